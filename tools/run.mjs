@@ -1,0 +1,44 @@
+// node tools/run.mjs [--dev] COMMAND …: installs what is missing, then runs COMMAND on the pinned Node.
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { pinnedNode, root, setup } from './setup.mjs';
+
+const args = process.argv.slice(2);
+const dev = args[0] === '--dev';
+if (dev) args.shift();
+setup({ dev });
+const node = pinnedNode();
+const [command, ...rest] = args;
+
+/** Runs one program to its end with our signals passed on; the channel tells the child when we are gone, however we went. */
+function run(program, argv) {
+  return new Promise(resolve => {
+    const child = spawn(program, argv, { cwd: process.cwd(), stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, MILLRACE_PARENT: '1' } });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    child.on('error', error => { process.stderr.write(`${error.message}\n`); resolve(1); });
+    child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  });
+}
+
+const bin = name => join(root, 'node_modules', name);
+const tasks = {
+  script: () => run(node, rest),
+  test: () => {
+    const named = rest.length > 0 ? rest : ['contract/src/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
+    return run(node, ['--test', '--test-timeout=300000', ...named]);
+  },
+  check: async () => {
+    for (const [name, argv] of [
+      ['lint', [bin('@biomejs/biome/bin/biome'), 'check', '.']],
+      ['types', [bin('typescript/bin/tsc'), '-p', root]],
+      ['knip', [bin('knip/bin/knip.js')]],
+    ]) {
+      const code = await run(node, argv);
+      process.stdout.write(`${name}: ${code === 0 ? 'ok' : 'failed'}\n`);
+      if (code !== 0) return code;
+    }
+    return 0;
+  },
+  build: () => run(node, [bin('typescript/bin/tsc'), '-p', join(root, 'tsconfig.build.json')]),
+};
+process.exitCode = await (tasks[command] ?? (() => run(node, [join(root, 'src/cli/main.ts'), ...args])))();
