@@ -34,9 +34,10 @@ export function setup({ dev }) {
   const [have, mode] = existsSync(stampPath) ? readFileSync(stampPath, 'utf8').split(' ') : [];
   if (have === want && (mode === 'dev' || !dev) && pinnedNode()) return;
   say('Installing what is missing (once) …', '正在安装缺少的组件（仅一次）……');
-  // `ci` gives exactly the lock's versions. A tree made by a developer keeps its development packages.
+  // Not `npm ci`: it refuses a lock whose optional packages for other platforms a mirror does not carry. `install --no-save`
+  // takes the lock's versions too, and leaves the lock alone. A tree made by a developer keeps its development packages.
   const keepDev = dev || mode === 'dev' || existsSync(join(root, 'node_modules', 'typescript'));
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...(keepDev ? [] : ['--omit=dev'])];
+  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...(keepDev ? [] : ['--omit=dev'])];
   const npmCli = process.env.npm_execpath;
   const viaCli = npmCli && /npm-cli\.[cm]?js$/.test(npmCli);
   // Output goes to stderr: `millrace … --json` must print nothing but its JSON on stdout.
