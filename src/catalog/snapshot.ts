@@ -1,0 +1,72 @@
+import type { Currency, Nano } from '@millrace/contract';
+
+/** Meters a price can be set on. A meter that is used but not priced makes the request refused before it starts. */
+export type Meter = 'input' | 'cachedInput' | 'output';
+
+/** One immutable version of the prices of a model (kind `sell`) or of a deployment (kind `cost`). */
+export interface PriceVersion {
+  /** Hex SHA-256 of the canonical content: the version's name, and the proof that it never changed. */
+  readonly version: string;
+  readonly currency: Currency;
+  /** Nano per 1,000,000 tokens. `cachedInput` absent: cached tokens are charged as `input`. */
+  readonly nanoPerMillion: { readonly input: Nano; readonly cachedInput?: Nano; readonly output: Nano };
+  /** ms since the epoch; the version with the latest start that is not in the future is in force. */
+  readonly effectiveFromMs: number;
+  readonly rounding: 'ceil' | 'half-even';
+}
+
+/** Named differences of a provider from its dialect. Each is a fact with a source in `src/catalog/data`. */
+export type Quirk =
+  /** Closing the connection does not stop the bill: drain within a bound for the usage report. */
+  | 'drain-on-disconnect'
+  /** Does not know `stream_options`. */
+  | 'no-stream-options'
+  /** Wants `max_completion_tokens` in place of `max_tokens`. */
+  | 'max-completion-tokens';
+
+export interface Upstream {
+  readonly providerId: string;
+  readonly dialect: 'openai-chat';
+  /** `http(s)://…/v1` or `unix:/path/to.sock:/v1` for an engine host of this node. */
+  readonly baseUrl: string;
+  /** Decrypted provider key. Never logged. */
+  readonly apiKey?: string;
+  readonly allowPrivateNetwork: boolean;
+  readonly quirks: readonly Quirk[];
+}
+
+export interface Deployment {
+  readonly id: string;
+  readonly upstream: Upstream;
+  readonly upstreamModel: string;
+  /** Row in the shared counters (std `DeploymentSlots`). */
+  readonly slot: number;
+  /** Requests at once; absent: unlimited. */
+  readonly concurrency?: number;
+  /** Lower goes first; equal priorities share by weight and load. */
+  readonly priority: number;
+  readonly weight: number;
+  readonly timeoutMs: { readonly connect: number; readonly firstByte: number; readonly idle: number; readonly total: number };
+  /** All cost versions, any currency, in order of `effectiveFromMs`. Empty: the cost is not known. */
+  readonly costs: readonly PriceVersion[];
+}
+
+export interface Model {
+  readonly id: string;
+  readonly operations: readonly ('chat' | 'completions' | 'embeddings')[];
+  /** Longest input plus output, in tokens; absent: unknown. */
+  readonly contextTokens?: number;
+  /** Cap of one answer; what is injected as `max_tokens` where the client gives none. */
+  readonly maxOutputTokens: number;
+  readonly createdAtMs: number;
+  readonly ownedBy: string;
+  /** All sell versions, any currency, in order of `effectiveFromMs`. */
+  readonly prices: readonly PriceVersion[];
+  readonly deployments: readonly Deployment[];
+}
+
+/** Everything the data plane must know about what can be called; immutable, structured-cloneable, replaced whole. */
+export interface CatalogSnapshot {
+  readonly revision: number;
+  readonly models: ReadonlyMap<string, Model>;
+}

@@ -1,0 +1,9 @@
+/** Source of time; injected so that tests can move it. */
+export interface Clock {
+  /** Wall time, ms since the epoch. May jump. */
+  readonly nowMs: () => number;
+  /** Monotonic ms with fractions; differences only. */
+  readonly monotonicMs: () => number;
+}
+
+export const systemClock: Clock = { nowMs: Date.now, monotonicMs: () => performance.now() };

@@ -1,0 +1,9 @@
+// Floor 0: time, ids, faults, log, SSE, shared counters, outbound URLs. It must not know a word of the domain:
+// no models, prices, tenants or dialects.
+export * from './clock.ts';
+export * from './crash-point.ts';
+export * from './fault.ts';
+export * from './log.ts';
+export * from './secret.ts';
+export * from './slots.ts';
+export * from './uuid.ts';

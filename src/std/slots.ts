@@ -1,0 +1,194 @@
+import type { Nano } from '@millrace/contract';
+
+/** Rows of each table. The memory is reserved, not resident: pages no one touched cost nothing. */
+const WALLET_ROWS = 65_536;
+const KEY_ROWS = 262_144;
+const DEPLOYMENT_ROWS = 4_096;
+
+/** Numbers that all threads of a node share. Handed to workers as it is; wrap with {@link openSlots} there. */
+export interface SharedSlots {
+  readonly wallets: SharedArrayBuffer;
+  readonly keys: SharedArrayBuffer;
+  readonly deployments: SharedArrayBuffer;
+  readonly node: SharedArrayBuffer;
+}
+
+export function createSlots(): SharedSlots {
+  return {
+    wallets: new SharedArrayBuffer(WALLET_ROWS * 8),
+    keys: new SharedArrayBuffer(KEY_ROWS * KEY_FIELDS * 8),
+    deployments: new SharedArrayBuffer(DEPLOYMENT_ROWS * DEPLOYMENT_FIELDS * 4),
+    node: new SharedArrayBuffer(NODE_FIELDS * 4),
+  };
+}
+
+export interface Slots {
+  readonly wallets: WalletSlots;
+  readonly keys: KeySlots;
+  readonly deployments: DeploymentSlots;
+  readonly node: NodeSlots;
+}
+
+export function openSlots(shared: SharedSlots): Slots {
+  return {
+    wallets: openWallets(new BigInt64Array(shared.wallets)),
+    keys: openKeys(new BigInt64Array(shared.keys)),
+    deployments: openDeployments(new Int32Array(shared.deployments)),
+    node: openNode(new Int32Array(shared.node)),
+  };
+}
+
+/** Takes `amount` from `cell` when at least that much is left: one compare-and-swap, never a read and then a write. */
+function takeIfCovered(cells: BigInt64Array, index: number, amount: Nano): boolean {
+  let seen = Atomics.load(cells, index);
+  for (;;) {
+    if (seen < amount) return false;
+    const was = Atomics.compareExchange(cells, index, seen, seen - amount);
+    if (was === seen) return true;
+    seen = was;
+  }
+}
+
+/** Spendable nano per wallet: what this node may still hold. May go negative only through {@link WalletSlots.add}. */
+export interface WalletSlots {
+  readonly rows: number;
+  spendable(slot: number): Nano;
+  /** False, and nothing taken, when less than `nano` is left. */
+  tryHold(slot: number, nano: Nano): boolean;
+  /** Gives back what a hold did not need, or books a top-up (positive) or a debit (negative). */
+  add(slot: number, nano: Nano): void;
+}
+
+function openWallets(cells: BigInt64Array): WalletSlots {
+  return {
+    rows: cells.length,
+    spendable: slot => Atomics.load(cells, slot),
+    tryHold: (slot, nano) => takeIfCovered(cells, slot, nano),
+    add: (slot, nano) => void Atomics.add(cells, slot, nano),
+  };
+}
+
+const KEY_FIELDS = 5;
+const KEY = { revoked: 0, requestsDue: 1, tokensDue: 2, inFlight: 3, budgetLeft: 4 } as const;
+
+/** Outcome of a rate check: admitted, with what is left; or how long to wait. */
+export type RateVerdict =
+  | { readonly ok: true; readonly remaining: number; readonly resetMs: number }
+  | { readonly ok: false; readonly retryAfterMs: number };
+
+export type Meterable = 'requests' | 'tokens';
+
+export interface KeySlots {
+  readonly rows: number;
+  isRevoked(slot: number): boolean;
+  setRevoked(slot: number, revoked: boolean): void;
+  /**
+   * GCRA (ITU-T I.371): the cell holds the theoretical arrival time in µs. A whole minute's quota may come at once,
+   * after that the quota comes back evenly, so there is no window edge at which twice the quota passes.
+   */
+  takeRate(slot: number, what: Meterable, take: { readonly count: number; readonly perMinute: number; readonly nowMs: number }): RateVerdict;
+  /** Gives back `count` units that a reservation did not need; negative takes more. */
+  returnRate(slot: number, what: Meterable, give: { readonly count: number; readonly perMinute: number }): void;
+  /** False, and nothing taken, when `limit` are in flight. */
+  tryEnter(slot: number, limit: number): boolean;
+  leave(slot: number): void;
+  inFlight(slot: number): number;
+  budgetLeft(slot: number): Nano;
+  setBudgetLeft(slot: number, nano: Nano): void;
+  tryBudget(slot: number, nano: Nano): boolean;
+  addBudget(slot: number, nano: Nano): void;
+}
+
+const MINUTE_US = 60_000_000;
+
+function openKeys(cells: BigInt64Array): KeySlots {
+  const at = (slot: number, field: number) => slot * KEY_FIELDS + field;
+  const dueField = (what: Meterable) => (what === 'requests' ? KEY.requestsDue : KEY.tokensDue);
+  return {
+    rows: cells.length / KEY_FIELDS,
+    isRevoked: slot => Atomics.load(cells, at(slot, KEY.revoked)) !== 0n,
+    setRevoked: (slot, revoked) => void Atomics.store(cells, at(slot, KEY.revoked), revoked ? 1n : 0n),
+    takeRate(slot, what, { count, perMinute, nowMs }) {
+      const index = at(slot, dueField(what));
+      const nowUs = Math.floor(nowMs * 1000);
+      const costUs = Math.ceil((count * MINUTE_US) / perMinute);
+      for (;;) {
+        const seen = Atomics.load(cells, index);
+        const due = Math.max(Number(seen), nowUs);
+        const next = due + costUs;
+        const overUs = next - nowUs - MINUTE_US;
+        // More than a minute's quota in one request passes only when nothing is owed: else it could never pass.
+        if (overUs > 0 && !(costUs > MINUTE_US && due <= nowUs)) return { ok: false, retryAfterMs: Math.ceil(Math.min(overUs, due - nowUs + 1) / 1000) };
+        if (Atomics.compareExchange(cells, index, seen, BigInt(next)) === seen) {
+          const remaining = Math.max(0, Math.floor(((nowUs + MINUTE_US - next) * perMinute) / MINUTE_US));
+          return { ok: true, remaining, resetMs: Math.ceil((next - nowUs) / 1000) };
+        }
+      }
+    },
+    returnRate(slot, what, { count, perMinute }) {
+      Atomics.sub(cells, at(slot, dueField(what)), BigInt(Math.floor((count * MINUTE_US) / perMinute)));
+    },
+    tryEnter(slot, limit) {
+      const index = at(slot, KEY.inFlight);
+      if (Atomics.add(cells, index, 1n) < BigInt(limit)) return true;
+      Atomics.sub(cells, index, 1n);
+      return false;
+    },
+    leave: slot => void Atomics.sub(cells, at(slot, KEY.inFlight), 1n),
+    inFlight: slot => Number(Atomics.load(cells, at(slot, KEY.inFlight))),
+    budgetLeft: slot => Atomics.load(cells, at(slot, KEY.budgetLeft)),
+    setBudgetLeft: (slot, nano) => void Atomics.store(cells, at(slot, KEY.budgetLeft), nano),
+    tryBudget: (slot, nano) => takeIfCovered(cells, at(slot, KEY.budgetLeft), nano),
+    addBudget: (slot, nano) => void Atomics.add(cells, at(slot, KEY.budgetLeft), nano),
+  };
+}
+
+const DEPLOYMENT_FIELDS = 10;
+const DEPLOYMENT = { inFlight: 0, waiting: 1, failures: 2, closedUntilS: 3, ready: 4, ttftMs: 5, tokensPerSecond: 6, queuedTokens: 7, durationMs: 8, threadLimit: 9 } as const;
+export type DeploymentGauge = keyof typeof DEPLOYMENT;
+
+/** Load and health of each deployment, from what this node has itself admitted: never stale (routing facts, Mooncake §6). */
+export interface DeploymentSlots {
+  readonly rows: number;
+  get(slot: number, gauge: DeploymentGauge): number;
+  set(slot: number, gauge: DeploymentGauge, value: number): void;
+  /** Adds and returns the new value. */
+  add(slot: number, gauge: DeploymentGauge, delta: number): number;
+  /** False, and nothing taken, when `limit` are in flight. */
+  tryEnter(slot: number, limit: number): boolean;
+}
+
+function openDeployments(cells: Int32Array): DeploymentSlots {
+  const at = (slot: number, gauge: DeploymentGauge) => slot * DEPLOYMENT_FIELDS + DEPLOYMENT[gauge];
+  return {
+    rows: cells.length / DEPLOYMENT_FIELDS,
+    get: (slot, gauge) => Atomics.load(cells, at(slot, gauge)),
+    set: (slot, gauge, value) => void Atomics.store(cells, at(slot, gauge), value),
+    add: (slot, gauge, delta) => Atomics.add(cells, at(slot, gauge), delta) + delta,
+    tryEnter(slot, limit) {
+      const index = at(slot, 'inFlight');
+      if (Atomics.add(cells, index, 1) < limit) return true;
+      Atomics.sub(cells, index, 1);
+      return false;
+    },
+  };
+}
+
+const NODE_FIELDS = 8;
+const NODE = { storageFull: 0, draining: 1, gatewaysReady: 2, journalBroken: 3 } as const;
+export type NodeFlag = keyof typeof NODE;
+
+/** Flags of the node that stop admission at once on every thread. */
+export interface NodeSlots {
+  get(flag: NodeFlag): number;
+  set(flag: NodeFlag, value: number): void;
+  add(flag: NodeFlag, delta: number): number;
+}
+
+function openNode(cells: Int32Array): NodeSlots {
+  return {
+    get: flag => Atomics.load(cells, NODE[flag]),
+    set: (flag, value) => void Atomics.store(cells, NODE[flag], value),
+    add: (flag, delta) => Atomics.add(cells, NODE[flag], delta) + delta,
+  };
+}
