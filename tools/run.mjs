@@ -13,9 +13,16 @@ const [command, ...rest] = args;
 /** Runs one program to its end with our signals passed on; the channel tells the child when we are gone, however we went. */
 function run(program, argv) {
   return new Promise(resolve => {
-    const child = spawn(program, argv, { cwd: process.cwd(), stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env: { ...process.env, MILLRACE_PARENT: '1' } });
+    const child = spawn(program, argv, {
+      cwd: process.cwd(),
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: { ...process.env, MILLRACE_PARENT: '1' },
+    });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-    child.on('error', error => { process.stderr.write(`${error.message}\n`); resolve(1); });
+    child.on('error', error => {
+      process.stderr.write(`${error.message}\n`);
+      resolve(1);
+    });
     child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
   });
 }
@@ -24,7 +31,10 @@ const bin = name => join(root, 'node_modules', name);
 const tasks = {
   script: () => run(node, rest),
   test: () => {
-    const named = rest.length > 0 ? rest : ['contract/src/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
+    const named =
+      rest.length > 0
+        ? rest
+        : ['contract/src/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
     return run(node, ['--test', '--test-timeout=300000', ...named]);
   },
   check: async () => {

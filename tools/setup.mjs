@@ -37,7 +37,15 @@ export function setup({ dev }) {
   // Not `npm ci`: it refuses a lock whose optional packages for other platforms a mirror does not carry. `install --no-save`
   // takes the lock's versions too, and leaves the lock alone. A tree made by a developer keeps its development packages.
   const keepDev = dev || mode === 'dev' || existsSync(join(root, 'node_modules', 'typescript'));
-  const args = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...(keepDev ? [] : ['--omit=dev'])];
+  const args = [
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...(keepDev ? [] : ['--omit=dev']),
+  ];
   const npmCli = process.env.npm_execpath;
   const viaCli = npmCli && /npm-cli\.[cm]?js$/.test(npmCli);
   // Output goes to stderr: `millrace … --json` must print nothing but its JSON on stdout.
@@ -45,13 +53,21 @@ export function setup({ dev }) {
   const env = { ...process.env, npm_config_engine_strict: 'false' };
   const done = viaCli
     ? spawnSync(process.execPath, [npmCli, ...args], { cwd: root, stdio, env })
-    : spawnSync(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, { cwd: root, stdio, env, shell: process.platform === 'win32' });
+    : spawnSync(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, {
+        cwd: root,
+        stdio,
+        env,
+        shell: process.platform === 'win32',
+      });
   if (done.status !== 0) {
     say(`npm ${args.join(' ')} failed; its message stands above.`, `npm ${args.join(' ')} 失败，原因见上。`);
     process.exit(done.status ?? 1);
   }
   if (!pinnedNode()) {
-    say(`No Node 26 package for ${process.platform}-${process.arch}: install Node 26 and start again.`, `没有适用于 ${process.platform}-${process.arch} 的 Node 26 包：请安装 Node 26 后重试。`);
+    say(
+      `No Node 26 package for ${process.platform}-${process.arch}: install Node 26 and start again.`,
+      `没有适用于 ${process.platform}-${process.arch} 的 Node 26 包：请安装 Node 26 后重试。`,
+    );
     process.exit(1);
   }
   writeFileSync(stampPath, `${want} ${keepDev ? 'dev' : 'run'}`);

@@ -46,7 +46,12 @@ export interface Deployment {
   /** Lower goes first; equal priorities share by weight and load. */
   readonly priority: number;
   readonly weight: number;
-  readonly timeoutMs: { readonly connect: number; readonly firstByte: number; readonly idle: number; readonly total: number };
+  readonly timeoutMs: {
+    readonly connect: number;
+    readonly firstByte: number;
+    readonly idle: number;
+    readonly total: number;
+  };
   /** All cost versions, any currency, in order of `effectiveFromMs`. Empty: the cost is not known. */
   readonly costs: readonly PriceVersion[];
 }

@@ -9,7 +9,11 @@ export interface KeyScopes {
   readonly requestsPerMinute?: number;
   readonly tokensPerMinute?: number;
   readonly concurrency?: number;
-  readonly budget?: { readonly currency: Currency; readonly amountNano: Nano; readonly period: 'total' | 'day' | 'month' };
+  readonly budget?: {
+    readonly currency: Currency;
+    readonly amountNano: Nano;
+    readonly period: 'total' | 'day' | 'month';
+  };
 }
 
 /**

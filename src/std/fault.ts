@@ -31,7 +31,9 @@ export class Fault extends Error {
 
   /** Public words in the reader's language. */
   messageIn(lang: 'en' | 'zh'): string {
-    return lang === 'zh' ? (this.details.messageZh ?? (this.details.message === undefined ? FAULTS[this.code].title.zh : this.message)) : this.message;
+    return lang === 'zh'
+      ? (this.details.messageZh ?? (this.details.message === undefined ? FAULTS[this.code].title.zh : this.message))
+      : this.message;
   }
 }
 

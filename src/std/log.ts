@@ -1,4 +1,4 @@
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -32,7 +32,7 @@ export function createLog(level: LogLevel, destination = 2): Log {
   return wrap(logger);
 }
 
-type Pino = ReturnType<typeof pino>;
+type Pino = Pick<Logger<never>, 'debug' | 'info' | 'warn' | 'error'> & { child(bindings: LogFields): Pino };
 
 function wrap(logger: Pino): Log {
   return {
@@ -44,4 +44,10 @@ function wrap(logger: Pino): Log {
   };
 }
 
-export const silentLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silentLog };
+export const silentLog: Log = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLog,
+};

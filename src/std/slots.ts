@@ -86,7 +86,11 @@ export interface KeySlots {
    * GCRA (ITU-T I.371): the cell holds the theoretical arrival time in µs. A whole minute's quota may come at once,
    * after that the quota comes back evenly, so there is no window edge at which twice the quota passes.
    */
-  takeRate(slot: number, what: Meterable, take: { readonly count: number; readonly perMinute: number; readonly nowMs: number }): RateVerdict;
+  takeRate(
+    slot: number,
+    what: Meterable,
+    take: { readonly count: number; readonly perMinute: number; readonly nowMs: number },
+  ): RateVerdict;
   /** Gives back `count` units that a reservation did not need; negative takes more. */
   returnRate(slot: number, what: Meterable, give: { readonly count: number; readonly perMinute: number }): void;
   /** False, and nothing taken, when `limit` are in flight. */
@@ -118,7 +122,8 @@ function openKeys(cells: BigInt64Array): KeySlots {
         const next = due + costUs;
         const overUs = next - nowUs - MINUTE_US;
         // More than a minute's quota in one request passes only when nothing is owed: else it could never pass.
-        if (overUs > 0 && !(costUs > MINUTE_US && due <= nowUs)) return { ok: false, retryAfterMs: Math.ceil(Math.min(overUs, due - nowUs + 1) / 1000) };
+        if (overUs > 0 && !(costUs > MINUTE_US && due <= nowUs))
+          return { ok: false, retryAfterMs: Math.ceil(Math.min(overUs, due - nowUs + 1) / 1000) };
         if (Atomics.compareExchange(cells, index, seen, BigInt(next)) === seen) {
           const remaining = Math.max(0, Math.floor(((nowUs + MINUTE_US - next) * perMinute) / MINUTE_US));
           return { ok: true, remaining, resetMs: Math.ceil((next - nowUs) / 1000) };
@@ -144,7 +149,18 @@ function openKeys(cells: BigInt64Array): KeySlots {
 }
 
 const DEPLOYMENT_FIELDS = 10;
-const DEPLOYMENT = { inFlight: 0, waiting: 1, failures: 2, closedUntilS: 3, ready: 4, ttftMs: 5, tokensPerSecond: 6, queuedTokens: 7, durationMs: 8, threadLimit: 9 } as const;
+const DEPLOYMENT = {
+  inFlight: 0,
+  waiting: 1,
+  failures: 2,
+  closedUntilS: 3,
+  ready: 4,
+  ttftMs: 5,
+  tokensPerSecond: 6,
+  queuedTokens: 7,
+  durationMs: 8,
+  threadLimit: 9,
+} as const;
 export type DeploymentGauge = keyof typeof DEPLOYMENT;
 
 /** Load and health of each deployment, from what this node has itself admitted: never stale (routing facts, Mooncake §6). */

@@ -1,0 +1,3 @@
+// Organizations, projects and API keys: who calls, and what a key may do.
+// It must not know models' prices, wallets' balances or requests.
+export * from './caller.ts';
