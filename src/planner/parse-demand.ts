@@ -1,0 +1,79 @@
+import { BadInput } from './bad-input.ts';
+import { findProfile } from './lookup.ts';
+import type { Demand } from './scenario.ts';
+import type { Section } from './section.ts';
+
+const KEYS = [
+  'output',
+  'input',
+  'inputPerOutput',
+  'users',
+  'activity',
+  'speed',
+  'cached',
+  'requestInput',
+  'requestOutput',
+  'profile',
+  'utcOffset',
+  'arrivalVariation',
+  'lengthVariation',
+] as const;
+
+/** Tokens per second from users × the share of them that is generating at once × the speed each reads at. */
+function fromUsers(section: Section, interactivity: number): number {
+  const users = section.quantity('users', 'users') ?? 0;
+  const activity = section.quantity('activity', 'ratio');
+  if (activity === undefined) {
+    throw new BadInput(
+      'demand.activity',
+      'is missing; write the share of users that is generating at the same moment, such as "7 %"',
+    );
+  }
+  return users * activity * (section.quantity('speed', 'speed') ?? interactivity);
+}
+
+function parseProfile(section: Section): { profile: readonly number[]; utcOffsetHours: number } {
+  const own = section.numbers('profile');
+  const named = own ? undefined : findProfile('demand.profile', section.text('profile') ?? 'flat');
+  const hours = own ?? named?.hours ?? [];
+  if (hours.length !== 24)
+    throw new BadInput('demand.profile', `has ${hours.length} hours; write 24 numbers, or the name of a profile`);
+  const sum = hours.reduce((total, hour) => total + hour, 0);
+  if (sum <= 0) throw new BadInput('demand.profile', 'is zero all day');
+  return {
+    profile: hours.map(hour => (hour * 24) / sum),
+    utcOffsetHours: section.count('utcOffset', named?.utcOffsetHours ?? 8, { min: -12, max: 14 }),
+  };
+}
+
+/** Reads `demand:`. Output comes as tokens per time or as users × activity × speed; input as tokens per time or per output token. */
+export function parseDemand(top: Section, interactivity: number): Demand {
+  const section = top.section('demand', KEYS);
+  if (!section)
+    throw new BadInput('demand', 'is missing; write output: such as "100 Gtok/day", or users: and activity:');
+  if (section.has('output') && section.has('users'))
+    throw new BadInput('demand.users', 'contradicts demand.output; write one of them');
+  const outputPerSecond = section.has('users')
+    ? fromUsers(section, interactivity)
+    : section.quantity('output', 'tokenRate');
+  if (!outputPerSecond)
+    throw new BadInput('demand.output', 'is missing or zero; write tokens per time, such as "100 Gtok/day"');
+  const requestInput = section.quantity('requestInput', 'tokens') ?? 4096;
+  const requestOutput = section.quantity('requestOutput', 'tokens') ?? 1024;
+  if (requestInput < 1 || requestOutput < 1)
+    throw new BadInput('demand.requestInput', 'a request has at least one token in and one out');
+  const inputPerSecond = section.quantity('input', 'tokenRate');
+  return {
+    outputPerSecond,
+    inputPerOutput:
+      inputPerSecond === undefined
+        ? (section.quantity('inputPerOutput', 'factor') ?? requestInput / requestOutput)
+        : inputPerSecond / outputPerSecond,
+    cachedShare: section.quantity('cached', 'ratio') ?? 0,
+    requestInput,
+    requestOutput,
+    ...parseProfile(section),
+    arrivalVariation: section.count('arrivalVariation', 1, { min: 0, max: 100 }),
+    lengthVariation: section.count('lengthVariation', 1, { min: 0, max: 100 }),
+  };
+}
