@@ -6,4 +6,6 @@ export * from './fault.ts';
 export * from './log.ts';
 export * from './secret.ts';
 export * from './slots.ts';
+export * from './sse.ts';
+export * from './sse-write.ts';
 export * from './uuid.ts';
