@@ -91,7 +91,7 @@ function expertsSeconds(replica: Replica, rows: number): number {
   const groupRows = ep > 1 ? (rows * ep) / tp : rows;
   const touched = expertsTouched(mixture.experts, mixture.topK, groupRows);
   const widthCut = ep > 1 ? 1 : tp;
-  const gpus = ep > 1 ? ep : 1;
+  const gpus = Math.max(ep, 1);
   const rowsPerExpert = (groupRows * mixture.topK) / Math.max(1, touched);
   const parameters = (3 * model.hidden * mixture.intermediate) / widthCut;
   const flops = ((2 * groupRows * mixture.topK) / gpus) * parameters * imbalance(replica);

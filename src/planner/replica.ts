@@ -115,7 +115,8 @@ function prefillSeconds(replica: Replica, load: PrefillLoad, prompts: number): n
     // A fresh token attends to all cached ones and to half of the fresh ones.
     attentionPairs: prompts * share * fresh * (cached + fresh / 2),
     cacheTokens: prompts * share * load.promptTokens,
-    promptTokens: Math.max(1, fresh),
+    // Tiles fill by the keys as well as the queries, so the whole prompt sets the kernel's efficiency, cached or not.
+    promptTokens: load.promptTokens,
   }));
   const hop =
     parallel.pp > 1

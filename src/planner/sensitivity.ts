@@ -24,6 +24,8 @@ function matters(scenario: Scenario, variable: Variable): boolean {
 
 export interface BreakEven {
   readonly variable: Variable;
+  /** Unit of the values, with the currency where it is a price. */
+  readonly unit: string;
   readonly current: number;
   /** Where profit is zero, with the others as they are; undefined where no value in [1/1000, 1000] times today's reaches it. */
   readonly value?: number;
@@ -70,9 +72,10 @@ function bisect(inner: number, outer: number, holds: (factor: number) => boolean
 export function breakEvens(scenario: Scenario): readonly BreakEven[] {
   return VARIABLES.filter(variable => matters(scenario, variable)).map(variable => {
     const current = variable.value(scenario);
+    const unit = variable.id === 'gpuPrice' ? `${scenario.costs.gpuHour.currency}/h` : variable.unit;
     const factor = breakEvenFactor(scenario, variable);
-    if (factor === undefined) return { variable, current };
-    return { variable, current, value: variable.value(variable.scale(scenario, factor)) };
+    if (factor === undefined) return { variable, unit, current };
+    return { variable, unit, current, value: variable.value(variable.scale(scenario, factor)) };
   });
 }
 
