@@ -110,16 +110,25 @@ function invocation(args: readonly string[], io: PlanIo): Invocation {
     else if (arg === '--help') words.unshift('help');
     else {
       const [name = '', inline] = arg.slice(2).split(/=(.*)/s);
-      if (!VALUED.has(name)) throw new BadInput(arg, 'unknown option; see millrace plan --help');
+      if (!VALUED.has(name))
+        throw new BadInput(arg, 'unknown option; see millrace plan --help', '未知选项；见 millrace plan --help');
       const value = inline !== undefined && name !== 'set' ? inline : args[++index];
-      if (value === undefined) throw new BadInput(`--${name}`, 'needs a value');
+      if (value === undefined) throw new BadInput(`--${name}`, 'needs a value', '需要一个值');
       if (name === 'set') changes.push(value);
       else options.set(name, value);
     }
   }
   const lang = options.get('lang') ?? io.lang;
-  if (lang !== 'en' && lang !== 'zh') throw new BadInput('--lang', `"${lang}" is neither en nor zh`);
+  if (lang !== 'en' && lang !== 'zh')
+    throw new BadInput('--lang', `"${lang}" is neither en nor zh`, `“${lang}”既不是 en 也不是 zh`);
   return { words, options, changes, json, lang };
+}
+
+/** The language of an error, which may be about the very option that sets it. */
+function wantsChinese(args: readonly string[], io: PlanIo): boolean {
+  const place = args.indexOf('--lang');
+  const chosen = place >= 0 ? args[place + 1] : args.find(arg => arg.startsWith('--lang='))?.slice(7);
+  return (chosen ?? io.lang) === 'zh';
 }
 
 /** The YAML text of a scenario, from a file or shipped, with `--set` changes applied to the document so that comments stay. */
@@ -128,11 +137,20 @@ async function scenarioText(context: Context, name: string): Promise<{ text: str
   const source = shipped ? shipped.yaml : await readText(context, name);
   const document = parseDocument(source);
   const fault = document.errors[0];
-  if (fault) throw new BadInput(name, `is no YAML: ${fault.message.split('\n')[0] ?? ''}`);
+  if (fault)
+    throw new BadInput(
+      name,
+      `is no YAML: ${fault.message.split('\n')[0] ?? ''}`,
+      `不是合法的 YAML：${fault.message.split('\n')[0] ?? ''}`,
+    );
   for (const change of context.changes) {
     const [path = '', value] = change.split(/=(.*)/s);
     if (value === undefined || path === '')
-      throw new BadInput('--set', `"${change}" is no change; write one such as demand.output="50 Gtok/day"`);
+      throw new BadInput(
+        '--set',
+        `"${change}" is no change; write one such as demand.output="50 Gtok/day"`,
+        `“${change}”不是修改；请写成 demand.output="50 Gtok/day" 的形式`,
+      );
     document.setIn(path.split('.'), parse(value));
   }
   return { text: String(document), folder: shipped ? '.' : dirname(resolve(name)) };
@@ -145,6 +163,7 @@ async function readText(context: Context, path: string): Promise<string> {
     throw new BadInput(
       path,
       `is no file that can be read, and no shipped scenario; those are ${SCENARIOS.map(scenario => scenario.id).join(', ')}`,
+      `既不是可读的文件，也不是内置方案（${SCENARIOS.map(scenario => scenario.id).join('、')}）`,
     );
   }
 }
@@ -160,7 +179,7 @@ async function readConfigs(context: Context, document: unknown, folder: string):
   try {
     configs.set(model.config, JSON.parse(text));
   } catch {
-    throw new BadInput('model.config', `${model.config} is no JSON`);
+    throw new BadInput('model.config', `${model.config} is no JSON`, `${model.config} 不是合法的 JSON`);
   }
   return configs;
 }
@@ -178,7 +197,11 @@ async function load(context: Context, name: string): Promise<Scenario> {
 function oneName(context: Context): string {
   const name = context.words[1];
   if (name === undefined)
-    throw new BadInput('scenario', `is missing; shipped are ${SCENARIOS.map(scenario => scenario.id).join(', ')}`);
+    throw new BadInput(
+      'scenario',
+      `is missing; shipped are ${SCENARIOS.map(scenario => scenario.id).join(', ')}`,
+      `缺失；内置方案有 ${SCENARIOS.map(scenario => scenario.id).join('、')}`,
+    );
   return name;
 }
 
@@ -192,7 +215,11 @@ function whole(context: Context, option: 'samples' | 'seed', fallback: number, m
   if (text === undefined) return fallback;
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1 || value > max)
-    throw new BadInput(`--${option}`, `"${text}" is not a whole number from 1 to ${max}`);
+    throw new BadInput(
+      `--${option}`,
+      `"${text}" is not a whole number from 1 to ${max}`,
+      `“${text}”不是 1 到 ${max} 的整数`,
+    );
   return value;
 }
 
@@ -202,7 +229,8 @@ const toJson = (value: unknown): string =>
 async function runCases(context: Context): Promise<number> {
   const { io, json, lang, words } = context;
   const name = words[1];
-  if (name === undefined) throw new BadInput('case', `is missing; known are ${CASE_NAMES.join(', ')}`);
+  if (name === undefined)
+    throw new BadInput('case', `is missing; known are ${CASE_NAMES.join(', ')}`, `缺失；可用 ${CASE_NAMES.join('、')}`);
   const results: readonly CaseResult[] = (name === 'all' ? CASE_NAMES : [name]).map(runCase);
   const first = results[0];
   if (json) io.stdout(toJson(name === 'all' ? results.map(caseReport) : first && caseReport(first)));
@@ -246,7 +274,7 @@ async function runStudy(context: Context): Promise<number> {
 
 async function runCompare(context: Context): Promise<number> {
   const names = context.words.slice(1);
-  if (names.length < 2) throw new BadInput('compare', 'needs two scenarios or more');
+  if (names.length < 2) throw new BadInput('compare', 'needs two scenarios or more', '至少需要两个方案');
   const answers: FleetAnswer[] = [];
   for (const name of names) answers.push(answer(await load(context, name)));
   const { header, rows } = comparisonRows(answers, context.lang);
@@ -308,7 +336,12 @@ function listRows(what: string, lang: Language): readonly (readonly string[])[] 
 async function runList(context: Context): Promise<number> {
   const what = context.words[1] ?? 'scenarios';
   const rows = listRows(what, context.lang);
-  if (!rows) throw new BadInput('list', `"${what}" is none of models, hardware, prices, profiles, scenarios, cases`);
+  if (!rows)
+    throw new BadInput(
+      'list',
+      `"${what}" is none of models, hardware, prices, profiles, scenarios, cases`,
+      `“${what}”不在 models、hardware、prices、profiles、scenarios、cases 之中`,
+    );
   context.io.stdout(context.json ? toJson(rows) : textTable(rows[0]?.map(() => '') ?? [], rows, []));
   return 0;
 }
@@ -347,11 +380,15 @@ export async function planCommand(args: readonly string[], io: PlanIo): Promise<
     const name = call.words[0] ?? 'help';
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (!command)
-      throw new BadInput('plan', `unknown command "${name}"; known are ${Object.keys(COMMANDS).join(', ')}`);
+      throw new BadInput(
+        'plan',
+        `unknown command "${name}"; known are ${Object.keys(COMMANDS).join(', ')}`,
+        `未知命令“${name}”，可用 ${Object.keys(COMMANDS).join('、')}`,
+      );
     return await command(context);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
-    io.stderr(`${error.message}\n`);
+    io.stderr(`${wantsChinese(args, io) ? error.zh : error.message}\n`);
     return 2;
   }
 }

@@ -22,6 +22,7 @@ function needed(config: Json, names: readonly string[]): number {
     throw new BadInput(
       `config.json ${names[0] ?? ''}`,
       'is missing; the planner needs the config.json of a decoder-only transformer',
+      '缺失；规划器需要仅解码器 Transformer 的 config.json',
     );
   return value;
 }
@@ -59,18 +60,22 @@ function readMixture(config: Json): ExpertMix | undefined {
 }
 
 // What these formulas do not describe: its cost would come out wrong without a word.
-const UNSUPPORTED: readonly (readonly [key: string, what: string])[] = [
-  ['linear_num_key_heads', 'linear attention'],
-  ['ssm_cfg', 'state-space layers'],
-  ['mamba_d_state', 'state-space layers'],
-  ['index_topk', 'sparse attention with an indexer'],
-  ['is_encoder_decoder', 'an encoder'],
+const UNSUPPORTED: readonly (readonly [key: string, what: string, zh: string])[] = [
+  ['linear_num_key_heads', 'linear attention', '线性注意力'],
+  ['ssm_cfg', 'state-space layers', '状态空间层'],
+  ['mamba_d_state', 'state-space layers', '状态空间层'],
+  ['index_topk', 'sparse attention with an indexer', '带索引器的稀疏注意力'],
+  ['is_encoder_decoder', 'an encoder', '编码器'],
 ];
 
 function refuseUnknown(config: Json): void {
-  for (const [key, what] of UNSUPPORTED) {
+  for (const [key, what, zh] of UNSUPPORTED) {
     if (config[key] !== undefined && config[key] !== null && config[key] !== false)
-      throw new BadInput(`config.json ${key}`, `the model uses ${what}, which the planner does not cost`);
+      throw new BadInput(
+        `config.json ${key}`,
+        `the model uses ${what}, which the planner does not cost`,
+        `该模型使用${zh}，规划器无法估算其成本`,
+      );
   }
 }
 
@@ -79,7 +84,7 @@ function refuseUnknown(config: Json): void {
  * Throws {@link BadInput} where a figure is missing or the architecture is of a kind that the formulas do not describe.
  */
 export function architectureFromConfig(document: unknown, name: string): Architecture {
-  if (!isRecord(document)) throw new BadInput('config.json', 'is no JSON object');
+  if (!isRecord(document)) throw new BadInput('config.json', 'is no JSON object', '不是 JSON 对象');
   const inner = document['text_config'];
   const config = isRecord(inner) ? inner : document;
   refuseUnknown(config);

@@ -18,7 +18,8 @@ export function hoursCost(hours: number, priceNano: Nano): Nano {
 
 /** Where physics becomes money: a non-negative finite float, rounded once to an integer. */
 function edgeInteger(value: number): bigint {
-  if (!Number.isFinite(value) || value < 0) throw new BadInput('quantity', `${value} cannot be charged for`);
+  if (!Number.isFinite(value) || value < 0)
+    throw new BadInput('quantity', `${value} cannot be charged for`, `${value} 无法计费`);
   return BigInt(Math.round(value));
 }
 
@@ -39,6 +40,7 @@ export function exchange(money: Money, to: Currency, rate: ExchangeRate | undefi
   throw new BadInput(
     'exchange',
     `${money.currency} cannot be compared with ${to}; give a rate such as "7.2 ${to}/${money.currency}"`,
+    `${money.currency} 与 ${to} 无法比较；请给出汇率，例如“7.2 ${to}/${money.currency}”`,
   );
 }
 

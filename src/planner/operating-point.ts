@@ -62,6 +62,7 @@ function requireRoom(scenario: Scenario, memoryBatch: number): void {
   throw new BadInput(
     'serving.decode',
     `${scenario.model.name} in ${scenario.serving.weights} with one request of ${Math.round(contextOf(scenario))} tokens does not fit ${scenario.hardware.name} at tp ${tp}, pp ${pp}, dp ${dp}, ep ${ep}; raise tp, ep or pp`,
+    `${scenario.hardware.name} 在 tp ${tp}、pp ${pp}、dp ${dp}、ep ${ep} 下放不下 ${scenario.serving.weights} 的 ${scenario.model.name} 加一个 ${Math.round(contextOf(scenario))} 词元的请求；请增大 tp、ep 或 pp`,
   );
 }
 
@@ -70,6 +71,7 @@ function requireSpeed(scenario: Scenario, batch: number, alone: number): void {
   throw new BadInput(
     'serving.interactivity',
     `${scenario.hardware.name} gives one user alone ${alone.toFixed(1)} tok/s of ${scenario.model.name}, below the wanted ${scenario.serving.tokensPerSecondPerUser} tok/s`,
+    `${scenario.hardware.name} 对单个用户也只能给出 ${alone.toFixed(1)} tok/s 的 ${scenario.model.name}，低于要求的 ${scenario.serving.tokensPerSecondPerUser} tok/s`,
   );
 }
 

@@ -27,6 +27,7 @@ function fromUsers(section: Section, interactivity: number): number {
     throw new BadInput(
       'demand.activity',
       'is missing; write the share of users that is generating at the same moment, such as "7 %"',
+      '缺失；请写同一时刻正在生成的用户比例，例如“7 %”',
     );
   }
   return users * activity * (section.quantity('speed', 'speed') ?? interactivity);
@@ -37,9 +38,13 @@ function parseProfile(section: Section): { profile: readonly number[]; utcOffset
   const named = own ? undefined : findProfile('demand.profile', section.text('profile') ?? 'flat');
   const hours = own ?? named?.hours ?? [];
   if (hours.length !== 24)
-    throw new BadInput('demand.profile', `has ${hours.length} hours; write 24 numbers, or the name of a profile`);
+    throw new BadInput(
+      'demand.profile',
+      `has ${hours.length} hours; write 24 numbers, or the name of a profile`,
+      `有 ${hours.length} 个小时；请写 24 个数，或一个曲线名称`,
+    );
   const sum = hours.reduce((total, hour) => total + hour, 0);
-  if (sum <= 0) throw new BadInput('demand.profile', 'is zero all day');
+  if (sum <= 0) throw new BadInput('demand.profile', 'is zero all day', '全天为零');
   return {
     profile: hours.map(hour => (hour * 24) / sum),
     utcOffsetHours: section.count('utcOffset', named?.utcOffsetHours ?? 8, { min: -12, max: 14 }),
@@ -50,18 +55,34 @@ function parseProfile(section: Section): { profile: readonly number[]; utcOffset
 export function parseDemand(top: Section, interactivity: number): Demand {
   const section = top.section('demand', KEYS);
   if (!section)
-    throw new BadInput('demand', 'is missing; write output: such as "100 Gtok/day", or users: and activity:');
+    throw new BadInput(
+      'demand',
+      'is missing; write output: such as "100 Gtok/day", or users: and activity:',
+      '缺失；请写 output:，例如“100 Gtok/day”，或写 users: 与 activity:',
+    );
   if (section.has('output') && section.has('users'))
-    throw new BadInput('demand.users', 'contradicts demand.output; write one of them');
+    throw new BadInput(
+      'demand.users',
+      'contradicts demand.output; write one of them',
+      '与 demand.output 冲突，只能写其中一个',
+    );
   const outputPerSecond = section.has('users')
     ? fromUsers(section, interactivity)
     : section.quantity('output', 'tokenRate');
   if (!outputPerSecond)
-    throw new BadInput('demand.output', 'is missing or zero; write tokens per time, such as "100 Gtok/day"');
+    throw new BadInput(
+      'demand.output',
+      'is missing or zero; write tokens per time, such as "100 Gtok/day"',
+      '缺失或为零；请写单位时间词元数，例如“100 Gtok/day”',
+    );
   const requestInput = section.quantity('requestInput', 'tokens') ?? 4096;
   const requestOutput = section.quantity('requestOutput', 'tokens') ?? 1024;
   if (requestInput < 1 || requestOutput < 1)
-    throw new BadInput('demand.requestInput', 'a request has at least one token in and one out');
+    throw new BadInput(
+      'demand.requestInput',
+      'a request has at least one token in and one out',
+      '一次请求至少有一个输入词元和一个输出词元',
+    );
   const inputPerSecond = section.quantity('input', 'tokenRate');
   return {
     outputPerSecond,

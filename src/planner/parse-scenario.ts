@@ -74,6 +74,7 @@ function parseModel(section: Section, readJson: ReadJson): Architecture {
     throw new BadInput(
       'model',
       'is missing; write the id of a known model, or config: with the path of its config.json',
+      '缺失；请写已知模型的 id，或用 config: 给出其 config.json 的路径',
     );
   return architectureFromConfig(readJson(path), custom.text('name') ?? path);
 }
@@ -82,10 +83,15 @@ function parseHardware(section: Section): Hardware {
   const id = typeof section.raw('hardware') === 'string' ? section.text('hardware') : undefined;
   if (id !== undefined) return findHardware('hardware', id);
   const own = section.section('hardware', HARDWARE_KEYS);
-  if (!own) throw new BadInput('hardware', 'is missing; write the id of a known accelerator, or its figures');
+  if (!own)
+    throw new BadInput(
+      'hardware',
+      'is missing; write the id of a known accelerator, or its figures',
+      '缺失；请写已知加速卡的 id，或给出其参数',
+    );
   const need = (key: string, kind: 'flops' | 'bytes' | 'bandwidth'): number => {
     const value = own.quantity(key, kind);
-    if (!value) throw new BadInput(`hardware.${key}`, 'is missing or zero');
+    if (!value) throw new BadInput(`hardware.${key}`, 'is missing or zero', '缺失或为零');
     return value;
   };
   const bf16 = need('bf16', 'flops') / 1e12;
@@ -142,6 +148,7 @@ function parseServing(top: Section, model: Architecture): Serving {
       throw new BadInput(
         `serving.measured.${key}`,
         'is missing or zero; write the tokens per second of one node, such as "14.8 ktok/s/node"',
+        '缺失或为零；请写单节点每秒词元数，例如“14.8 ktok/s/node”',
       );
     return value;
   };
@@ -177,7 +184,11 @@ function parseServing(top: Section, model: Architecture): Serving {
 function parsePrice(top: Section): { book: PriceBook; startMs: number; days: number } {
   const section = top.section('price', ['book', 'hit', 'miss', 'output', 'date', 'days']);
   if (!section)
-    throw new BadInput('price', 'is missing; write book: with the id of a price book, or hit:, miss: and output:');
+    throw new BadInput(
+      'price',
+      'is missing; write book: with the id of a price book, or hit:, miss: and output:',
+      '缺失；请用 book: 写价目表 id，或写 hit:、miss: 和 output:',
+    );
   const days = section.count('days', 30, { min: 1, max: 366 });
   const id = section.text('book');
   const date = section.text('date');
@@ -186,13 +197,19 @@ function parsePrice(top: Section): { book: PriceBook; startMs: number; days: num
     return { book, startMs: parseDate('price.date', date ?? book.date), days };
   }
   const output = section.money('output', 'tokenPrice');
-  if (!output) throw new BadInput('price.output', 'is missing; write a price per tokens, such as "16 CNY/Mtok"');
+  if (!output)
+    throw new BadInput(
+      'price.output',
+      'is missing; write a price per tokens, such as "16 CNY/Mtok"',
+      '缺失；请写按词元计的单价，例如“16 CNY/Mtok”',
+    );
   const other = (key: string): bigint => {
     const money = section.money(key, 'tokenPrice');
     if (money && money.currency !== output.currency)
       throw new BadInput(
         `price.${key}`,
         `is in ${money.currency}, the output price in ${output.currency}; write both in one currency`,
+        `使用 ${money.currency}，而输出价使用 ${output.currency}；请统一币种`,
       );
     return money?.nano ?? 0n;
   };
@@ -216,7 +233,12 @@ function parseCosts(top: Section, hardware: Hardware, currency: string): Costs {
   const section = top.section('cost', ['gpu', 'other', 'fixed']) ?? openSection('cost', {}, ['gpu', 'other', 'fixed']);
   const listed = hardware.prices[0];
   const own = section.money('gpu', 'gpuPrice');
-  if (!own && !listed) throw new BadInput('cost.gpu', 'is missing; write the price of one GPU, such as "2 USD/h"');
+  if (!own && !listed)
+    throw new BadInput(
+      'cost.gpu',
+      'is missing; write the price of one GPU, such as "2 USD/h"',
+      '缺失；请写单卡价格，例如“2 USD/h”',
+    );
   const gpuHour: Money = own ?? parseMoney('hardware.price', listed?.price ?? '', 'gpuPrice');
   return {
     gpuHour,
@@ -240,7 +262,11 @@ export function parseScenario(document: unknown, readJson: ReadJson): Scenario {
   const rate = top.text('exchange');
   const currency = top.text('currency') ?? book.currency;
   if (!CURRENCIES.has(currency))
-    throw new BadInput('currency', `"${currency}" is none of ${[...CURRENCIES].join(', ')}`);
+    throw new BadInput(
+      'currency',
+      `"${currency}" is none of ${[...CURRENCIES].join(', ')}`,
+      `“${currency}”不在 ${[...CURRENCIES].join('、')} 之中`,
+    );
   return {
     name: top.text('name') ?? `${model.name} on ${hardware.name}`,
     model,

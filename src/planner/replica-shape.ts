@@ -40,19 +40,38 @@ const isCount = (value: number): boolean => Number.isSafeInteger(value) && value
 /** Throws {@link BadInput} where the parallelism cannot hold the model's shape. */
 export function requireShape(field: string, model: Architecture, parallel: Parallelism): void {
   for (const [name, value] of Object.entries(parallel)) {
-    if (!isCount(value)) throw new BadInput(`${field}.${name}`, `${value} is not a whole number from 1 to 4096`);
+    if (!isCount(value))
+      throw new BadInput(
+        `${field}.${name}`,
+        `${value} is not a whole number from 1 to 4096`,
+        `${value} 不是 1 到 4096 的整数`,
+      );
   }
   const { tp, pp, dp, ep } = parallel;
   if (model.attention.heads % tp !== 0)
     throw new BadInput(
       `${field}.tp`,
       `${tp} does not divide the ${model.attention.heads} attention heads of ${model.name}`,
+      `${tp} 不能整除 ${model.name} 的 ${model.attention.heads} 个注意力头`,
     );
-  if (pp > model.layers) throw new BadInput(`${field}.pp`, `${pp} stages for ${model.layers} layers`);
+  if (pp > model.layers)
+    throw new BadInput(
+      `${field}.pp`,
+      `${pp} stages for ${model.layers} layers`,
+      `${pp} 个流水级多于 ${model.layers} 层`,
+    );
   if (ep > 1 && !model.mixture)
-    throw new BadInput(`${field}.ep`, `${model.name} has no experts to spread; write ep: 1`);
+    throw new BadInput(
+      `${field}.ep`,
+      `${model.name} has no experts to spread; write ep: 1`,
+      `${model.name} 没有专家可分布，请写 ep: 1`,
+    );
   if ((tp * dp) % ep !== 0)
-    throw new BadInput(`${field}.ep`, `${ep} does not divide the ${tp * dp} GPUs of a stage (tp × dp)`);
+    throw new BadInput(
+      `${field}.ep`,
+      `${ep} does not divide the ${tp * dp} GPUs of a stage (tp × dp)`,
+      `${ep} 不能整除一个流水级的 ${tp * dp} 张卡（tp × dp）`,
+    );
 }
 
 /** Weight bytes on one GPU. Attention and dense parts are cut by tp, experts by ep (by tp where ep is 1), everything by pp. */

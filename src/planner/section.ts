@@ -21,16 +21,23 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** Opens a mapping whose keys must all be among `keys`. Throws {@link BadInput} that names the field. */
 export function openSection(path: string, value: unknown, keys: readonly string[]): Section {
-  if (!isRecord(value)) throw new BadInput(path || 'scenario', 'must be a mapping of names to values');
+  if (!isRecord(value))
+    throw new BadInput(path || 'scenario', 'must be a mapping of names to values', '应为“名称: 值”的映射');
   const at = (key: string): string => (path ? `${path}.${key}` : key);
   for (const key of Object.keys(value)) {
-    if (!keys.includes(key)) throw new BadInput(at(key), `unknown field; known here are ${keys.join(', ')}`);
+    if (!keys.includes(key))
+      throw new BadInput(
+        at(key),
+        `unknown field; known here are ${keys.join(', ')}`,
+        `未知字段，此处可用 ${keys.join('、')}`,
+      );
   }
   const record = value;
   const scalar = (key: string): string | undefined => {
     const found = record[key];
     if (found === undefined || found === null) return undefined;
-    if (typeof found !== 'string' && typeof found !== 'number') throw new BadInput(at(key), 'must be text or a number');
+    if (typeof found !== 'string' && typeof found !== 'number')
+      throw new BadInput(at(key), 'must be text or a number', '应为文本或数字');
     return String(found);
   };
   return {
@@ -42,13 +49,18 @@ export function openSection(path: string, value: unknown, keys: readonly string[
       const text = scalar(key);
       if (text === undefined) return fallback;
       const found = values.find(candidate => candidate === text);
-      if (found === undefined) throw new BadInput(at(key), `"${text}" is none of ${values.join(', ')}`);
+      if (found === undefined)
+        throw new BadInput(
+          at(key),
+          `"${text}" is none of ${values.join(', ')}`,
+          `“${text}”不在 ${values.join('、')} 之中`,
+        );
       return found;
     },
     flag: (key, fallback) => {
       const found = record[key];
       if (found === undefined) return fallback;
-      if (typeof found !== 'boolean') throw new BadInput(at(key), 'must be true or false');
+      if (typeof found !== 'boolean') throw new BadInput(at(key), 'must be true or false', '应为 true 或 false');
       return found;
     },
     count: (key, fallback, range = { min: 0, max: 1e6 }) => {
@@ -67,7 +79,7 @@ export function openSection(path: string, value: unknown, keys: readonly string[
     numbers: key => {
       const found = record[key];
       if (found === undefined || typeof found === 'string') return undefined;
-      if (!Array.isArray(found)) throw new BadInput(at(key), 'must be a list of numbers');
+      if (!Array.isArray(found)) throw new BadInput(at(key), 'must be a list of numbers', '应为数字列表');
       return found.map((item, index) => requireWithin(`${at(key)}[${index}]`, Number(item), { min: 0, max: 1e6 }));
     },
     section: (key, inner) =>

@@ -28,7 +28,11 @@ function parseLine(text: string, number: number): TraceLine {
     typeof output_length !== 'number' ||
     !Array.isArray(hash_ids)
   ) {
-    throw new BadInput(`trace line ${number}`, 'has no timestamp, input_length, output_length or hash_ids');
+    throw new BadInput(
+      `trace line ${number}`,
+      'has no timestamp, input_length, output_length or hash_ids',
+      '缺少 timestamp、input_length、output_length 或 hash_ids',
+    );
   }
   return { timestamp, input_length, output_length, hash_ids };
 }
@@ -54,7 +58,7 @@ export function summarizeTrace(jsonLines: string): TraceSummary {
       else seen.add(block);
     }
   }
-  if (requests === 0) throw new BadInput('trace', 'has no requests');
+  if (requests === 0) throw new BadInput('trace', 'has no requests', '没有任何请求');
   const mean = input / requests;
   return {
     requests,

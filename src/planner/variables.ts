@@ -98,7 +98,7 @@ export const VARIABLES: readonly Variable[] = [
   },
   {
     id: 'peak',
-    unit: '× mean',
+    unit: '×',
     swing: 0.5,
     value: s => Math.max(...s.demand.profile),
     scale: (s, f) => demand(s, { profile: stretch(s.demand.profile, f) }),

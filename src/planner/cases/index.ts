@@ -24,6 +24,11 @@ export const CASE_NAMES: readonly string[] = Object.keys(CASES);
 /** Computes a case. Throws {@link BadInput} for an unknown name. */
 export function runCase(name: string): CaseResult {
   const run = Object.hasOwn(CASES, name) ? CASES[name] : undefined;
-  if (!run) throw new BadInput('case', `unknown case "${name}"; known are ${CASE_NAMES.join(', ')}`);
+  if (!run)
+    throw new BadInput(
+      'case',
+      `unknown case "${name}"; known are ${CASE_NAMES.join(', ')}`,
+      `未知案例“${name}”，可用 ${CASE_NAMES.join('、')}`,
+    );
   return run();
 }

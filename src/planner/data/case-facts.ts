@@ -41,7 +41,7 @@ export const REPRICED: readonly {
 export const CLAIM = {
   source:
     'You Yang on Weibo, 2025-02-09, in China Entrepreneur (dignews.cc/p/923d4fc5fa80f0e3.html, yingmi8.cn/xwzx/403590.html)',
-  words: 'same; Sina Tech (laitimes.com/article/7b517_7rh9j.html)',
+  words: 'China Entrepreneur and Sina Tech (laitimes.com/article/7b517_7rh9j.html)',
   fourThousand: '"4,000 machines of 8 × H800": in no source reached',
   outputPerDay: 100e9,
   priceCny: 16,

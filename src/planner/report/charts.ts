@@ -3,7 +3,7 @@ import type { CurvePoint } from '../curve.ts';
 import type { FleetPlan } from '../fleet.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Study, TornadoBar } from '../sensitivity.ts';
-import { currencyName, formatNumber, type Language, say } from './language.ts';
+import { currencyName, formatNumber, formatPercent, type Language, say } from './language.ts';
 import {
   COLOURS,
   circle,
@@ -144,20 +144,26 @@ export function tornadoChart(scenario: Scenario, bars: readonly TornadoBar[], ce
   );
   const rows = bars.map((bar, index) => {
     const y = frame.top + index * ROW + 4;
-    const part = (value: number | undefined, shown: number) => {
+    // Where both ends lie on one side of today's profit, the longer bar carries the only label that has room.
+    const reach = (value: number | undefined) => (value === undefined ? 0 : value - centre);
+    const crowded = reach(bar.low) * reach(bar.high) > 0;
+    const part = (value: number | undefined, shown: number, other: number | undefined) => {
       if (value === undefined) return '';
       const [from, to] = [Math.min(x.place(value), x.place(centre)), Math.max(x.place(value), x.place(centre))];
+      const label = bar.variable.ceiling === 1 ? formatPercent(shown, lang) : formatNumber(shown, lang);
+      const style = { size: 10, fill: COLOURS.soft } as const;
       const outside =
         value < centre
-          ? text(from - 5, y + 15, formatNumber(shown, lang), { size: 10, anchor: 'end', fill: COLOURS.soft })
-          : text(to + 5, y + 15, formatNumber(shown, lang), { size: 10, fill: COLOURS.soft });
-      return rect(from, y, to - from, ROW - 10, value >= centre ? COLOURS.good : COLOURS.bad) + outside;
+          ? text(from - 5, y + 15, label, { ...style, anchor: 'end' })
+          : text(to + 5, y + 15, label, style);
+      const hidden = crowded && Math.abs(reach(value)) < Math.abs(reach(other));
+      return rect(from, y, to - from, ROW - 10, value >= centre ? COLOURS.good : COLOURS.bad) + (hidden ? '' : outside);
     };
     const name = VARIABLE_WORDS[bar.variable.id];
     return (
       text(frame.left - 10, y + 15, name ? say(name, lang) : bar.variable.id, { anchor: 'end' }) +
-      part(bar.low, bar.lowValue) +
-      part(bar.high, bar.highValue)
+      part(bar.low, bar.lowValue, bar.high) +
+      part(bar.high, bar.highValue, bar.low)
     );
   });
   const zero = line(

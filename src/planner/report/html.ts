@@ -3,7 +3,7 @@ import { type CaseResult, caseHolds, withinTolerance } from '../case-result.ts';
 import { toMajor } from '../money.ts';
 import type { Study } from '../sensitivity.ts';
 import { curveChart, errorsChart, histogramChart, hoursChart, tornadoChart, waterfallChart } from './charts.ts';
-import { formatPercent, type Language, say } from './language.ts';
+import { citation, formatPercent, type Language, say } from './language.ts';
 import { doubts, fleetMetrics } from './metrics.ts';
 import { escapeText } from './svg.ts';
 import { breakEvenRow, caseCells, caseHeader, comparisonRows } from './text-report.ts';
@@ -74,7 +74,9 @@ export function fleetHtml(answer: FleetAnswer, study: Study, lang: Language): st
 
 export function caseHtml(result: CaseResult, lang: Language): string {
   const holds = caseHolds(result);
-  const sources = [...new Set(result.rows.map(row => `${say(WORDS[row.status], lang)}: ${row.source}`))];
+  const sources = [
+    ...new Set(result.rows.map(row => `${say(WORDS[row.status], lang)}: ${citation(row.source, lang)}`)),
+  ];
   const missed = result.rows.filter(row => !withinTolerance(row)).map(row => say(row.label, lang));
   return page(lang, say(result.title, lang), [
     `<h1>${escapeText(say(result.title, lang))}</h1><p class="lead">${escapeText(result.id)} · <span class="${holds ? 'good' : 'bad'}">${escapeText(say(holds ? WORDS.holds : WORDS.fails, lang))}</span></p>`,

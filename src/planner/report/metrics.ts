@@ -1,7 +1,7 @@
 import type { FleetPlan } from '../fleet.ts';
 import { formatPrice } from '../quantity.ts';
 import type { Scenario } from '../scenario.ts';
-import { formatMoney, formatNumber, formatPercent, formatSeconds, type Language, say } from './language.ts';
+import { citation, formatMoney, formatNumber, formatPercent, formatSeconds, type Language, say } from './language.ts';
 import { WORDS, type WordKey } from './words.ts';
 
 export interface Metric {
@@ -11,6 +11,14 @@ export interface Metric {
 }
 
 const LIMITS = { memory: 'limitMemory', speed: 'limitSpeed', measured: 'limitMeasured' } as const;
+
+/** A price book by name and date; a scenario's own prices by their figures. */
+function priceText({ price }: Scenario, lang: Language): string {
+  if (price.id !== 'custom') return `${price.name} (${price.date})`;
+  const { hitNano, missNano, outputNano } = price.base;
+  const figures = [hitNano, missNano, outputNano].map(nano => formatNumber(Number(nano) / 1e9, lang)).join(' · ');
+  return `${figures} ${price.currency}/Mtok · ${say(WORDS.ownPrice, lang)}`;
+}
 
 /** The answer of one scenario as labelled values, in the order in which people ask. */
 export function fleetMetrics(scenario: Scenario, plan: FleetPlan, lang: Language): readonly Metric[] {
@@ -60,7 +68,7 @@ export function fleetMetrics(scenario: Scenario, plan: FleetPlan, lang: Language
         ? [ttft.p50, ttft.p90, ttft.p99].map(value => formatSeconds(value, lang)).join(' · ')
         : formatSeconds(Number.POSITIVE_INFINITY, lang),
     ),
-    metric('price', `${scenario.price.name}${scenario.price.date ? ` (${scenario.price.date})` : ''}`),
+    metric('price', priceText(scenario, lang)),
     metric('gpuPrice', formatPrice(scenario.costs.gpuHour, 'gpuPrice') + doubt),
     metric('cost', formatMoney(plan.costDay.nano, plan.costDay.currency, lang)),
     metric('costPerMtok', formatMoney(plan.costPerMtokOutput.nano, plan.costPerMtokOutput.currency, lang)),
@@ -79,12 +87,14 @@ export function doubts(scenario: Scenario, lang: Language): readonly string[] {
   const zh = lang === 'zh';
   const lines = [
     zh
-      ? `模型结构：${model.source}（${model.date || '无日期'}）`
-      : `Model: ${model.source} (${model.date || 'no date'})`,
+      ? `模型结构：${citation(model.source, lang)}（${model.date || '无日期'}）`
+      : `Model: ${citation(model.source, lang)} (${model.date || 'no date'})`,
     zh
-      ? `硬件：${hardware.source}（${hardware.date || '无日期'}）；核函数效率：${hardware.kernels.source}；误差带 ±${hardware.errorPct}%`
-      : `Hardware: ${hardware.source} (${hardware.date || 'no date'}); kernels: ${hardware.kernels.source}; band ±${hardware.errorPct} %`,
-    zh ? `售价：${price.source}（${price.date || '无日期'}）` : `Prices: ${price.source} (${price.date || 'no date'})`,
+      ? `硬件：${citation(hardware.source, lang)}（${hardware.date || '无日期'}）；核函数效率：${citation(hardware.kernels.source, lang)}；误差带 ±${hardware.errorPct}%`
+      : `Hardware: ${citation(hardware.source, lang)} (${hardware.date || 'no date'}); kernels: ${citation(hardware.kernels.source, lang)}; band ±${hardware.errorPct} %`,
+    zh
+      ? `售价：${citation(price.source, lang)}（${price.date || '无日期'}）`
+      : `Prices: ${citation(price.source, lang)} (${price.date || 'no date'})`,
   ];
   if (scenario.costs.gpuTrust === 'assumed')
     lines.push(

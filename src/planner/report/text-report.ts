@@ -4,7 +4,7 @@ import type { FleetPlan } from '../fleet.ts';
 import { toMajor } from '../money.ts';
 import type { Scenario } from '../scenario.ts';
 import type { BreakEven, Study } from '../sensitivity.ts';
-import { formatMoney, formatNumber, formatPercent, type Language, say } from './language.ts';
+import { citation, formatExact, formatMoney, formatNumber, formatPercent, type Language, say } from './language.ts';
 import { doubts, fleetMetrics } from './metrics.ts';
 import { barPlot, scatterPlot, spanPlot } from './text-plot.ts';
 import { textTable } from './text-table.ts';
@@ -148,13 +148,12 @@ export function studyText(scenario: Scenario, result: Study, lang: Language): st
 
 /** A case row's cells: label, unit, published, computed, error, tolerance, status. */
 export function caseCells(row: CaseRow, lang: Language): readonly string[] {
-  const number = (value: number) => formatNumber(value, lang);
   const missed = withinTolerance(row) ? '' : ` · ${say(WORDS.missed, lang)}`;
   return [
     say(row.label, lang),
     row.unit,
-    number(row.expected),
-    number(row.computed),
+    formatExact(row.expected),
+    formatExact(row.computed),
     `${row.errorPct >= 0 ? '+' : '−'}${Math.abs(row.errorPct).toFixed(2)}%`,
     `±${row.tolerancePct}%`,
     say(WORDS[row.status], lang) + missed,
@@ -172,7 +171,9 @@ export function caseText(result: CaseResult, lang: Language): string {
     result.rows.map(row => caseCells(row, lang)),
     ['left', 'left', 'right', 'right', 'right', 'right', 'left'],
   );
-  const sources = [...new Set(result.rows.map(row => `${say(WORDS[row.status], lang)}: ${row.source}`))];
+  const sources = [
+    ...new Set(result.rows.map(row => `${say(WORDS[row.status], lang)}: ${citation(row.source, lang)}`)),
+  ];
   return [
     `${say(result.title, lang)} (${result.id}): ${say(caseHolds(result) ? WORDS.holds : WORDS.fails, lang)}\n\n`,
     table,

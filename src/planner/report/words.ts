@@ -33,10 +33,11 @@ export const WORDS = {
   costPerMtok: w('Cost per million output tokens', '每百万输出词元成本'),
   band: w('Profit per day within the error band', '误差范围内的每日利润'),
   gpuPrice: w('Price of a GPU', 'GPU 单价'),
+  ownPrice: w('own prices (hit · miss · output)', '自定价（命中 · 未命中 · 输出）'),
   assumedPrice: w('assumed, no cited source', '假定值，无公开出处'),
   impliedPrice: w('implied by a cited figure', '由公开数字反推'),
   price: w('Prices', '售价'),
-  hour: w('Hour', '时'),
+  hour: w('Hour', '时刻'),
   nodesByHour: w('Nodes by hour of the day', '各时段节点数'),
   prefill: w('prefill', '预填充'),
   decode: w('decode', '解码'),
@@ -85,7 +86,7 @@ export const WORDS = {
     'Made by millrace plan; figures, sources and formulas in the documentation.',
     '由 millrace plan 生成；数字、来源与公式见文档。',
   ),
-  hardwareBand: w('Throughput of the roofline', '吞吐（屋顶线模型）'),
+  hardwareBand: w('Error band of throughput', '吞吐误差带'),
 } as const;
 
 export type WordKey = keyof typeof WORDS;
