@@ -43,9 +43,8 @@ test('latency: percentiles rise, and a pool at its limit has none', () => {
 
 test('break-even of every variable is where profit turns', () => {
   for (const id of IDS) {
-    for (const { variable, current, value } of breakEvens(scenarioOf(id))) {
-      if (value === undefined) continue;
-      const factor = value / current;
+    for (const { variable, value, factor } of breakEvens(scenarioOf(id))) {
+      if (factor === undefined) continue;
       // Step functions of whole units: the sign differs just below and just above.
       const [below, above] = [0.999, 1.001].map(nudge => profitPerDay(variable.scale(scenarioOf(id), factor * nudge)));
       assert.ok((below ?? 0) * (above ?? 0) <= 0, `${id} ${variable.id}: ${below} and ${above} around ${value}`);

@@ -5,7 +5,7 @@ import {
   expertsTouched,
   WEIGHT_BYTES,
 } from './architecture.ts';
-import { efficiencyAt } from './hardware.ts';
+import { type EfficiencyCurve, efficiencyAt } from './hardware.ts';
 import type { Replica } from './replica-shape.ts';
 
 /** Time of one layer on one GPU, in seconds, by what it is spent on. */
@@ -31,17 +31,31 @@ export interface LayerWork {
   readonly promptTokens: number;
 }
 
-/** Peak FLOP/s at which weights of this precision multiply. INT4 weights are widened to 16 bits first, so they save memory only. */
-function matrixPeak({ hardware, weights }: Replica): number {
-  const bf16 = hardware.bf16Tflops * 1e12;
-  if (weights === 'fp8') return hardware.fp8Tflops ? hardware.fp8Tflops * 1e12 : bf16;
-  if (weights === 'fp4') return (hardware.fp4Tflops ?? hardware.fp8Tflops ?? hardware.bf16Tflops) * 1e12;
+interface MatrixUnit {
+  readonly flops: number;
+  /** Bytes per weight that the unit is fed with. */
+  readonly bytes: number;
+}
+
+/** The unit on which weights of this precision multiply. INT4 weights are widened to 16 bits first, so they save memory only. */
+function matrixUnit({ hardware, weights }: Replica): MatrixUnit {
+  const bf16 = { flops: hardware.bf16Tflops * 1e12, bytes: 2 };
+  const fp8 = hardware.fp8Tflops ? { flops: hardware.fp8Tflops * 1e12, bytes: 1 } : bf16;
+  if (weights === 'fp8') return fp8;
+  if (weights === 'fp4') return hardware.fp4Tflops ? { flops: hardware.fp4Tflops * 1e12, bytes: 0.5 } : fp8;
   return bf16;
+}
+
+/** Compute time of a matrix product. Narrower weights than the unit's reach its rate with fewer rows, as the ridge moves with them. */
+function computeSeconds(replica: Replica, curve: EfficiencyCurve, rows: number, flops: number): number {
+  const unit = matrixUnit(replica);
+  const half = curve.half * Math.min(1, WEIGHT_BYTES[replica.weights] / unit.bytes);
+  return flops / (unit.flops * efficiencyAt({ max: curve.max, half }, rows));
 }
 
 function gemmSeconds(replica: Replica, rows: number, inputs: number, outputs: number): number {
   const { hardware } = replica;
-  const compute = (2 * rows * inputs * outputs) / (matrixPeak(replica) * efficiencyAt(hardware.kernels.gemm, rows));
+  const compute = computeSeconds(replica, hardware.kernels.gemm, rows, 2 * rows * inputs * outputs);
   const bytes = inputs * outputs * WEIGHT_BYTES[replica.weights] + rows * (inputs + outputs) * 2;
   return Math.max(compute, bytes / (hardware.bandwidthGbps * 1e9 * hardware.kernels.memory));
 }
@@ -95,7 +109,7 @@ function expertsSeconds(replica: Replica, rows: number): number {
   const rowsPerExpert = (groupRows * mixture.topK) / Math.max(1, touched);
   const parameters = (3 * model.hidden * mixture.intermediate) / widthCut;
   const flops = ((2 * groupRows * mixture.topK) / gpus) * parameters * imbalance(replica);
-  const compute = flops / (matrixPeak(replica) * efficiencyAt(hardware.kernels.groupedGemm, rowsPerExpert));
+  const compute = computeSeconds(replica, hardware.kernels.groupedGemm, rowsPerExpert, flops);
   const bytes = (touched / gpus) * parameters * WEIGHT_BYTES[weights];
   const routed = Math.max(compute, bytes / (hardware.bandwidthGbps * 1e9 * hardware.kernels.memory));
   const shared =

@@ -66,6 +66,10 @@ export function parseDemand(top: Section, interactivity: number): Demand {
       'contradicts demand.output; write one of them',
       '与 demand.output 冲突，只能写其中一个',
     );
+  if (!section.has('users'))
+    section.without(['activity', 'speed'], { en: 'without demand.users', zh: '没有 demand.users 时' });
+  if (section.has('input'))
+    section.without(['inputPerOutput'], { en: 'beside demand.input', zh: '写了 demand.input 时' });
   const outputPerSecond = section.has('users')
     ? fromUsers(section, interactivity)
     : section.quantity('output', 'tokenRate');

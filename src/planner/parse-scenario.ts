@@ -95,6 +95,7 @@ function parseHardware(section: Section): Hardware {
     return value;
   };
   const bf16 = need('bf16', 'flops') / 1e12;
+  const bandwidth = need('bandwidth', 'bandwidth');
   const fp8 = own.quantity('fp8', 'flops');
   const fp4 = own.quantity('fp4', 'flops');
   return {
@@ -104,7 +105,7 @@ function parseHardware(section: Section): Hardware {
     ...(fp8 ? { fp8Tflops: fp8 / 1e12 } : {}),
     ...(fp4 ? { fp4Tflops: fp4 / 1e12 } : {}),
     memoryGb: need('memory', 'bytes') / 1e9,
-    bandwidthGbps: need('bandwidth', 'bandwidth') / 1e9,
+    bandwidthGbps: bandwidth / 1e9,
     scaleUpGbps: (own.quantity('scaleUp', 'bandwidth') ?? 25e9) / 1e9,
     scaleUpDomain: own.count('scaleUpDomain', 8, { min: 1, max: 4096 }),
     scaleOutGbps: (own.quantity('scaleOut', 'bandwidth') ?? 12.5e9) / 1e9,
@@ -113,7 +114,7 @@ function parseHardware(section: Section): Hardware {
     prices: own.has('price')
       ? [{ price: own.text('price') ?? '', trust: 'assumed', source: 'scenario', date: '' }]
       : [],
-    kernels: carriedOver(Math.max(0.1, bf16 / 989), own.count('efficiencyOfH800', 1, { min: 0.05, max: 1.4 })),
+    kernels: carriedOver(bf16, bandwidth / 1e9, own.count('efficiencyOfH800', 1, { min: 0.05, max: 1.4 })),
     errorPct: own.count('errorPct', 40, { min: 1, max: 90 }),
     trust: 'assumed',
     source: 'scenario',
@@ -137,6 +138,12 @@ function parseServing(top: Section, model: Architecture): Serving {
   const precision = top.section('precision', ['weights', 'cache']);
   const decode = parseParallel(section.section('decode', PARALLEL), { tp: 1, pp: 1, dp: 1, ep: 1 });
   const prefill = parseParallel(section.section('prefill', PARALLEL), decode);
+  const mode = section.choice('mode', ['disaggregated', 'aggregated'], 'aggregated');
+  if (mode === 'aggregated')
+    section.without(['prefill', 'measured'], {
+      en: 'where serving.mode is aggregated',
+      zh: 'serving.mode 为 aggregated 时',
+    });
   requireShape('serving.decode', model, decode);
   requireShape('serving.prefill', model, prefill);
   const drafts = section.section('speculation', ['draftTokens', 'acceptance']);
@@ -153,7 +160,7 @@ function parseServing(top: Section, model: Architecture): Serving {
     return value;
   };
   return {
-    mode: section.choice('mode', ['disaggregated', 'aggregated'], 'aggregated'),
+    mode,
     weights: precision?.choice('weights', ['bf16', 'fp8', 'int4', 'fp4'], 'fp8') ?? 'fp8',
     cache: precision?.choice('cache', ['bf16', 'fp8'], 'bf16') ?? 'bf16',
     prefill,
@@ -193,6 +200,7 @@ function parsePrice(top: Section): { book: PriceBook; startMs: number; days: num
   const id = section.text('book');
   const date = section.text('date');
   if (id !== undefined) {
+    section.without(['hit', 'miss', 'output'], { en: 'beside price.book', zh: '写了 price.book 时' });
     const book = findPriceBook('price.book', id);
     return { book, startMs: parseDate('price.date', date ?? book.date), days };
   }

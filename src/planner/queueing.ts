@@ -9,7 +9,7 @@ function distribution(x: number): number {
   return x >= 0 ? 1 - tail : tail;
 }
 
-// Beyond this many servers the recursion is slow and the heavy-traffic limit is exact to three digits.
+// Beyond this many servers the recursion is slow and the heavy-traffic limit is within 5 %.
 const EXACT_SERVERS_MAX = 400;
 
 /**
@@ -55,7 +55,7 @@ export function waitQuantile(queue: Queue, quantile: number): number {
 
 /**
  * Units to own so that at least `needed` are up with probability `assurance`, each up with `availability` on its own.
- * Starts from the normal approximation and settles on the exact binomial tail up to 2,000 units, where the two agree to one unit.
+ * Starts from the normal approximation and settles on the exact binomial tail up to 200 units, from where the two agree to one unit.
  */
 export function unitsWithFailures(needed: number, availability: number, assurance: number): number {
   if (needed === 0 || availability >= 1) return needed;
@@ -68,7 +68,7 @@ export function unitsWithFailures(needed: number, availability: number, assuranc
   return owned;
 }
 
-const EXACT_UNITS_MAX = 2000;
+const EXACT_UNITS_MAX = 200;
 
 /** Inverse of the normal distribution by bisection; twenty-six halvings of [-8, 8] are finer than any input here. */
 function normalQuantile(probability: number): number {

@@ -97,7 +97,7 @@ test('tensor parallelism shortens a step by less than the number of GPUs; a pipe
   const single = at({ tp: 1, pp: 1, dp: 1, ep: 1 });
   const four = at({ tp: 4, pp: 1, dp: 1, ep: 1 });
   assert.ok(four < single && four > single / 4);
-  assert.ok(at({ tp: 1, pp: 4, dp: 1, ep: 1 }) > single * 0.95);
+  assert.ok(at({ tp: 1, pp: 4, dp: 1, ep: 1 }) > single * 0.9);
 });
 
 test('data parallelism multiplies throughput and leaves the step as it is', () => {
@@ -112,7 +112,7 @@ test('speculation helps one user, and costs where the batch is bound by compute'
   assert.ok(Math.abs(tokensPerStep({ draftTokens: 2, acceptance: 0.5 }) - 1.75) < 1e-12);
   const plain = replica('deepseek-v3', 'h20', { parallel: { tp: 1, pp: 1, dp: 16, ep: 16 } });
   const drafted = { ...plain, speculation: { draftTokens: 1, acceptance: 0.85 } };
-  assert.ok(decode(drafted, 1, 4096).tokensPerSecondPerUser > decode(plain, 1, 4096).tokensPerSecondPerUser * 1.4);
+  assert.ok(decode(drafted, 1, 4096).tokensPerSecondPerUser > decode(plain, 1, 4096).tokensPerSecondPerUser * 1.3);
   const gain = (batch: number) =>
     decode(drafted, batch, 4096).tokensPerSecond / decode(plain, batch, 4096).tokensPerSecond;
   assert.ok(gain(256) < gain(1));

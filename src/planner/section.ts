@@ -1,4 +1,5 @@
 import { BadInput, requireWithin } from './bad-input.ts';
+import type { Words } from './case-result.ts';
 import { type Money, type MoneyKind, parseMoney, parseQuantity, type QuantityKind } from './quantity.ts';
 
 /** One mapping of a scenario file, read strictly: unknown keys are refused, so that a misspelt one never passes as a default. */
@@ -14,6 +15,8 @@ export interface Section {
   numbers(key: string): readonly number[] | undefined;
   section(key: string, keys: readonly string[]): Section | undefined;
   raw(key: string): unknown;
+  /** Throws where a field is there that `reason` leaves without effect: a value that would be ignored is a slip. */
+  without(keys: readonly string[], reason: Words): void;
 }
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -44,6 +47,12 @@ export function openSection(path: string, value: unknown, keys: readonly string[
     path,
     has: key => record[key] !== undefined && record[key] !== null,
     raw: key => record[key],
+    without: (forbidden, reason) => {
+      for (const key of forbidden) {
+        if (record[key] !== undefined && record[key] !== null)
+          throw new BadInput(at(key), `has no effect ${reason.en}; leave it out`, `${reason.zh}不起作用，请删去`);
+      }
+    },
     text: scalar,
     choice: (key, values, fallback) => {
       const text = scalar(key);

@@ -29,6 +29,8 @@ export interface BreakEven {
   readonly current: number;
   /** Where profit is zero, with the others as they are; undefined where no value in [1/1000, 1000] times today's reaches it. */
   readonly value?: number;
+  /** What the variable was multiplied by to get there. */
+  readonly factor?: number;
 }
 
 const FACTOR_MAX = 1000;
@@ -41,11 +43,11 @@ function breakEvenFactor(scenario: Scenario, variable: Variable): number | undef
   };
   const start = sign(1);
   if (start === undefined || start === 0) return start === 0 ? 1 : undefined;
-  // Walk outward in both directions by quarters of an octave until the sign turns, then halve the bracket.
+  // Walk outward in both directions by half octaves until the sign turns, then halve the bracket.
   for (const direction of [1, -1]) {
     let inner = 1;
-    for (let step = 1; step <= 40; step++) {
-      const outer = direction > 0 ? Math.min(ceiling, 2 ** (step / 4)) : 2 ** (-step / 4);
+    for (let step = 1; step <= 20; step++) {
+      const outer = direction > 0 ? Math.min(ceiling, 2 ** (step / 2)) : 2 ** (-step / 2);
       const found = sign(outer);
       if (found === undefined) break;
       if (found !== start) return bisect(inner, outer, factor => sign(factor) === start);
@@ -75,7 +77,7 @@ export function breakEvens(scenario: Scenario): readonly BreakEven[] {
     const unit = variable.id === 'gpuPrice' ? `${scenario.costs.gpuHour.currency}/h` : variable.unit;
     const factor = breakEvenFactor(scenario, variable);
     if (factor === undefined) return { variable, unit, current };
-    return { variable, unit, current, value: variable.value(variable.scale(scenario, factor)) };
+    return { variable, unit, current, value: variable.value(variable.scale(scenario, factor)), factor };
   });
 }
 

@@ -1,4 +1,4 @@
-import type { KernelEfficiency } from '../hardware.ts';
+import type { EfficiencyCurve, KernelEfficiency } from '../hardware.ts';
 
 // Fitted by eye to the kernel benchmarks that the InferSim project publishes (github.com/alibaba/InferSim, bench_data/, read 2026-11-24):
 // DeepGEMM dense and grouped GEMM, FlashAttention-3 prefill, FlashInfer decode, FlashMLA. Kernel tables only: no end-to-end row was used.
@@ -29,16 +29,23 @@ export const H800_KERNELS: KernelEfficiency = {
   source: SOURCE,
 };
 
-/** For chips without a kernel table: the H800's shape, with the tile size scaled by `halfScale` (compute per chip against the H800's). */
-export function carriedOver(halfScale: number, maxScale = 1): KernelEfficiency {
-  const scale = (curve: { max: number; half: number }) => ({ max: curve.max * maxScale, half: curve.half * halfScale });
+const H800_RIDGE = 989 / 3350;
+
+/**
+ * For chips without a kernel table: the H800's curves, with the rows at which tiles fill scaled by the chip's ridge, its compute
+ * per bandwidth. The H20 checks the rule: its ridge is an eighth of the H800's, the rule gives 25 rows, its table 30.
+ * `maxScale` lowers the plateau where a maker's kernels are known to reach less.
+ */
+export function carriedOver(bf16Tflops: number, bandwidthGbps: number, maxScale = 1): KernelEfficiency {
+  const ridge = bf16Tflops / bandwidthGbps / H800_RIDGE;
+  const scale = (curve: EfficiencyCurve): EfficiencyCurve => ({ max: curve.max * maxScale, half: curve.half * ridge });
   return {
     gemm: scale(H800_KERNELS.gemm),
     groupedGemm: scale(H800_KERNELS.groupedGemm),
-    prefillAttention: { max: H800_KERNELS.prefillAttention.max * maxScale, half: 150 },
+    prefillAttention: { max: H800_KERNELS.prefillAttention.max * maxScale, half: H800_KERNELS.prefillAttention.half },
     decodeAttention: H800_KERNELS.decodeAttention * maxScale,
-    memory: 0.8,
-    cacheRead: 0.8,
+    memory: H800_KERNELS.memory,
+    cacheRead: H800_KERNELS.cacheRead,
     source: `carried over from the H800, not measured (× ${maxScale} of its efficiency)`,
   };
 }
