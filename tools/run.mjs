@@ -37,12 +37,15 @@ const tasks = {
         : ['contract/src/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
     return run(node, ['--test', '--test-timeout=300000', ...named]);
   },
+  // `check` runs all three; `check types` only the one named.
   check: async () => {
-    for (const [name, argv] of [
-      ['lint', [bin('@biomejs/biome/bin/biome'), 'check', '.']],
-      ['types', [bin('typescript/bin/tsc'), '-p', root]],
-      ['knip', [bin('knip/bin/knip.js')]],
-    ]) {
+    const checks = {
+      lint: [bin('@biomejs/biome/bin/biome'), 'check', '.'],
+      types: [bin('typescript/bin/tsc'), '-p', root],
+      knip: [bin('knip/bin/knip.js'), '--no-progress'],
+    };
+    for (const [name, argv] of Object.entries(checks)) {
+      if (rest.length > 0 && !rest.includes(name)) continue;
       const code = await run(node, argv);
       process.stdout.write(`${name}: ${code === 0 ? 'ok' : 'failed'}\n`);
       if (code !== 0) return code;
