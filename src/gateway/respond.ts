@@ -1,0 +1,49 @@
+import type { ServerResponse } from 'node:http';
+import { formatAmount } from '@millrace/contract';
+import type { Codec } from '../dialects/index.ts';
+import type { Settlement } from '../journal/index.ts';
+import type { Fault } from '../std/index.ts';
+
+export type Lang = 'en' | 'zh';
+
+/** The reader's language, by Accept-Language: Chinese where it is asked for first. */
+export function langOf(acceptLanguage: string | undefined): Lang {
+  return acceptLanguage !== undefined && /^\s*zh\b/i.test(acceptLanguage) ? 'zh' : 'en';
+}
+
+export function costText(settlement: Settlement): string {
+  return `${settlement.currency} ${formatAmount(settlement.amountNano)}`;
+}
+
+/** Headers of every answer of the data plane, in Node's flat form: measured cheaper than an object or setHeader. */
+export function baseHeaders(requestId: string, more: readonly string[]): string[] {
+  return ['x-request-id', requestId, ...more];
+}
+
+export function sendJson(res: ServerResponse, status: number, { body, headers }: { readonly body: string | Buffer; readonly headers: readonly string[] }): void {
+  if (res.headersSent || res.destroyed) return;
+  res.writeHead(status, [...headers, 'content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))]);
+  res.end(body);
+}
+
+export function sendFault(res: ServerResponse, fault: Fault, { codec, requestId, lang, headers }: { readonly codec: Codec; readonly requestId: string; readonly lang: Lang; readonly headers: readonly string[] }): void {
+  if (res.headersSent || res.destroyed) return;
+  const rendered = codec.encodeFault(fault, { requestId, lang });
+  // The fault's own headers (its limit headers among them) win over those of the request.
+  const own = new Set(Object.keys(rendered.headers).map(name => name.toLowerCase()));
+  const flat: string[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    if (!own.has(name)) flat.push(name, headers[index + 1] ?? '');
+  }
+  for (const [name, value] of Object.entries(rendered.headers)) flat.push(name, value);
+  if (!own.has('content-type')) flat.push('content-type', 'application/json');
+  flat.push('content-length', String(Buffer.byteLength(rendered.body)));
+  res.writeHead(rendered.status, flat);
+  res.end(rendered.body);
+}
+
+export function beginStream(res: ServerResponse, headers: readonly string[]): void {
+  if (res.headersSent) return;
+  res.writeHead(200, [...headers, 'content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no']);
+}
