@@ -1,0 +1,338 @@
+import type { ServerResponse } from 'node:http';
+import type { Nano } from '@millrace/contract';
+import type { Deployment } from '../catalog/index.ts';
+import type { Call, Codec } from '../dialects/index.ts';
+import type { UpstreamCall, Upstreams } from '../engines/index.ts';
+import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement, type Usage } from '../journal/index.ts';
+import { rate } from '../metering/index.ts';
+import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../std/index.ts';
+import type { Ticket } from './admit.ts';
+import { attempt } from './attempt.ts';
+import { recordFailure, recordSuccess } from './circuit.ts';
+import { createMeter } from './meter.ts';
+import type { Place, PlaceQueue } from './queue.ts';
+import { createJsonRelay, createStreamRelay, type RelayOptions } from './relay.ts';
+import { baseHeaders, beginStream, type Lang } from './respond.ts';
+import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from './settle.ts';
+
+const ATTEMPTS_MAX = 3;
+/** A stream whose client left is read on for the upstream's usage report at most this long. */
+const DRAIN_MS = 30_000;
+/** A progress record each so many tokens, and no more than this often. */
+const PROGRESS_TOKENS = 64;
+/** A waiting stream hears of its place after this, and then this often. */
+const WAIT_NEWS_MS = 1_000;
+/** A hold that is used up grows by a quarter of what it covers, and at least so many tokens. */
+const EXTENSION_TOKENS_MIN = 64;
+
+export interface ExchangeDeps {
+  readonly slots: Slots;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly journal: JournalClient;
+  readonly upstreams: Upstreams;
+  readonly queue: PlaceQueue;
+  readonly codec: Codec;
+  /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
+  readonly running: Set<Exchange>;
+  readonly logRequests: boolean;
+}
+
+export interface Inbound {
+  readonly res: ServerResponse;
+  readonly requestId: string;
+  readonly lang: Lang;
+  readonly arrivedMonotonicMs: number;
+}
+
+export interface Exchange {
+  /** The node must stop: settles what was delivered and says so. */
+  cutOff(fault: Fault): void;
+}
+
+const NO_USAGE: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+
+/** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
+export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
+  const { slots, clock, journal, queue, codec } = deps;
+  const { call, plan, hold } = ticket;
+  const { res, requestId, lang } = inbound;
+  const meter = createMeter();
+  const attempts: Attempt[] = [];
+  let phase: 'waiting' | 'intending' | 'running' | 'settling' | 'ended' = 'waiting';
+  let place: Place | undefined;
+  let news: NodeJS.Timeout | undefined;
+  let deployment: Deployment | undefined;
+  let upstream: UpstreamCall | undefined;
+  let upstreamRequestId: string | undefined;
+  let clientGone = false;
+  let drainTimer: NodeJS.Timeout | undefined;
+  let ttftMs: number | undefined;
+  let attemptStartedMs = 0;
+  let coveredTokens = plan.outputTokensMax;
+  let notedTokens = 0;
+  let tried: readonly Deployment[] = [];
+
+  const sinceArrivalMs = () => clock.monotonicMs() - inbound.arrivedMonotonicMs;
+  const relayOptions: RelayOptions = {
+    res,
+    codec,
+    call,
+    meter,
+    requestId,
+    lang,
+    headers: baseHeaders(requestId, ticket.limitHeaders),
+    model: call.model,
+    nowMs: clock.nowMs(),
+    firstByte: () => {
+      ttftMs ??= sinceArrivalMs();
+    },
+  };
+  const relay = call.stream ? createStreamRelay({ ...relayOptions, upstreamModel: () => deployment?.upstreamModel ?? call.model }) : createJsonRelay(relayOptions);
+
+  const stopNews = () => {
+    clearInterval(news);
+    news = undefined;
+  };
+  const giveBackPlace = (durationMs: number | undefined) => {
+    if (deployment) queue.giveBack(deployment, durationMs);
+    deployment = undefined;
+  };
+  const endWithout = (fault: Fault) => {
+    phase = 'ended';
+    stopNews();
+    hold.cancel();
+    deps.running.delete(exchange);
+    if (!clientGone) relay.fail(fault, undefined);
+  };
+
+  const closeAttempt = (outcome: Attempt['outcome'], status: number) => {
+    if (!deployment) return;
+    const { usage } = outcome === 'failed' && !relay.committed() ? { usage: NO_USAGE } : meter.result(call.inputTokensGuess);
+    const durationMs = clock.monotonicMs() - attemptStartedMs;
+    attempts.push(attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, attempts.length + 1, { currency: plan.wallet.currency, nowMs: clock.nowMs() }));
+    giveBackPlace(outcome === 'ok' ? durationMs : undefined);
+  };
+
+  /** The one place where a request is settled. `say` runs when the settlement is durable. */
+  const settle = (ending: Ending, say: (settlement: Settlement) => void) => {
+    if (phase === 'settling' || phase === 'ended') return;
+    phase = 'settling';
+    clearTimeout(drainTimer);
+    const settlement = settlementOf(requestId, ticket, {
+      ending,
+      meter,
+      attempts,
+      timing: { startedAtMs: relayOptions.nowMs, ttftMs, durationMs: sinceArrivalMs() },
+      nowMs: clock.nowMs(),
+    });
+    crashPoint('gateway.before-settle');
+    journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
+      phase = 'ended';
+      deps.running.delete(exchange);
+      hold.settle(settlement.amountNano, totalTokens(settlement.usage));
+      crashPoint('gateway.after-settle');
+      // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
+      if (fault) relay.fail(fault, undefined);
+      else if (!clientGone) say(settlement);
+      if (deps.logRequests) logRequest(deps.log, ticket, settlement);
+    });
+  };
+
+  const failed = (fault: Fault, { status, retryable, reached }: { status: number; retryable: boolean; reached: boolean }) => {
+    if (phase !== 'running') return;
+    if (deployment) recordFailure(slots.deployments, deployment.slot, { fault, nowMs: clock.nowMs() });
+    const committed = relay.committed();
+    const last = deployment;
+    closeAttempt('failed', status);
+    if (retryable && !committed && !clientGone && attempts.length < ATTEMPTS_MAX) {
+      const rest = plan.targets.filter(target => !tried.includes(target));
+      // The only target gets a second try where the request never reached it.
+      const next = queue.tryTake(rest.length > 0 ? rest : !reached && last && attempts.length < 2 ? [last] : []);
+      if (next) {
+        relay.reset();
+        start(next);
+        return;
+      }
+    }
+    settle({ outcome: clientGone ? 'client-gone' : 'failed', status: committed ? 200 : fault.status, faultCode: fault.code, chargeable: committed }, settlement => relay.fail(fault, settlement));
+  };
+
+  const cut = (fault: Fault, outcome: 'cut-off' | 'failed') => {
+    upstream?.abort();
+    closeAttempt('aborted', 200);
+    const committed = relay.committed();
+    settle({ outcome, status: committed ? 200 : fault.status, faultCode: fault.code, chargeable: committed }, settlement => relay.fail(fault, settlement));
+  };
+
+  /** When more was generated than the hold covers, it grows; where it cannot, the stream ends here. */
+  const keepCovered = () => {
+    const sure = meter.outputSure();
+    if (sure - notedTokens >= PROGRESS_TOKENS) note(sure);
+    if (sure <= coveredTokens || phase !== 'running') return;
+    const more = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(coveredTokens / 4), sure - coveredTokens);
+    if (hold.extend(outputNano(more))) coveredTokens += more;
+    else cut(new Fault('insufficient_funds', { message: 'The money set aside for this answer is used up', messageZh: '为此回答预留的金额已用尽' }), 'cut-off');
+  };
+  const outputNano = (tokens: number): Nano => rate({ ...NO_USAGE, outputTokens: tokens }, plan.price).amountNano;
+  const note = (sure: number) => {
+    notedTokens = sure;
+    if (!deployment) return;
+    journal.note({
+      kind: ENTRY_KIND.progress,
+      value: { id: requestId, deploymentId: deployment.id, inputTokens: call.inputTokensGuess, outputTokens: meter.outputCounted(), holdNano: hold.nano() },
+    });
+  };
+
+  const guarded = (run: () => void) => {
+    try {
+      run();
+    } catch (error) {
+      upstream?.abort();
+      const fault = toFault(error);
+      failed(fault, { status: 200, retryable: fault.status >= 500, reached: true });
+    }
+  };
+
+  const start = (target: Deployment) => {
+    deployment = target;
+    tried = [...tried, target];
+    attemptStartedMs = clock.monotonicMs();
+    upstreamRequestId = undefined;
+    crashPoint('gateway.before-upstream');
+    upstream = attempt(ticket, target, {
+      upstreams: deps.upstreams,
+      codec,
+      sink: {
+        started(_status, headers) {
+          upstreamRequestId = headers['x-request-id'];
+        },
+        data(chunk) {
+          guarded(() => {
+            if (!relay.data(chunk) && !clientGone) holdBack();
+            crashPoint('gateway.mid-stream');
+            if (call.stream) keepCovered();
+          });
+        },
+        ended() {
+          guarded(() => {
+            relay.end();
+            if (phase !== 'running') return;
+            if (deployment) recordSuccess(slots.deployments, deployment.slot, ttftMs);
+            closeAttempt('ok', 200);
+            settle({ outcome: clientGone ? 'client-gone' : 'ok', status: 200, chargeable: true }, settlement => relay.finish(settlement));
+          });
+        },
+        failed: ({ fault, status, reached, retryable }) => failed(fault, { status, reached, retryable }),
+      },
+    });
+  };
+
+  /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
+  const holdBack = () => {
+    upstream?.pause();
+    res.once('drain', () => upstream?.resume());
+  };
+
+  const begin = (target: Deployment) => {
+    stopNews();
+    deployment = target;
+    phase = 'intending';
+    crashPoint('gateway.before-intent');
+    journal.append([intentOf(requestId, ticket, { nowMs: clock.nowMs(), deployment: target })], fault => {
+      crashPoint('gateway.after-intent');
+      if (fault) {
+        giveBackPlace(undefined);
+        endWithout(fault);
+        return;
+      }
+      phase = 'running';
+      if (clientGone) {
+        giveBackPlace(undefined);
+        settle({ outcome: 'client-gone', status: 0, chargeable: false }, () => {});
+      } else start(target);
+    });
+  };
+
+  const tellPlace = () => {
+    if (!place) return;
+    const { position, etaMs } = place.report();
+    beginStream(res, relayOptions.headers);
+    res.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
+  };
+
+  const exchange: Exchange = {
+    cutOff(fault) {
+      if (phase === 'waiting') {
+        place?.cancel();
+        endWithout(fault);
+      } else if (phase === 'running') cut(fault, 'failed');
+    },
+  };
+
+  res.once('close', () => {
+    if (res.writableFinished || phase === 'ended' || phase === 'settling') {
+      clientGone ||= !res.writableFinished;
+      return;
+    }
+    clientGone = true;
+    if (phase === 'waiting') {
+      place?.cancel();
+      endWithout(new Fault('client_closed'));
+    } else if (phase === 'running') {
+      if (deployment?.upstream.quirks.includes('drain-on-disconnect')) {
+        upstream?.resume();
+        drainTimer = setTimeout(() => leave(), DRAIN_MS);
+      } else leave();
+    }
+  });
+  const leave = () => {
+    upstream?.abort();
+    closeAttempt('aborted', 0);
+    settle({ outcome: 'client-gone', status: 0, chargeable: relay.committed() }, () => {});
+  };
+
+  deps.running.add(exchange);
+  const free = queue.tryTake(plan.targets);
+  if (free) {
+    begin(free);
+    return;
+  }
+  try {
+    place = queue.wait({
+      organizationId: ticket.caller.organizationId,
+      weight: ticket.caller.weight,
+      cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
+      targets: plan.targets,
+      granted: begin,
+      refused: endWithout,
+    });
+    if (call.stream) news = setInterval(tellPlace, WAIT_NEWS_MS);
+  } catch (error) {
+    endWithout(toFault(error));
+  }
+}
+
+/** One wide event per request; numbers and names only. */
+function logRequest(log: Log, { caller, call, plan }: Ticket, settlement: Settlement): void {
+  log.info('request', {
+    requestId: settlement.id,
+    organization: caller.organizationId,
+    project: caller.projectId,
+    key: caller.keyId,
+    operation: call.operation,
+    model: plan.model.id,
+    stream: call.stream,
+    outcome: settlement.outcome,
+    status: settlement.status,
+    fault: settlement.faultCode,
+    ...settlement.usage,
+    usageSource: settlement.usageSource,
+    amountNano: String(settlement.amountNano),
+    currency: settlement.currency,
+    attempts: settlement.attempts.length,
+    deployment: settlement.attempts.at(-1)?.deploymentId,
+    ttftMs: settlement.ttftMs,
+    durationMs: settlement.durationMs,
+  });
+}
