@@ -6,9 +6,29 @@ import { test } from 'node:test';
 
 const root = resolve(import.meta.dirname, '..');
 const FLOORS: Readonly<Record<string, number>> = {
-  std: 0, store: 1, journal: 1, dialects: 1, planner: 1, identity: 2, catalog: 2, ledger: 2, jobs: 2, blobs: 2,
-  engines: 3, metering: 3, gateway: 4, rollouts: 5, datasets: 5, tuning: 5, evaluation: 5, knowledge: 5, workflows: 5,
-  control: 6, 'config.ts': 7, 'main.ts': 7, cli: 8,
+  std: 0,
+  store: 1,
+  journal: 1,
+  dialects: 1,
+  planner: 1,
+  identity: 2,
+  catalog: 2,
+  ledger: 2,
+  jobs: 2,
+  blobs: 2,
+  engines: 3,
+  metering: 3,
+  gateway: 4,
+  rollouts: 5,
+  datasets: 5,
+  tuning: 5,
+  evaluation: 5,
+  knowledge: 5,
+  workflows: 5,
+  control: 6,
+  'config.ts': 7,
+  'main.ts': 7,
+  cli: 8,
 };
 const LINES_MAX = 400;
 const TEST_LINES_MAX = 600;
@@ -16,12 +36,28 @@ const TEST_LINES_MAX = 600;
 const LONG_FILES: Readonly<Record<string, number>> = {};
 
 const BANNED: readonly { readonly pattern: RegExp; readonly why: string; readonly except: RegExp }[] = [
-  { pattern: /\bprocess\.env\b/, why: 'only src/config.ts reads the environment', except: /^src\/config\.ts$|\.test\.ts$|^(test|tools|bench)\// },
-  { pattern: /\bfetch\(|\bhttps?\.(get|request)\(/, why: 'outbound calls go through egress and the upstreams', except: /^src\/(engines|cli|control|gateway\/control-proxy|std\/egress)|\.test\.ts$|^(test|tools|bench)\// },
+  {
+    pattern: /\bprocess\.env\b/,
+    why: 'only src/config.ts reads the environment',
+    except: /^src\/config\.ts$|\.test\.ts$|^(test|tools|bench)\//,
+  },
+  {
+    pattern: /\bfetch\(|\bhttps?\.(get|request)\(/,
+    why: 'outbound calls go through egress and the upstreams',
+    except: /^src\/(engines|cli|control|gateway\/control-proxy|std\/egress)|\.test\.ts$|^(test|tools|bench)\//,
+  },
   { pattern: /:\s*any\b|\bas any\b|@ts-ignore|@ts-expect-error/, why: 'no any', except: /^tools\/tidy\.test\.ts$/ },
-  { pattern: /\bconsole\.(log|error|warn)\b/, why: 'log events, or write to the streams you were given', except: /^(test|tools|bench)\// },
+  {
+    pattern: /\bconsole\.(log|error|warn)\b/,
+    why: 'log events, or write to the streams you were given',
+    except: /^(test|tools|bench)\//,
+  },
   { pattern: /\beval\(|new Function\(/, why: 'no code from text', except: /^tools\/tidy\.test\.ts$/ },
-  { pattern: /\bMath\.random\(\)/, why: 'randomness is injected, or comes from node:crypto', except: /^(test|tools|bench)\// },
+  {
+    pattern: /\bMath\.random\(\)/,
+    why: 'randomness is injected, or comes from node:crypto',
+    except: /^(test|tools|bench)\//,
+  },
 ];
 
 interface Source {
@@ -64,7 +100,9 @@ test('imports go down', () => {
       return imports.flatMap(target => {
         const to = roomOf(target);
         if (to === undefined || to === from) return [];
-        return (FLOORS[to] ?? 99) < (FLOORS[from] ?? -1) || (from === 'main.ts' && to === 'config.ts') ? [] : [`${path} → ${target}`];
+        return (FLOORS[to] ?? 99) < (FLOORS[from] ?? -1) || (from === 'main.ts' && to === 'config.ts')
+          ? []
+          : [`${path} → ${target}`];
       });
     });
   assert.deepEqual(wrong, []);
@@ -74,10 +112,18 @@ test('folders are entered through index.ts', () => {
   const wrong = sources
     .filter(source => source.path.startsWith('src/') && !source.path.endsWith('.test.ts'))
     .flatMap(({ path, imports }) =>
-      imports.filter(target => {
-        const to = roomOf(target);
-        return to !== undefined && to !== roomOf(path) && !to.endsWith('.ts') && target !== `src/${to}/index.ts` && !target.endsWith('.json');
-      }).map(target => `${path} → ${target}`),
+      imports
+        .filter(target => {
+          const to = roomOf(target);
+          return (
+            to !== undefined &&
+            to !== roomOf(path) &&
+            !to.endsWith('.ts') &&
+            target !== `src/${to}/index.ts` &&
+            !target.endsWith('.json')
+          );
+        })
+        .map(target => `${path} → ${target}`),
     );
   assert.deepEqual(wrong, []);
 });
@@ -102,20 +148,33 @@ test('no circles between files', () => {
 test('files keep their size', () => {
   const long = sources
     .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
-    .filter(({ path, lines }) => lines > Math.max(LONG_FILES[path] ?? 0, path.endsWith('.test.ts') ? TEST_LINES_MAX : LINES_MAX));
+    .filter(
+      ({ path, lines }) =>
+        lines > Math.max(LONG_FILES[path] ?? 0, path.endsWith('.test.ts') ? TEST_LINES_MAX : LINES_MAX),
+    );
   assert.deepEqual(long, []);
 });
 
 test('no banned calls', () => {
   const found = sources.flatMap(({ path, text }) =>
     BANNED.filter(({ except }) => !except.test(path)).flatMap(({ pattern, why }) =>
-      text.split('\n').flatMap((line, index) => (pattern.test(line.replace(/(^|\s)\/\/.*|^\s*\*.*|\/\*.*?\*\//g, '')) ? [`${path}:${index + 1}: ${why}`] : [])),
+      text
+        .split('\n')
+        .flatMap((line, index) =>
+          pattern.test(line.replace(/(^|\s)\/\/.*|^\s*\*.*|\/\*.*?\*\//g, '')) ? [`${path}:${index + 1}: ${why}`] : [],
+        ),
     ),
   );
   assert.deepEqual(found, []);
 });
 
 test('names say what a thing is', () => {
-  const vague = sources.filter(({ path }) => /(^|\/)(utils?|helpers?|common|shared|services?|managers?)(\.ts|\/)/.test(path) || !/^[a-z0-9./-]+$/.test(path));
-  assert.deepEqual(vague.map(({ path }) => path), []);
+  const vague = sources.filter(
+    ({ path }) =>
+      /(^|\/)(utils?|helpers?|common|shared|services?|managers?)(\.ts|\/)/.test(path) || !/^[a-z0-9./-]+$/.test(path),
+  );
+  assert.deepEqual(
+    vague.map(({ path }) => path),
+    [],
+  );
 });

@@ -32,7 +32,11 @@ const OUTPUT_GUESS_MAX = 1_024;
  * Takes, in this order, what is cheapest to give back: concurrency, request rate, token rate, budget, wallet. A refusal returns
  * what was taken before it. Throws `rate_limited`, `insufficient_funds`, `storage_full` or `unavailable`.
  */
-export function admit(caller: CallerRecord, call: Call, from: { readonly plan: Plan; readonly slots: Slots; readonly nowMs: number }): Ticket {
+export function admit(
+  caller: CallerRecord,
+  call: Call,
+  from: { readonly plan: Plan; readonly slots: Slots; readonly nowMs: number },
+): Ticket {
   const { plan, slots, nowMs } = from;
   refuseWhenClosed(slots);
   const { scopes, slot } = caller;
@@ -43,33 +47,66 @@ export function admit(caller: CallerRecord, call: Call, from: { readonly plan: P
     throw fault;
   };
   if (scopes.concurrency !== undefined) {
-    if (!slots.keys.tryEnter(slot, scopes.concurrency)) fail(limited(`${scopes.concurrency} requests at once`, `同时 ${scopes.concurrency} 个请求`, 1_000, []));
+    if (!slots.keys.tryEnter(slot, scopes.concurrency))
+      fail(limited(`${scopes.concurrency} requests at once`, `同时 ${scopes.concurrency} 个请求`, 1_000, []));
     undo.push(() => slots.keys.leave(slot));
   }
   if (scopes.requestsPerMinute !== undefined) {
     const take = { count: 1, perMinute: scopes.requestsPerMinute, nowMs };
     const verdict = slots.keys.takeRate(slot, 'requests', take);
     headers.push(...rateHeaders('requests', take.perMinute, verdict));
-    if (!verdict.ok) fail(limited(`${take.perMinute} requests per minute`, `每分钟 ${take.perMinute} 个请求`, verdict.retryAfterMs, headers));
+    if (!verdict.ok)
+      fail(
+        limited(
+          `${take.perMinute} requests per minute`,
+          `每分钟 ${take.perMinute} 个请求`,
+          verdict.retryAfterMs,
+          headers,
+        ),
+      );
     undo.push(() => slots.keys.returnRate(slot, 'requests', take));
   }
-  const guess = call.inputTokensGuess + (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensMax, OUTPUT_GUESS_MAX) : plan.outputTokensMax);
+  const guess =
+    call.inputTokensGuess +
+    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensMax, OUTPUT_GUESS_MAX) : plan.outputTokensMax);
   if (scopes.tokensPerMinute !== undefined) {
     const take = { count: guess, perMinute: scopes.tokensPerMinute, nowMs };
     const verdict = slots.keys.takeRate(slot, 'tokens', take);
     headers.push(...rateHeaders('tokens', take.perMinute, verdict));
-    if (!verdict.ok) fail(limited(`${take.perMinute} tokens per minute`, `每分钟 ${take.perMinute} 个令牌`, verdict.retryAfterMs, headers));
+    if (!verdict.ok)
+      fail(
+        limited(
+          `${take.perMinute} tokens per minute`,
+          `每分钟 ${take.perMinute} 个令牌`,
+          verdict.retryAfterMs,
+          headers,
+        ),
+      );
     undo.push(() => slots.keys.returnRate(slot, 'tokens', take));
   }
-  const nano = holdNano({ inputTokensMax: call.inputTokensMax, outputTokensMax: plan.outputTokensMax, price: plan.price });
+  const nano = holdNano({
+    inputTokensMax: call.inputTokensMax,
+    outputTokensMax: plan.outputTokensMax,
+    price: plan.price,
+  });
   if (!takeMoney(caller, plan, { slots, nano })) fail(uncovered(nano, plan));
-  return { caller, call, plan, hold: createHold(caller, plan, { slots, nano, tokensTaken: guess }), limitHeaders: headers };
+  return {
+    caller,
+    call,
+    plan,
+    hold: createHold(caller, plan, { slots, nano, tokensTaken: guess }),
+    limitHeaders: headers,
+  };
 }
 
 function refuseWhenClosed(slots: Slots): void {
   if (slots.node.get('storageFull') !== 0) throw new Fault('storage_full', { retryAfterMs: 5_000 });
   if (slots.node.get('draining') !== 0 || slots.node.get('journalBroken') !== 0) {
-    throw new Fault('unavailable', { message: 'This node is shutting down', messageZh: '本节点正在关闭', retryAfterMs: 2_000 });
+    throw new Fault('unavailable', {
+      message: 'This node is shutting down',
+      messageZh: '本节点正在关闭',
+      retryAfterMs: 2_000,
+    });
   }
 }
 
@@ -96,7 +133,11 @@ function uncovered(nano: Nano, plan: Plan): Fault {
   });
 }
 
-function createHold(caller: CallerRecord, plan: Plan, { slots, nano, tokensTaken }: { slots: Slots; nano: Nano; tokensTaken: number }): Hold {
+function createHold(
+  caller: CallerRecord,
+  plan: Plan,
+  { slots, nano, tokensTaken }: { slots: Slots; nano: Nano; tokensTaken: number },
+): Hold {
   let held = nano;
   let open = true;
   const close = (amountNano: Nano, tokens: number) => {
@@ -106,7 +147,8 @@ function createHold(caller: CallerRecord, plan: Plan, { slots, nano, tokensTaken
     if (budgetApplies(caller, plan)) slots.keys.addBudget(caller.slot, held - amountNano);
     const { concurrency, tokensPerMinute } = caller.scopes;
     if (concurrency !== undefined) slots.keys.leave(caller.slot);
-    if (tokensPerMinute !== undefined) slots.keys.returnRate(caller.slot, 'tokens', { count: tokensTaken - tokens, perMinute: tokensPerMinute });
+    if (tokensPerMinute !== undefined)
+      slots.keys.returnRate(caller.slot, 'tokens', { count: tokensTaken - tokens, perMinute: tokensPerMinute });
   };
   return {
     nano: () => held,
@@ -122,11 +164,23 @@ function createHold(caller: CallerRecord, plan: Plan, { slots, nano, tokensTaken
 
 function rateHeaders(what: 'requests' | 'tokens', limit: number, verdict: RateVerdict): string[] {
   const [remaining, resetMs] = verdict.ok ? [verdict.remaining, verdict.resetMs] : [0, verdict.retryAfterMs];
-  return [`x-ratelimit-limit-${what}`, String(limit), `x-ratelimit-remaining-${what}`, String(remaining), `x-ratelimit-reset-${what}`, `${(resetMs / 1000).toFixed(3)}s`];
+  return [
+    `x-ratelimit-limit-${what}`,
+    String(limit),
+    `x-ratelimit-remaining-${what}`,
+    String(remaining),
+    `x-ratelimit-reset-${what}`,
+    `${(resetMs / 1000).toFixed(3)}s`,
+  ];
 }
 
 function limited(en: string, zh: string, retryAfterMs: number, pairs: readonly string[]): Fault {
   const headers: Record<string, string> = {};
   for (let index = 0; index + 1 < pairs.length; index += 2) headers[pairs[index] ?? ''] = pairs[index + 1] ?? '';
-  return new Fault('rate_limited', { message: `This key is limited to ${en}`, messageZh: `此密钥限制为${zh}`, retryAfterMs, headers });
+  return new Fault('rate_limited', {
+    message: `This key is limited to ${en}`,
+    messageZh: `此密钥限制为${zh}`,
+    retryAfterMs,
+    headers,
+  });
 }

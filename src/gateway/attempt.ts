@@ -14,11 +14,20 @@ export interface AttemptSink {
   data(chunk: Buffer): void;
   ended(): void;
   /** `status` is what the upstream answered, 0 where it did not. `retryable`: another target may do better. */
-  failed(failure: { readonly fault: Fault; readonly status: number; readonly reached: boolean; readonly retryable: boolean }): void;
+  failed(failure: {
+    readonly fault: Fault;
+    readonly status: number;
+    readonly reached: boolean;
+    readonly retryable: boolean;
+  }): void;
 }
 
 /** Sends a call to one deployment. Never throws: what fails arrives in `failed`. */
-export function attempt(ticket: Ticket, deployment: Deployment, via: { readonly upstreams: Upstreams; readonly codec: Codec; readonly sink: AttemptSink }): UpstreamCall {
+export function attempt(
+  ticket: Ticket,
+  deployment: Deployment,
+  via: { readonly upstreams: Upstreams; readonly codec: Codec; readonly sink: AttemptSink },
+): UpstreamCall {
   const { upstreams, codec, sink } = via;
   const { call, plan } = ticket;
   let answered = 0;
@@ -59,11 +68,18 @@ export function attempt(ticket: Ticket, deployment: Deployment, via: { readonly 
   );
 }
 
-function decodedFault(codec: Codec, status: number, { headers, body }: { headers: Readonly<Record<string, string | undefined>>; body: Buffer }): Fault {
+function decodedFault(
+  codec: Codec,
+  status: number,
+  { headers, body }: { headers: Readonly<Record<string, string | undefined>>; body: Buffer },
+): Fault {
   try {
     return codec.decodeFault(status, headers, body);
   } catch (error) {
-    return new Fault('upstream_error', { internal: `error answer not understood: ${toFault(error).message}`, cause: error });
+    return new Fault('upstream_error', {
+      internal: `error answer not understood: ${toFault(error).message}`,
+      cause: error,
+    });
   }
 }
 

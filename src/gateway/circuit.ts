@@ -5,7 +5,11 @@ const FAILURES_MAX = 5;
 const CLOSED_S_MAX = 30;
 
 /** Counts a failure of the target's own; after {@link FAILURES_MAX} in a row it closes for 1, 2, 4 … s, at most 30. */
-export function recordFailure(slots: DeploymentSlots, slot: number, { fault, nowMs }: { readonly fault: Fault; readonly nowMs: number }): void {
+export function recordFailure(
+  slots: DeploymentSlots,
+  slot: number,
+  { fault, nowMs }: { readonly fault: Fault; readonly nowMs: number },
+): void {
   // "Busy" and the caller's own mistakes say nothing about the target's health.
   if (fault.status < 500 || fault.code === 'capacity') return;
   const failures = slots.add(slot, 'failures', 1);

@@ -88,7 +88,9 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
       ttftMs ??= sinceArrivalMs();
     },
   };
-  const relay = call.stream ? createStreamRelay({ ...relayOptions, upstreamModel: () => deployment?.upstreamModel ?? call.model }) : createJsonRelay(relayOptions);
+  const relay = call.stream
+    ? createStreamRelay({ ...relayOptions, upstreamModel: () => deployment?.upstreamModel ?? call.model })
+    : createJsonRelay(relayOptions);
 
   const stopNews = () => {
     clearInterval(news);
@@ -108,9 +110,15 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
 
   const closeAttempt = (outcome: Attempt['outcome'], status: number) => {
     if (!deployment) return;
-    const { usage } = outcome === 'failed' && !relay.committed() ? { usage: NO_USAGE } : meter.result(call.inputTokensGuess);
+    const { usage } =
+      outcome === 'failed' && !relay.committed() ? { usage: NO_USAGE } : meter.result(call.inputTokensGuess);
     const durationMs = clock.monotonicMs() - attemptStartedMs;
-    attempts.push(attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, attempts.length + 1, { currency: plan.wallet.currency, nowMs: clock.nowMs() }));
+    attempts.push(
+      attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, attempts.length + 1, {
+        currency: plan.wallet.currency,
+        nowMs: clock.nowMs(),
+      }),
+    );
     giveBackPlace(outcome === 'ok' ? durationMs : undefined);
   };
 
@@ -139,7 +147,10 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
     });
   };
 
-  const failed = (fault: Fault, { status, retryable, reached }: { status: number; retryable: boolean; reached: boolean }) => {
+  const failed = (
+    fault: Fault,
+    { status, retryable, reached }: { status: number; retryable: boolean; reached: boolean },
+  ) => {
     if (phase !== 'running') return;
     if (deployment) recordFailure(slots.deployments, deployment.slot, { fault, nowMs: clock.nowMs() });
     const committed = relay.committed();
@@ -155,14 +166,25 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
         return;
       }
     }
-    settle({ outcome: clientGone ? 'client-gone' : 'failed', status: committed ? 200 : fault.status, faultCode: fault.code, chargeable: committed }, settlement => relay.fail(fault, settlement));
+    settle(
+      {
+        outcome: clientGone ? 'client-gone' : 'failed',
+        status: committed ? 200 : fault.status,
+        faultCode: fault.code,
+        chargeable: committed,
+      },
+      settlement => relay.fail(fault, settlement),
+    );
   };
 
   const cut = (fault: Fault, outcome: 'cut-off' | 'failed') => {
     upstream?.abort();
     closeAttempt('aborted', 200);
     const committed = relay.committed();
-    settle({ outcome, status: committed ? 200 : fault.status, faultCode: fault.code, chargeable: committed }, settlement => relay.fail(fault, settlement));
+    settle(
+      { outcome, status: committed ? 200 : fault.status, faultCode: fault.code, chargeable: committed },
+      settlement => relay.fail(fault, settlement),
+    );
   };
 
   /** When more was generated than the hold covers, it grows; where it cannot, the stream ends here. */
@@ -172,7 +194,14 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
     if (sure <= coveredTokens || phase !== 'running') return;
     const more = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(coveredTokens / 4), sure - coveredTokens);
     if (hold.extend(outputNano(more))) coveredTokens += more;
-    else cut(new Fault('insufficient_funds', { message: 'The money set aside for this answer is used up', messageZh: '为此回答预留的金额已用尽' }), 'cut-off');
+    else
+      cut(
+        new Fault('insufficient_funds', {
+          message: 'The money set aside for this answer is used up',
+          messageZh: '为此回答预留的金额已用尽',
+        }),
+        'cut-off',
+      );
   };
   const outputNano = (tokens: number): Nano => rate({ ...NO_USAGE, outputTokens: tokens }, plan.price).amountNano;
   const note = (sure: number) => {
@@ -180,7 +209,13 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
     if (!deployment) return;
     journal.note({
       kind: ENTRY_KIND.progress,
-      value: { id: requestId, deploymentId: deployment.id, inputTokens: call.inputTokensGuess, outputTokens: meter.outputCounted(), holdNano: hold.nano() },
+      value: {
+        id: requestId,
+        deploymentId: deployment.id,
+        inputTokens: call.inputTokensGuess,
+        outputTokens: meter.outputCounted(),
+        holdNano: hold.nano(),
+      },
     });
   };
 
@@ -220,7 +255,9 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
             if (phase !== 'running') return;
             if (deployment) recordSuccess(slots.deployments, deployment.slot, ttftMs);
             closeAttempt('ok', 200);
-            settle({ outcome: clientGone ? 'client-gone' : 'ok', status: 200, chargeable: true }, settlement => relay.finish(settlement));
+            settle({ outcome: clientGone ? 'client-gone' : 'ok', status: 200, chargeable: true }, settlement =>
+              relay.finish(settlement),
+            );
           });
         },
         failed: ({ fault, status, reached, retryable }) => failed(fault, { status, reached, retryable }),

@@ -18,7 +18,11 @@ export interface Plan {
 }
 
 /** Finds model, price and targets. Throws `model_not_found`, `forbidden`, `invalid_parameter`, `unpriced` or `unavailable`. */
-export function planCall(call: Call, caller: CallerRecord, from: { readonly snapshot: CatalogSnapshot; readonly slots: DeploymentSlots; readonly nowMs: number }): Plan {
+export function planCall(
+  call: Call,
+  caller: CallerRecord,
+  from: { readonly snapshot: CatalogSnapshot; readonly slots: DeploymentSlots; readonly nowMs: number },
+): Plan {
   const { snapshot, slots, nowMs } = from;
   const model = snapshot.models.get(call.model);
   // A model that the key may not use looks like one that is not there: names are not leaked between tenants.
@@ -32,12 +36,23 @@ export function planCall(call: Call, caller: CallerRecord, from: { readonly snap
   }
   const maxOutputTokens = outputCap(call, model);
   const { price, wallet } = priceFor(model, caller, nowMs);
-  return { model, price, wallet, targets: orderTargets(model.deployments, slots, nowMs), maxOutputTokens, outputTokensMax: maxOutputTokens * call.choices };
+  return {
+    model,
+    price,
+    wallet,
+    targets: orderTargets(model.deployments, slots, nowMs),
+    maxOutputTokens,
+    outputTokensMax: maxOutputTokens * call.choices,
+  };
 }
 
 function noSuchModel(id: string): Fault {
   const shown = id.slice(0, 128);
-  return new Fault('model_not_found', { message: `The model ${shown} does not exist, or this key may not use it`, messageZh: `模型 ${shown} 不存在，或此密钥无权使用`, param: 'model' });
+  return new Fault('model_not_found', {
+    message: `The model ${shown} does not exist, or this key may not use it`,
+    messageZh: `模型 ${shown} 不存在，或此密钥无权使用`,
+    param: 'model',
+  });
 }
 
 function outputCap(call: Call, model: Model): number {
@@ -60,7 +75,10 @@ function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan,
     if (price) return { price, wallet };
   }
   if (caller.wallets.length === 0) {
-    throw new Fault('insufficient_funds', { message: 'This organization has no wallet yet', messageZh: '该组织尚未开通钱包' });
+    throw new Fault('insufficient_funds', {
+      message: 'This organization has no wallet yet',
+      messageZh: '该组织尚未开通钱包',
+    });
   }
   throw new Fault('unpriced', {
     message: `${model.id} has no price in ${caller.wallets.map(wallet => wallet.currency).join(', ')}`,
@@ -69,7 +87,11 @@ function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan,
 }
 
 /** Healthy targets by priority, then by load per weight. When none is healthy: `unavailable`, with when the first may be. */
-export function orderTargets(deployments: readonly Deployment[], slots: DeploymentSlots, nowMs: number): readonly Deployment[] {
+export function orderTargets(
+  deployments: readonly Deployment[],
+  slots: DeploymentSlots,
+  nowMs: number,
+): readonly Deployment[] {
   const nowS = Math.floor(nowMs / 1000);
   const first = deployments[0];
   if (deployments.length === 1 && first && isOpen(first, slots, nowS)) return deployments;

@@ -58,7 +58,10 @@ export function createPlaceQueue(slots: DeploymentSlots, clock: Clock): PlaceQue
 
   /** Time until the n-th waiting request gets a place: places come free one per duration / concurrency. */
   const estimateMs = (targets: readonly Deployment[], position: number) => {
-    const perMs = targets.reduce((sum, { slot, concurrency = 1 }) => sum + concurrency / (slots.get(slot, 'durationMs') || DURATION_GUESS_MS), 0);
+    const perMs = targets.reduce(
+      (sum, { slot, concurrency = 1 }) => sum + concurrency / (slots.get(slot, 'durationMs') || DURATION_GUESS_MS),
+      0,
+    );
     return Math.ceil(position / Math.max(perMs, 1e-6));
   };
   const counter = (waiting: Waiting) => served.get(waiting.organizationId) ?? 0;
@@ -91,7 +94,10 @@ export function createPlaceQueue(slots: DeploymentSlots, clock: Clock): PlaceQue
   };
 
   return {
-    tryTake: targets => (entries.length > 0 && entries.some(entry => entry.waiting.targets.some(target => targets.includes(target))) ? undefined : tryTake(targets)),
+    tryTake: targets =>
+      entries.length > 0 && entries.some(entry => entry.waiting.targets.some(target => targets.includes(target)))
+        ? undefined
+        : tryTake(targets),
     wait(waiting) {
       const ahead = Math.max(...waiting.targets.map(({ slot }) => slots.get(slot, 'waiting')), 0);
       const etaMs = estimateMs(waiting.targets, ahead + 1);
@@ -116,13 +122,18 @@ export function createPlaceQueue(slots: DeploymentSlots, clock: Clock): PlaceQue
       if (durationMs !== undefined) {
         const seen = slots.get(deployment.slot, 'durationMs');
         // Exponentially weighted, 1/8 new: follows a change within some ten answers, and is not thrown by one.
-        slots.set(deployment.slot, 'durationMs', Math.max(1, Math.round(seen === 0 ? durationMs : seen + (durationMs - seen) / 8)));
+        slots.set(
+          deployment.slot,
+          'durationMs',
+          Math.max(1, Math.round(seen === 0 ? durationMs : seen + (durationMs - seen) / 8)),
+        );
       }
       if (entries.length > 0) dispatch();
     },
     close() {
       clearInterval(timer);
-      for (const entry of [...entries]) if (leave(entry)) entry.waiting.refused(new Fault('unavailable', { retryAfterMs: 2_000 }));
+      for (const entry of [...entries])
+        if (leave(entry)) entry.waiting.refused(new Fault('unavailable', { retryAfterMs: 2_000 }));
     },
   };
 }

@@ -41,7 +41,10 @@ export interface RelayOptions {
 }
 
 function stampOf(settlement: Settlement): UsageStamp {
-  return { usage: settlement.usage, cost: { currency: settlement.currency, amount: formatAmount(settlement.amountNano) } };
+  return {
+    usage: settlement.usage,
+    cost: { currency: settlement.currency, amount: formatAmount(settlement.amountNano) },
+  };
 }
 
 export function createJsonRelay(options: RelayOptions): Relay {
@@ -53,7 +56,8 @@ export function createJsonRelay(options: RelayOptions): Relay {
     committed: () => false,
     data(chunk) {
       bytes += chunk.length;
-      if (bytes > ANSWER_BYTES_MAX) throw new Fault('upstream_error', { internal: `answer beyond ${ANSWER_BYTES_MAX} bytes` });
+      if (bytes > ANSWER_BYTES_MAX)
+        throw new Fault('upstream_error', { internal: `answer beyond ${ANSWER_BYTES_MAX} bytes` });
       chunks.push(chunk);
       return true;
     },
@@ -66,7 +70,10 @@ export function createJsonRelay(options: RelayOptions): Relay {
     finish(settlement) {
       if (!answer) return;
       options.firstByte();
-      sendJson(res, 200, { body: codec.encodeResponse(answer, { ...stampOf(settlement), model }), headers: [...headers, 'x-millrace-cost', costText(settlement)] });
+      sendJson(res, 200, {
+        body: codec.encodeResponse(answer, { ...stampOf(settlement), model }),
+        headers: [...headers, 'x-millrace-cost', costText(settlement)],
+      });
     },
     fail: fault => sendFault(res, fault, options),
     reset() {
@@ -123,7 +130,12 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
     },
     end() {
       if (decoder) take(decoder.end());
-      if (!finished) throw new Fault('upstream_error', { message: 'The upstream ended the stream before the answer was complete', messageZh: '上游在回答完成前中断了流', internal: 'no finish and no end mark' });
+      if (!finished)
+        throw new Fault('upstream_error', {
+          message: 'The upstream ended the stream before the answer was complete',
+          messageZh: '上游在回答完成前中断了流',
+          internal: 'no finish and no end mark',
+        });
     },
     finish(settlement) {
       beginStream(res, headers);

@@ -20,13 +20,32 @@ export function baseHeaders(requestId: string, more: readonly string[]): string[
   return ['x-request-id', requestId, ...more];
 }
 
-export function sendJson(res: ServerResponse, status: number, { body, headers }: { readonly body: string | Buffer; readonly headers: readonly string[] }): void {
+export function sendJson(
+  res: ServerResponse,
+  status: number,
+  { body, headers }: { readonly body: string | Buffer; readonly headers: readonly string[] },
+): void {
   if (res.headersSent || res.destroyed) return;
-  res.writeHead(status, [...headers, 'content-type', 'application/json', 'content-length', String(Buffer.byteLength(body))]);
+  res.writeHead(status, [
+    ...headers,
+    'content-type',
+    'application/json',
+    'content-length',
+    String(Buffer.byteLength(body)),
+  ]);
   res.end(body);
 }
 
-export function sendFault(res: ServerResponse, fault: Fault, { codec, requestId, lang, headers }: { readonly codec: Codec; readonly requestId: string; readonly lang: Lang; readonly headers: readonly string[] }): void {
+export function sendFault(
+  res: ServerResponse,
+  fault: Fault,
+  {
+    codec,
+    requestId,
+    lang,
+    headers,
+  }: { readonly codec: Codec; readonly requestId: string; readonly lang: Lang; readonly headers: readonly string[] },
+): void {
   if (res.headersSent || res.destroyed) return;
   const rendered = codec.encodeFault(fault, { requestId, lang });
   // The fault's own headers (its limit headers among them) win over those of the request.
@@ -45,5 +64,13 @@ export function sendFault(res: ServerResponse, fault: Fault, { codec, requestId,
 
 export function beginStream(res: ServerResponse, headers: readonly string[]): void {
   if (res.headersSent) return;
-  res.writeHead(200, [...headers, 'content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no']);
+  res.writeHead(200, [
+    ...headers,
+    'content-type',
+    'text/event-stream; charset=utf-8',
+    'cache-control',
+    'no-cache',
+    'x-accel-buffering',
+    'no',
+  ]);
 }

@@ -1,6 +1,13 @@
 import type { RequestId } from '@millrace/contract';
 import type { Deployment } from '../catalog/index.ts';
-import { type Attempt, ENTRY_KIND, type Intent, type JournalRecord, type Settlement, type Usage } from '../journal/index.ts';
+import {
+  type Attempt,
+  ENTRY_KIND,
+  type Intent,
+  type JournalRecord,
+  type Settlement,
+  type Usage,
+} from '../journal/index.ts';
 import { priceInForce, rate } from '../metering/index.ts';
 import type { Ticket } from './admit.ts';
 import type { Meter } from './meter.ts';
@@ -15,7 +22,11 @@ export interface Timing {
 }
 
 /** The promise that money may be spent from here on; durable before the upstream is called. */
-export function intentOf(id: RequestId, ticket: Ticket, at: { readonly nowMs: number; readonly deployment: Deployment }): JournalRecord {
+export function intentOf(
+  id: RequestId,
+  ticket: Ticket,
+  at: { readonly nowMs: number; readonly deployment: Deployment },
+): JournalRecord {
   const { caller, call, plan, hold } = ticket;
   const { nowMs, deployment } = at;
   const cost = costPrice(deployment, plan.wallet.currency, nowMs);
@@ -43,7 +54,10 @@ export function intentOf(id: RequestId, ticket: Ticket, at: { readonly nowMs: nu
 
 /** A deployment's cost in the wallet's currency where there is one, else in the first it is given in. */
 function costPrice(deployment: Deployment, currency: string, nowMs: number) {
-  return priceInForce(deployment.costs, currency, nowMs) ?? priceInForce(deployment.costs, deployment.costs[0]?.currency ?? currency, nowMs);
+  return (
+    priceInForce(deployment.costs, currency, nowMs) ??
+    priceInForce(deployment.costs, deployment.costs[0]?.currency ?? currency, nowMs)
+  );
 }
 
 export interface AttemptResult {
@@ -55,7 +69,11 @@ export interface AttemptResult {
   readonly upstreamRequestId: string | undefined;
 }
 
-export function attemptOf(result: AttemptResult, number: number, from: { readonly currency: string; readonly nowMs: number }): Attempt {
+export function attemptOf(
+  result: AttemptResult,
+  number: number,
+  from: { readonly currency: string; readonly nowMs: number },
+): Attempt {
   const { deployment, usage } = result;
   const cost = costPrice(deployment, from.currency, from.nowMs);
   return {
@@ -83,10 +101,22 @@ export interface Ending {
 const FREE: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */
-export function settlementOf(id: RequestId, ticket: Ticket, from: { readonly ending: Ending; readonly meter: Meter; readonly attempts: readonly Attempt[]; readonly timing: Timing; readonly nowMs: number }): Settlement {
+export function settlementOf(
+  id: RequestId,
+  ticket: Ticket,
+  from: {
+    readonly ending: Ending;
+    readonly meter: Meter;
+    readonly attempts: readonly Attempt[];
+    readonly timing: Timing;
+    readonly nowMs: number;
+  },
+): Settlement {
   const { ending, meter, attempts, timing, nowMs } = from;
   const { plan, call } = ticket;
-  const result = ending.chargeable ? meter.result(call.inputTokensGuess) : { usage: FREE, source: 'none' as const, estimated: false };
+  const result = ending.chargeable
+    ? meter.result(call.inputTokensGuess)
+    : { usage: FREE, source: 'none' as const, estimated: false };
   return {
     id,
     atMs: nowMs,

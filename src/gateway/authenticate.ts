@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http';
+import { type CallerIndex, type CallerRecord, ipAllowed } from '../identity/index.ts';
+import { Fault } from '../std/index.ts';
+
+const BEARER = /^bearer +(\S+)$/i;
+
+/** Who calls. Throws `invalid_api_key`, the same for every reason, or `forbidden` for an address outside the key's ranges. */
+export function authenticate(req: IncomingMessage, callers: CallerIndex, nowMs: number): CallerRecord {
+  const { authorization } = req.headers;
+  const key = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
+  const caller = key === undefined ? undefined : callers.lookup(key, nowMs);
+  if (!caller) {
+    throw new Fault('invalid_api_key', {
+      ...(authorization === undefined
+        ? {
+            message: 'Send your API key as `Authorization: Bearer mr_live_…`',
+            messageZh: '请以 `Authorization: Bearer mr_live_…` 发送 API 密钥',
+          }
+        : {}),
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
+  if (!ipAllowed(caller, req.socket.remoteAddress ?? '')) {
+    throw new Fault('forbidden', {
+      message: 'This key may not be used from this address',
+      messageZh: '此密钥不允许从该地址使用',
+    });
+  }
+  return caller;
+}

@@ -1,0 +1,117 @@
+// One gateway thread: an HTTP server with what it needs, and nothing that blocks. Talks to main by messages only.
+import type { AddressInfo } from 'node:net';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { CatalogSnapshot } from '../catalog/index.ts';
+import { codecs } from '../dialects/index.ts';
+import { createEgress, createUpstreams } from '../engines/index.ts';
+import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../identity/index.ts';
+import { openJournalClient } from '../journal/index.ts';
+import {
+  armCrashPoint,
+  createLog,
+  createUuid7,
+  Fault,
+  type LogLevel,
+  openSlots,
+  Secret,
+  type SharedSlots,
+  systemClock,
+} from '../std/index.ts';
+import { createControlProxy } from './control-proxy.ts';
+import type { Exchange } from './exchange.ts';
+import { createDataPlane } from './http.ts';
+import { createPlaceQueue } from './queue.ts';
+
+/** Given to a thread at its start; structured-cloneable, the port transferred. */
+export interface ThreadStart {
+  readonly shared: SharedSlots;
+  readonly journal: MessagePort;
+  readonly host: string;
+  readonly port: number;
+  readonly reusePort: boolean;
+  readonly pepper: string;
+  readonly callers: readonly CallerRecord[];
+  readonly snapshot: CatalogSnapshot;
+  readonly controlSocket: string;
+  readonly logLevel: LogLevel;
+  readonly crashAt: string | undefined;
+}
+
+export type ToThread =
+  | { readonly type: 'snapshot'; readonly snapshot: CatalogSnapshot }
+  | { readonly type: 'callers'; readonly delta: CallerDelta }
+  /** Stop accepting; answer `drained` when the last exchange ended, at the latest at the deadline. */
+  | { readonly type: 'drain'; readonly deadlineMs: number };
+
+export type FromThread =
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'drained'; readonly cutOff: number };
+
+/** Long enough for a settlement to become durable and its last bytes to leave. */
+const AFTER_CUT_MS = 2_000;
+
+function runThread(start: ThreadStart, main: MessagePort): void {
+  armCrashPoint(start.crashAt);
+  const slots = openSlots(start.shared);
+  const log = createLog(start.logLevel);
+  const callers = createCallerIndex({ hash: createKeyHasher(new Secret(start.pepper)), slots: slots.keys });
+  callers.apply({ upserted: start.callers, removed: [] });
+  let { snapshot } = start;
+  const running = new Set<Exchange>();
+  const queue = createPlaceQueue(slots.deployments, systemClock);
+  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), log, clock: systemClock });
+  const server = createDataPlane({
+    slots,
+    clock: systemClock,
+    log,
+    journal: openJournalClient(start.journal),
+    upstreams,
+    queue,
+    codec: codecs['openai-chat'],
+    running,
+    logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
+    newRequestId: createUuid7(systemClock.nowMs),
+    callers,
+    snapshot: () => snapshot,
+    control: createControlProxy(start.controlSocket),
+  });
+  const tell = (message: FromThread) => main.postMessage(message);
+
+  const drain = async (deadlineMs: number) => {
+    server.close();
+    server.closeIdleConnections();
+    const until = systemClock.monotonicMs() + deadlineMs;
+    while (running.size > 0 && systemClock.monotonicMs() < until) await new Promise(resolve => setTimeout(resolve, 20));
+    const cutOff = running.size;
+    for (const exchange of [...running])
+      exchange.cutOff(
+        new Fault('unavailable', {
+          message: 'This node is shutting down',
+          messageZh: '本节点正在关闭',
+          retryAfterMs: 2_000,
+        }),
+      );
+    const last = systemClock.monotonicMs() + AFTER_CUT_MS;
+    while (running.size > 0 && systemClock.monotonicMs() < last) await new Promise(resolve => setTimeout(resolve, 10));
+    queue.close();
+    // Last bytes of finished answers are given a turn of the loop to leave before sockets close.
+    await new Promise(resolve => setTimeout(resolve, 20));
+    server.closeAllConnections();
+    tell({ type: 'drained', cutOff });
+  };
+
+  main.on('message', (message: ToThread) => {
+    if (message.type === 'snapshot') snapshot = message.snapshot;
+    else if (message.type === 'callers') callers.apply(message.delta);
+    else void drain(message.deadlineMs);
+  });
+  server.on('error', (error: NodeJS.ErrnoException) =>
+    tell({ type: 'failed', code: error.code ?? '', message: error.message }),
+  );
+  server.listen({ host: start.host, port: start.port, reusePort: start.reusePort, backlog: 4096 }, () => {
+    tell({ type: 'listening', port: (server.address() as AddressInfo).port });
+  });
+}
+
+if (parentPort) runThread(workerData as ThreadStart, parentPort as unknown as MessagePort);
