@@ -1,3 +1,5 @@
 // Organizations, projects and API keys: who calls, and what a key may do.
 // It must not know models' prices, wallets' balances or requests.
 export * from './caller.ts';
+export * from './caller-index.ts';
+export * from './key-text.ts';

@@ -5,7 +5,11 @@ import type { PriceVersion } from '../catalog/index.ts';
 import { createTokenEstimate, estimateTokens } from './estimate.ts';
 import { holdNano, mergeUsage, priceInForce, rate } from './rate.ts';
 
-const price = (input: bigint, output: bigint, more: Partial<PriceVersion> & { cachedInput?: bigint } = {}): PriceVersion => ({
+const price = (
+  input: bigint,
+  output: bigint,
+  more: Partial<PriceVersion> & { cachedInput?: bigint } = {},
+): PriceVersion => ({
   version: 'v',
   currency: 'CNY',
   effectiveFromMs: 0,
@@ -13,7 +17,12 @@ const price = (input: bigint, output: bigint, more: Partial<PriceVersion> & { ca
   ...more,
   nanoPerMillion: { input, output, ...(more.cachedInput === undefined ? {} : { cachedInput: more.cachedInput }) },
 });
-const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0) => ({ inputTokens, cachedInputTokens, outputTokens, reasoningTokens: 0 });
+const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0) => ({
+  inputTokens,
+  cachedInputTokens,
+  outputTokens,
+  reasoningTokens: 0,
+});
 
 test('rates by meter, one rounding per line', () => {
   const cases: readonly [ReturnType<typeof usage>, PriceVersion, bigint][] = [
@@ -34,7 +43,9 @@ test('a count that is no count is refused, never zero', () => {
   for (const bad of [Number.NaN, -1, 1.5, Number.POSITIVE_INFINITY, 1e9 + 1, 2 ** 53]) {
     assert.throws(() => rate(usage(bad, 0), version), { code: 'upstream_error' });
     assert.throws(() => rate(usage(0, bad), version), { code: 'upstream_error' });
-    assert.throws(() => holdNano({ inputTokensMax: bad, outputTokensMax: 0, price: version }), { code: 'upstream_error' });
+    assert.throws(() => holdNano({ inputTokensMax: bad, outputTokensMax: 0, price: version }), {
+      code: 'upstream_error',
+    });
   }
   assert.throws(() => rate(usage(1, 0, 2), version), { code: 'upstream_error' });
 });
@@ -42,17 +53,31 @@ test('a count that is no count is refused, never zero', () => {
 test('a hold covers whatever usage within its bounds costs', () => {
   const nano = fc.bigInt({ min: 0n, max: 10n ** 15n });
   fc.assert(
-    fc.property(nano, nano, fc.option(nano, { nil: undefined }), fc.nat(10 ** 9), fc.nat(10 ** 9), fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true }), (input, output, cachedInput, inputTokensMax, outputTokensMax, part, cachedPart) => {
-      const version = price(input, output, cachedInput === undefined ? {} : { cachedInput });
-      const inputTokens = Math.floor(inputTokensMax * part);
-      const counts = usage(inputTokens, Math.floor(outputTokensMax * part), Math.floor(inputTokens * cachedPart));
-      assert.ok(rate(counts, version).amountNano <= holdNano({ inputTokensMax, outputTokensMax, price: version }));
-    }),
+    fc.property(
+      nano,
+      nano,
+      fc.option(nano, { nil: undefined }),
+      fc.nat(10 ** 9),
+      fc.nat(10 ** 9),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (input, output, cachedInput, inputTokensMax, outputTokensMax, part, cachedPart) => {
+        const version = price(input, output, cachedInput === undefined ? {} : { cachedInput });
+        const inputTokens = Math.floor(inputTokensMax * part);
+        const counts = usage(inputTokens, Math.floor(outputTokensMax * part), Math.floor(inputTokens * cachedPart));
+        assert.ok(rate(counts, version).amountNano <= holdNano({ inputTokensMax, outputTokensMax, price: version }));
+      },
+    ),
   );
 });
 
 test('the version in force is the latest that has begun', () => {
-  const versions = [price(1n, 1n, { version: 'a' }), price(2n, 2n, { version: 'b', effectiveFromMs: 100 }), price(3n, 3n, { version: 'c', effectiveFromMs: 200 }), price(9n, 9n, { version: 'usd', currency: 'USD' })];
+  const versions = [
+    price(1n, 1n, { version: 'a' }),
+    price(2n, 2n, { version: 'b', effectiveFromMs: 100 }),
+    price(3n, 3n, { version: 'c', effectiveFromMs: 200 }),
+    price(9n, 9n, { version: 'usd', currency: 'USD' }),
+  ];
   assert.equal(priceInForce(versions, 'CNY', 99)?.version, 'a');
   assert.equal(priceInForce(versions, 'CNY', 100)?.version, 'b');
   assert.equal(priceInForce(versions, 'CNY', 1_000)?.version, 'c');

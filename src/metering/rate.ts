@@ -74,7 +74,15 @@ function badCount(name: string, count: number): Fault {
  * The worst that a request can cost: all input at the dearer of the two input prices, all output that it may give. Rounded
  * up per line, plus one nano for the line that a split between cached and not cached input adds.
  */
-export function holdNano({ inputTokensMax, outputTokensMax, price }: { readonly inputTokensMax: number; readonly outputTokensMax: number; readonly price: PriceVersion }): Nano {
+export function holdNano({
+  inputTokensMax,
+  outputTokensMax,
+  price,
+}: {
+  readonly inputTokensMax: number;
+  readonly outputTokensMax: number;
+  readonly price: PriceVersion;
+}): Nano {
   checkCount('input', inputTokensMax);
   checkCount('output', outputTokensMax);
   const { input, cachedInput = 0n, output } = price.nanoPerMillion;
@@ -88,7 +96,11 @@ export function holdNano({ inputTokensMax, outputTokensMax, price }: { readonly 
  * The version in force: of those in `currency`, the one with the latest start that is not in the future; of two with the same
  * start, the later in the list. Undefined where none is.
  */
-export function priceInForce(versions: readonly PriceVersion[], currency: Currency, nowMs: number): PriceVersion | undefined {
+export function priceInForce(
+  versions: readonly PriceVersion[],
+  currency: Currency,
+  nowMs: number,
+): PriceVersion | undefined {
   let best: PriceVersion | undefined;
   for (const version of versions) {
     if (version.currency !== currency || version.effectiveFromMs > nowMs) continue;
