@@ -1,0 +1,5 @@
+// Where facts are kept: SQLite or PostgreSQL behind one face, one schema, one set of queries.
+// It must not know what the rows mean: no rule about money, keys or models lives here.
+export type { StoreDialect } from './migrate.ts';
+export * from './store.ts';
+export type * from './tables.ts';
