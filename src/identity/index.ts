@@ -2,4 +2,5 @@
 // It must not know models' prices, wallets' balances or requests.
 export * from './caller.ts';
 export * from './caller-index.ts';
+export * from './identity.ts';
 export * from './key-text.ts';

@@ -117,6 +117,9 @@ export interface HoldTable {
   amount_nano: bigint;
   node_id: string;
   expires_us: bigint;
+  /** The intent as the journal has it, and the last progress record: what a crash is settled from. */
+  intent: string;
+  progress: string | null;
 }
 export interface RequestTable {
   id: string;

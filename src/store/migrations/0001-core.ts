@@ -22,7 +22,7 @@ export const core: Migration = {
     `create table postings (tx_id text not null references ledger_tx(id), line bigint not null, account_id text not null references accounts(id), currency text not null,
       amount_nano bigint not null check (amount_nano <> 0), primary key (tx_id, line))`,
     `create table balances (account_id text primary key references accounts(id), posted_nano bigint not null, held_nano bigint not null check (held_nano >= 0))`,
-    `create table holds (request_id text primary key, account_id text not null references accounts(id), amount_nano bigint not null check (amount_nano >= 0), node_id text not null, expires_us bigint not null)`,
+    `create table holds (request_id text primary key, account_id text not null references accounts(id), amount_nano bigint not null check (amount_nano >= 0), node_id text not null, expires_us bigint not null, intent text not null, progress text)`,
     `create table requests (id text primary key, organization_id text not null, project_id text not null, key_id text not null, operation text not null, model text not null, deployment_id text not null,
       outcome text not null, status bigint not null, fault_code text, input_tokens bigint not null, cached_input_tokens bigint not null, output_tokens bigint not null, reasoning_tokens bigint not null,
       usage_source text not null, estimated bigint not null, amount_nano bigint not null check (amount_nano >= 0), currency text not null, price_version text not null, cost_nano bigint, cost_currency text,
