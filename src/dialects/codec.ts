@@ -47,7 +47,8 @@ export type StreamEvent =
       readonly source: JsonObject;
     }
   | { readonly type: 'finish'; readonly choice: number; readonly reason: string; readonly source: JsonObject }
-  | { readonly type: 'usage'; readonly usage: ReportedUsage }
+  /** Counts so far: each counter is the largest reported yet in this stream. `source`: the upstream's own usage object. */
+  | { readonly type: 'usage'; readonly usage: ReportedUsage; readonly source?: JsonObject }
   /** The upstream said in the stream that it failed. */
   | { readonly type: 'error'; readonly fault: Fault }
   /** The upstream's end mark. It is never part of `raw`: ours goes out after the settlement is durable. */
@@ -63,13 +64,21 @@ export interface Frame {
 }
 
 export interface StreamDecoder {
-  /** Throws Fault `upstream_error` on bytes that are no stream of this dialect, or a line beyond the limit. */
+  /**
+   * Throws Fault `upstream_error` on bytes that are no stream of this dialect, or a line beyond the limit. Where good
+   * events precede the bad bytes in the same chunk, they are returned with an error event that carries that fault.
+   */
   push(chunk: Uint8Array): Frame;
   /** The upstream closed: what a last line without its newline held. */
   end(): Frame;
 }
 
 export interface StreamEncoder {
+  /**
+   * Shows the encoder the events of a frame that goes out raw, so that what it writes itself carries the stream's own
+   * id. Cheap; only needed where {@link StreamEncoder.usage} will be called. `encode` does it by itself.
+   */
+  observe(events: readonly StreamEvent[]): void;
   /** SSE text of the delta and finish events; others are left out. */
   encode(events: readonly StreamEvent[]): string;
   /** Our own last usage chunk (only where the client asked for it). */
@@ -83,7 +92,7 @@ export interface StreamEncoder {
 export interface UsageStamp {
   readonly usage: ReportedUsage;
   readonly cost: { readonly currency: string; readonly amount: string };
-  /** Upstream's own usage object, whose unknown fields are kept. */
+  /** Upstream's own usage object, whose unknown fields are kept. A stream encoder knows it from the usage events it saw. */
   readonly source?: JsonObject;
 }
 
@@ -118,14 +127,26 @@ export interface Codec {
   /** Throws Fault `upstream_error` where the body is no answer of this dialect. */
   decodeResponse(operation: Operation, body: Uint8Array): Answer;
   encodeResponse(answer: Answer, stamp: UsageStamp & { readonly model: string }): string;
-  /** `rename`: the model name to write in place of the one the upstream writes; frames then carry no `raw`. */
+  /**
+   * `rename`: the model name to write in place of the one the upstream writes, whatever that is (vendors answer with
+   * dated names); frames then carry no `raw`. `lineBytesMax`: longest event, 1 MiB unless told otherwise.
+   */
   decoder(
     operation: Operation,
-    options: { readonly rename: { readonly from: string; readonly to: string } | undefined },
+    options: {
+      readonly rename: { readonly from: string; readonly to: string } | undefined;
+      readonly lineBytesMax?: number;
+    },
   ): StreamDecoder;
+  /** `lang`: of fault events; English unless told otherwise. */
   encoder(
     operation: Operation,
-    options: { readonly model: string; readonly requestId: string; readonly createdS: number },
+    options: {
+      readonly model: string;
+      readonly requestId: string;
+      readonly createdS: number;
+      readonly lang?: 'en' | 'zh';
+    },
   ): StreamEncoder;
   /** What an upstream's error answer means: status and body → our fault, with its `Retry-After`. */
   decodeFault(status: number, headers: Readonly<Record<string, string | undefined>>, body: Uint8Array): Fault;
