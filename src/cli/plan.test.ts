@@ -124,7 +124,7 @@ const refused: readonly [args: readonly string[], message: RegExp][] = [
   [['run', 'nowhere.yaml'], /^nowhere\.yaml: is no file that can be read, and no shipped scenario/],
   [
     ['run', 'r1-100b', '--set', 'price.output=16 CNY/day'],
-    /^price: is missing|^price\.output|write a price per tokens/,
+    /^price\.output: has no effect beside price\.book; leave it out/,
   ],
   [
     ['run', 'r1-100b', '--set', 'demand.output=-5 Gtok/day'],

@@ -46,7 +46,9 @@ test('break-even of every variable is where profit turns', () => {
     for (const { variable, value, factor } of breakEvens(scenarioOf(id))) {
       if (factor === undefined) continue;
       // Step functions of whole units: the sign differs just below and just above.
-      const [below, above] = [0.999, 1.001].map(nudge => profitPerDay(variable.scale(scenarioOf(id), factor * nudge)));
+      const [below, above] = [1 - 1e-7, 1 + 1e-7].map(nudge =>
+        profitPerDay(variable.scale(scenarioOf(id), factor * nudge)),
+      );
       assert.ok((below ?? 0) * (above ?? 0) <= 0, `${id} ${variable.id}: ${below} and ${above} around ${value}`);
     }
   }

@@ -68,7 +68,7 @@ export const WORDS = {
   notes: w('Sources and doubts', '来源与存疑'),
   row: w('Figure', '指标'),
   unit: w('Unit', '单位'),
-  expected: w('Published', '公布值'),
+  expected: w('Reference', '参考值'),
   computed: w('Computed', '计算值'),
   error: w('Error', '误差'),
   tolerance: w('Tolerance', '容差'),
