@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { CatalogSnapshot } from '../catalog/index.ts';
 import { codecs } from '../dialects/index.ts';
-import { createEgress, createUpstreams } from '../engines/index.ts';
+import { createUpstreams } from '../engines/index.ts';
 import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../identity/index.ts';
 import { openJournalClient } from '../journal/index.ts';
 import {
@@ -60,7 +60,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   let { snapshot } = start;
   const running = new Set<Exchange>();
   const queue = createPlaceQueue(slots.deployments, systemClock);
-  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), log, clock: systemClock });
+  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
   const server = createDataPlane({
     slots,
     clock: systemClock,

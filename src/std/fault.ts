@@ -8,6 +8,8 @@ export interface FaultDetails {
   readonly internal?: string;
   /** The field of the request that is at fault, as a path. */
   readonly param?: string;
+  /** A code known in the caller's dialect, shown in place of ours: `content_filter`. */
+  readonly publicCode?: string;
   readonly retryAfterMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly cause?: unknown;

@@ -2,6 +2,7 @@
 // no models, prices, tenants or dialects.
 export * from './clock.ts';
 export * from './crash-point.ts';
+export * from './egress.ts';
 export * from './fault.ts';
 export * from './log.ts';
 export * from './secret.ts';
