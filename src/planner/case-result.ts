@@ -43,6 +43,19 @@ export function row(input: RowInput): CaseRow {
   return { ...input, errorPct: base === 0 ? 0 : ((computed - expected) / base) * 100 };
 }
 
+/** What one row is held against; the name is its key. */
+export type Expectation = Omit<CaseRow, 'name' | 'computed' | 'errorPct'>;
+
+/** Rows in the order of their expectations; the compiler asks for a computed figure for each. */
+export function fill<Name extends string>(
+  expectations: Readonly<Record<Name, Expectation>>,
+  computed: Readonly<Record<Name, number>>,
+): readonly CaseRow[] {
+  const rows: CaseRow[] = [];
+  for (const name in expectations) rows.push(row({ name, ...expectations[name], computed: computed[name] }));
+  return rows;
+}
+
 export function withinTolerance({ errorPct, tolerancePct }: CaseRow): boolean {
   // A figure that must be exact is still a double on its way to JSON.
   return Math.abs(errorPct) <= tolerancePct + 1e-9;

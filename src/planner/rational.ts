@@ -22,10 +22,6 @@ export function multiply(a: Rational, b: Rational): Rational {
   return { numerator: a.numerator * b.numerator, denominator: a.denominator * b.denominator };
 }
 
-export function divide(a: Rational, b: Rational): Rational {
-  return { numerator: a.numerator * b.denominator, denominator: a.denominator * b.numerator };
-}
-
 /** Nearest integer, ties to even, so that many small roundings do not drift. */
 export function roundHalfEven(value: Rational): bigint {
   const negative = value.numerator < 0n;

@@ -22,6 +22,12 @@ export interface Section {
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+function oneOf<Value extends string>(field: string, text: string, values: readonly Value[]): Value {
+  const found = values.find(candidate => candidate === text);
+  if (found !== undefined) return found;
+  throw new BadInput(field, `"${text}" is none of ${values.join(', ')}`, `“${text}”不在 ${values.join('、')} 之中`);
+}
+
 /** Opens a mapping whose keys must all be among `keys`. Throws {@link BadInput} that names the field. */
 export function openSection(path: string, value: unknown, keys: readonly string[]): Section {
   if (!isRecord(value))
@@ -57,14 +63,7 @@ export function openSection(path: string, value: unknown, keys: readonly string[
     choice: (key, values, fallback) => {
       const text = scalar(key);
       if (text === undefined) return fallback;
-      const found = values.find(candidate => candidate === text);
-      if (found === undefined)
-        throw new BadInput(
-          at(key),
-          `"${text}" is none of ${values.join(', ')}`,
-          `“${text}”不在 ${values.join('、')} 之中`,
-        );
-      return found;
+      return oneOf(at(key), text, values);
     },
     flag: (key, fallback) => {
       const found = record[key];

@@ -1,5 +1,6 @@
-import { type CaseResult, type CaseRow, row } from '../case-result.ts';
+import { type CaseResult, type CaseRow, fill, row } from '../case-result.ts';
 import { DEEPSEEK_DAY as DAY, REPRICED } from '../data/case-facts.ts';
+import { PUBLISHED_ROWS } from '../data/deepseek-rows.ts';
 import { planFleet } from '../fleet.ts';
 import { findPriceBook } from '../lookup.ts';
 import { hoursCost, toMajor } from '../money.ts';
@@ -25,102 +26,19 @@ function publishedRows(): readonly CaseRow[] {
   const cost = toMajor(hoursCost(DAY.nodesMean * DAY.gpusPerNode * 24, GPU_HOUR_NANO));
   const peakCost = toMajor(hoursCost(DAY.nodesPeak * DAY.gpusPerNode * 24, GPU_HOUR_NANO));
   const revenue = toMajor(plan.revenueDay.nano);
-  const { source } = DAY;
-  const verified = { source, status: 'verified' } as const;
-  const derived = { source: `arithmetic on ${source}`, status: 'derived' } as const;
   const node = GPU_HOUR_NANO * BigInt(DAY.gpusPerNode);
-  return [
-    row({
-      name: 'nodes',
-      label: { en: 'Nodes, mean, from tokens and throughput', zh: '平均节点数（由词元量与吞吐推出）' },
-      unit: 'nodes',
-      expected: DAY.nodesMean,
-      computed: plan.nodesMean,
-      tolerancePct: 1,
-      ...verified,
-    }),
-    row({
-      name: 'cost',
-      label: { en: 'Cost of the day', zh: '当日成本' },
-      unit: 'USD/day',
-      expected: DAY.costUsd,
-      computed: cost,
-      tolerancePct: 0,
-      ...verified,
-    }),
-    row({
-      name: 'revenue',
-      label: { en: 'Revenue at R1 prices', zh: '按 R1 价格计算的收入' },
-      unit: 'USD/day',
-      expected: DAY.revenueUsd,
-      computed: revenue,
-      tolerancePct: 0.1,
-      ...verified,
-    }),
-    row({
-      name: 'cost_profit_ratio',
-      label: { en: 'Profit over cost', zh: '成本利润率' },
-      unit: '%',
-      expected: DAY.ratioPct,
-      computed: ratioPct(revenue, cost),
-      tolerancePct: 0.2,
-      ...verified,
-    }),
-    row({
-      name: 'ratio_if_peak_rented_all_day',
-      label: { en: 'Profit over cost, peak nodes all day', zh: '全天按峰值节点租用时的成本利润率' },
-      unit: '%',
-      expected: 426,
-      computed: ratioPct(revenue, peakCost),
-      tolerancePct: 0.5,
-      ...derived,
-    }),
-    row({
-      name: 'minimum_unit',
-      label: { en: 'Smallest deployment unit', zh: '最小部署单元' },
-      unit: 'GPUs',
-      expected: DAY.unitGpus,
-      computed: gpusOf(scenario.serving.prefill) + gpusOf(scenario.serving.decode),
-      tolerancePct: 0,
-      ...verified,
-    }),
-    row({
-      name: 'cost_per_mtok_input',
-      label: { en: 'Prefill cost per million input tokens', zh: '每百万输入词元的预填充成本' },
-      unit: 'USD/Mtok',
-      expected: 0.0603,
-      computed: toMajor(costPerMtok(node, 73_700)),
-      tolerancePct: 0.2,
-      ...derived,
-    }),
-    row({
-      name: 'cost_per_mtok_output',
-      label: { en: 'Decode cost per million output tokens', zh: '每百万输出词元的解码成本' },
-      unit: 'USD/Mtok',
-      expected: 0.3,
-      computed: toMajor(costPerMtok(node, 14_800)),
-      tolerancePct: 0.2,
-      ...derived,
-    }),
-    row({
-      name: 'cost_per_mtok_all_in',
-      label: { en: 'All costs per million output tokens', zh: '每百万输出词元的全部成本' },
-      unit: 'USD/Mtok',
-      expected: 0.518,
-      computed: cost / (DAY.outputTokens / 1e6),
-      tolerancePct: 0.2,
-      ...derived,
-    }),
-    row({
-      name: 'streams_at_21',
-      label: { en: 'Streams at once, 21 tok/s each', zh: '同时在生成的请求数（每路 21 词元/秒）' },
-      unit: 'streams',
-      expected: 92_500,
-      computed: plan.streamsMean,
-      tolerancePct: 5,
-      ...derived,
-    }),
-  ];
+  return fill(PUBLISHED_ROWS, {
+    nodes: plan.nodesMean,
+    cost,
+    revenue,
+    cost_profit_ratio: ratioPct(revenue, cost),
+    ratio_if_peak_rented_all_day: ratioPct(revenue, peakCost),
+    minimum_unit: gpusOf(scenario.serving.prefill) + gpusOf(scenario.serving.decode),
+    cost_per_mtok_input: toMajor(costPerMtok(node, 73_700)),
+    cost_per_mtok_output: toMajor(costPerMtok(node, 14_800)),
+    cost_per_mtok_all_in: cost / (DAY.outputTokens / 1e6),
+    streams_at_21: plan.streamsMean,
+  });
 }
 
 function repricedRows(): readonly CaseRow[] {

@@ -1,5 +1,6 @@
-import { type CaseResult, row } from '../case-result.ts';
+import { type CaseResult, fill } from '../case-result.ts';
 import { DEEPSEEK_DAY as DAY, MOONCAKE } from '../data/case-facts.ts';
+import { MOONCAKE_ROWS } from '../data/fleet-rows.ts';
 import { planFleet } from '../fleet.ts';
 import { parseScenario } from '../parse-scenario.ts';
 import type { Scenario } from '../scenario.ts';
@@ -43,75 +44,17 @@ export function mooncake(): CaseResult {
   const perNode = MOONCAKE.tokensPerDay / SECONDS_PER_DAY / MOONCAKE.nodes;
   const deepseek = (DAY.inputTokens + DAY.outputTokens) / SECONDS_PER_DAY / DAY.nodesMean;
   const plan = planFleet(fleetScenario());
-  const derived = { source: `arithmetic on ${MOONCAKE.source}`, status: 'derived' } as const;
   return {
     id: 'mooncake',
     title: { en: "Mooncake's fleet", zh: 'Mooncake 的机群' },
-    rows: [
-      row({
-        name: 'tokens_per_second_per_node',
-        label: {
-          en: 'Tokens in and out per node, at most (1,000 nodes)',
-          zh: '单节点输入加输出吞吐上限（按 1000 节点）',
-        },
-        unit: 'tok/s',
-        expected: 1157,
-        computed: perNode,
-        tolerancePct: 0.1,
-        ...derived,
-      }),
-      row({
-        name: 'deepseek_tokens_per_second_per_node',
-        label: { en: "The same of DeepSeek's day", zh: 'DeepSeek 同口径吞吐' },
-        unit: 'tok/s',
-        expected: 39_600,
-        computed: deepseek,
-        tolerancePct: 0.1,
-        ...derived,
-      }),
-      row({
-        name: 'fleets_differ_by',
-        label: { en: 'Factor between two real fleets', zh: '两个真实机群之间的倍数' },
-        unit: '×',
-        expected: 34.2,
-        computed: deepseek / perNode,
-        tolerancePct: 0.5,
-        ...derived,
-      }),
-      row({
-        name: 'trace_input_per_output',
-        label: { en: 'Input per output token in its trace', zh: '其轨迹中的输入/输出比' },
-        unit: '×',
-        expected: 35.13,
-        computed: MOONCAKE.inputTokensMean / MOONCAKE.outputTokensMean,
-        tolerancePct: 0.1,
-        source: MOONCAKE.trace,
-        status: 'derived',
-      }),
-      row({
-        name: 'trace_reusable_share',
-        label: { en: 'Input that an unbounded cache would serve', zh: '无限缓存可命中的输入比例' },
-        unit: '%',
-        expected: 36.6,
-        computed: MOONCAKE.reusableShare * 100,
-        tolerancePct: 0.2,
-        source: MOONCAKE.trace,
-        status: 'derived',
-      }),
-      row({
-        name: 'nodes_by_roofline',
-        label: {
-          en: 'Nodes for 100 Gtok a day: 70B shape, 8 × A800, the trace as mix',
-          zh: '每天 1000 亿词元所需节点（70B 结构、8×A800、按轨迹构成）',
-        },
-        unit: 'nodes',
-        expected: MOONCAKE.nodes,
-        computed: plan.nodesPeak,
-        tolerancePct: 100,
-        source: `${MOONCAKE.source}; model, load curve and head-room assumed`,
-        status: 'unverified',
-      }),
-    ],
+    rows: fill(MOONCAKE_ROWS, {
+      tokens_per_second_per_node: perNode,
+      deepseek_tokens_per_second_per_node: deepseek,
+      fleets_differ_by: deepseek / perNode,
+      trace_input_per_output: MOONCAKE.inputTokensMean / MOONCAKE.outputTokensMean,
+      trace_reusable_share: MOONCAKE.reusableShare * 100,
+      nodes_by_roofline: plan.nodesPeak,
+    }),
     findings: [
       {
         en: 'Two real fleets differ by more than thirty per node; inputs 35 times as long as outputs, the model and the head-room for peaks explain most of it, which is why the planner asks for the mix.',

@@ -1,5 +1,6 @@
-import { type CaseResult, type CaseRow, row } from '../case-result.ts';
+import { type CaseResult, type CaseRow, fill } from '../case-result.ts';
 import { CLAIM, DEEPSEEK_DAY as DAY } from '../data/case-facts.ts';
+import { AMD_ROWS, BREAK_EVEN_ROWS, CLAIM_ROWS, FACTOR_ROWS } from '../data/dispute-rows.ts';
 import { type FleetPlan, planFleet } from '../fleet.ts';
 import { toMajor } from '../money.ts';
 import { breakEvenTokensPerSecond } from '../unit-cost.ts';
@@ -43,156 +44,32 @@ function monthAtDeepseek(): Month {
   };
 }
 
-const claimed = { source: CLAIM.source, status: 'verified' } as const;
-const derived = { source: 'arithmetic on cited figures', status: 'derived' } as const;
-const doubtful = { source: CLAIM.fourThousand, status: 'unverified' } as const;
-
 function claimRows({ outputRevenueM }: Month): readonly CaseRow[] {
-  return [
-    row({
-      name: 'revenue_month_claimed',
-      label: { en: 'Revenue per month, as claimed', zh: '月收入（原说法）' },
-      unit: 'MCNY/month',
-      expected: CLAIM.revenueM,
-      computed: outputRevenueM,
-      tolerancePct: 7,
-      ...claimed,
-    }),
-    row({
-      name: 'revenue_month_exact',
-      label: { en: 'Revenue per month, the exact product', zh: '月收入（精确乘积）' },
-      unit: 'MCNY/month',
-      expected: 48,
-      computed: outputRevenueM,
-      tolerancePct: 0.01,
-      ...derived,
-    }),
-    row({
-      name: 'result_month',
-      label: { en: 'Result per month with machines of 450 M', zh: '月损益（机器 4.5 亿元）' },
-      unit: 'MCNY/month',
-      expected: CLAIM.resultM,
-      computed: outputRevenueM - CLAIM.machinesM,
-      tolerancePct: 2,
-      ...claimed,
-    }),
-  ];
+  return fill(CLAIM_ROWS, {
+    revenue_month_claimed: outputRevenueM,
+    revenue_month_exact: outputRevenueM,
+    result_month: outputRevenueM - CLAIM.machinesM,
+  });
 }
 
 function breakEvenRows(month: Month): readonly CaseRow[] {
   const machineMonth = (CLAIM.machinesM * 1e6) / CLAIM.machines;
   const perMachine = CLAIM.outputPerDay / SECONDS_PER_DAY / CLAIM.machines;
   const breakEven = breakEvenTokensPerSecond(nano(machineMonth), OUTPUT_PRICE_NANO);
-  return [
-    row({
-      name: 'machine_month',
-      label: { en: 'Rent of one machine per month', zh: '单台机器月租' },
-      unit: 'CNY/month',
-      expected: 112_500,
-      computed: machineMonth,
-      tolerancePct: 0.1,
-      ...doubtful,
-    }),
-    row({
-      name: 'gpu_hour',
-      label: { en: 'Rent of one GPU per hour', zh: '单卡每小时租金' },
-      unit: 'CNY/h',
-      expected: 19.5,
-      computed: machineMonth / (MONTH_DAYS * 24 * 8),
-      tolerancePct: 0.5,
-      ...doubtful,
-    }),
-    row({
-      name: 'throughput_claimed',
-      label: { en: 'Output per machine in the claim', zh: '原说法中单机输出吞吐' },
-      unit: 'tok/s',
-      expected: 289,
-      computed: perMachine,
-      tolerancePct: 0.5,
-      ...doubtful,
-    }),
-    row({
-      name: 'throughput_break_even',
-      label: { en: 'Output per machine that breaks even', zh: '单机盈亏平衡吞吐' },
-      unit: 'tok/s',
-      expected: 2713,
-      computed: breakEven,
-      tolerancePct: 0.1,
-      ...doubtful,
-    }),
-    row({
-      name: 'throughput_deepseek',
-      label: { en: "DeepSeek's fleet, mean over all nodes", zh: 'DeepSeek 全部节点平均吞吐' },
-      unit: 'tok/s',
-      expected: 8575,
-      computed: FLEET_PER_NODE,
-      tolerancePct: 0.1,
-      ...derived,
-    }),
-    row({
-      name: 'utilisation_break_even',
-      label: { en: 'Share of that throughput that breaks even', zh: '盈亏平衡所需利用率（相对 DeepSeek 吞吐）' },
-      unit: '%',
-      expected: (2713 / 8575) * 100,
-      computed: (breakEven / FLEET_PER_NODE) * 100,
-      tolerancePct: 0.2,
-      ...doubtful,
-    }),
-    row({
-      name: 'utilisation_claimed',
-      label: { en: 'Share of that throughput in the claim', zh: '原说法隐含的利用率（相对 DeepSeek 吞吐）' },
-      unit: '%',
-      expected: 100 / 29.6,
-      computed: (perMachine / FLEET_PER_NODE) * 100,
-      tolerancePct: 0.5,
-      ...doubtful,
-    }),
-    row({
-      name: 'cost_month_at_deepseek',
-      label: { en: "Cost per month at DeepSeek's efficiency", zh: '按 DeepSeek 效率计算的月成本' },
-      unit: 'MCNY/month',
-      expected: 11.2,
-      computed: month.costM,
-      tolerancePct: 0.5,
-      ...derived,
-    }),
-    row({
-      name: 'over_provision_output_only',
-      label: { en: 'Over-provisioning that breaks even, output revenue', zh: '盈亏平衡的冗余倍数（只计输出收入）' },
-      unit: '×',
-      expected: 4.29,
-      computed: month.outputRevenueM / month.costM,
-      tolerancePct: 0.5,
-      ...derived,
-    }),
-    row({
-      name: 'over_provision_all',
-      label: { en: 'Over-provisioning that breaks even, all revenue', zh: '盈亏平衡的冗余倍数（含输入收入）' },
-      unit: '×',
-      expected: 6.53,
-      computed: month.allRevenueM / month.costM,
-      tolerancePct: 0.5,
-      ...derived,
-    }),
-    row({
-      name: 'result_at_five_output_only',
-      label: { en: 'Result at five-fold machines, output revenue', zh: '五倍机器时的月损益（只计输出收入）' },
-      unit: 'MCNY/month',
-      expected: -8,
-      computed: month.outputRevenueM - CLAIM.overProvision * month.costM,
-      tolerancePct: 2,
-      ...derived,
-    }),
-    row({
-      name: 'result_at_five_all',
-      label: { en: 'Result at five-fold machines, all revenue', zh: '五倍机器时的月损益（含输入收入）' },
-      unit: 'MCNY/month',
-      expected: 17,
-      computed: month.allRevenueM - CLAIM.overProvision * month.costM,
-      tolerancePct: 2,
-      ...derived,
-    }),
-  ];
+  return fill(BREAK_EVEN_ROWS, {
+    machine_month: machineMonth,
+    gpu_hour: machineMonth / (MONTH_DAYS * 24 * 8),
+    throughput_claimed: perMachine,
+    throughput_break_even: breakEven,
+    throughput_deepseek: FLEET_PER_NODE,
+    utilisation_break_even: (breakEven / FLEET_PER_NODE) * 100,
+    utilisation_claimed: (perMachine / FLEET_PER_NODE) * 100,
+    cost_month_at_deepseek: month.costM,
+    over_provision_output_only: month.outputRevenueM / month.costM,
+    over_provision_all: month.allRevenueM / month.costM,
+    result_at_five_output_only: month.outputRevenueM - CLAIM.overProvision * month.costM,
+    result_at_five_all: month.allRevenueM - CLAIM.overProvision * month.costM,
+  });
 }
 
 /** The claim's cost over the cost at DeepSeek's efficiency, as a product: rent × head-room × what remains. */
@@ -209,48 +86,12 @@ function factors(month: Month): {
 
 function factorRows(month: Month): readonly CaseRow[] {
   const { rent, headRoom, speed, total } = factors(month);
-  return [
-    row({
-      name: 'factor_total',
-      label: { en: 'Claimed cost over cost at DeepSeek efficiency', zh: '原说法成本与 DeepSeek 效率成本之比' },
-      unit: '×',
-      expected: 40.2,
-      computed: total,
-      tolerancePct: 0.5,
-      ...derived,
-    }),
-    row({
-      name: 'factor_rent',
-      label: { en: '… of which rent of a machine', zh: '……其中：机器租金' },
-      unit: '×',
-      expected: 1.356,
-      computed: rent,
-      tolerancePct: 0.2,
-      ...doubtful,
-    }),
-    row({
-      name: 'factor_head_room',
-      label: {
-        en: '… of which head-room in his words ("5 × the theoretical machines")',
-        zh: '……其中：原话“理论值 5 倍的机器”',
-      },
-      unit: '×',
-      expected: 5,
-      computed: headRoom,
-      tolerancePct: 0,
-      source: CLAIM.words,
-      status: 'verified',
-    }),
-    row({
-      name: 'factor_speed',
-      label: { en: '… of which the rest: speed of one machine', zh: '……其余：单机速度' },
-      unit: '×',
-      expected: 5.93,
-      computed: speed,
-      tolerancePct: 0.5,
-      ...doubtful,
-    }),
-  ];
+  return fill(FACTOR_ROWS, {
+    factor_total: total,
+    factor_rent: rent,
+    factor_head_room: headRoom,
+    factor_speed: speed,
+  });
 }
 
 /** "16 yuan per million, 100 billion tokens a day: minus 400 million a month", its break-even, and the dispute in factors. */
@@ -305,68 +146,14 @@ export function r1SixteenYuanAmd(): CaseResult {
   return {
     id: 'r1-16-yuan-amd',
     title: { en: 'R1 at 16 yuan on AMD: minus 200 million a month?', zh: '换用 AMD：每月亏 2 亿元？' },
-    rows: [
-      row({
-        name: 'result_month',
-        label: {
-          en: 'Result per month with machines of 270 M (claimed: a loss above 200 M)',
-          zh: '月损益（机器 2.7 亿元；原说法：亏损超过 2 亿元）',
-        },
-        unit: 'MCNY/month',
-        expected: CLAIM.amdResultM,
-        computed: outputRevenueM - CLAIM.amdMachinesM,
-        tolerancePct: 15,
-        ...claimed,
-      }),
-      row({
-        name: 'result_month_as_claimed',
-        label: { en: 'Result from the claimed revenue', zh: '按原说法收入计算的月损益' },
-        unit: 'MCNY/month',
-        expected: CLAIM.revenueM - CLAIM.amdMachinesM,
-        computed: outputRevenueM - CLAIM.amdMachinesM,
-        tolerancePct: 2,
-        ...derived,
-      }),
-      row({
-        name: 'utilisation_rise_to_break_even',
-        label: { en: 'Rise of utilisation that breaks even', zh: '盈亏平衡所需的利用率提升倍数' },
-        unit: '×',
-        expected: 5.625,
-        computed: ratio,
-        tolerancePct: 0.1,
-        ...derived,
-      }),
-      row({
-        name: 'throughput_break_even',
-        label: { en: 'Output per machine that breaks even, were they 4,000', zh: '若为 4000 台，单机盈亏平衡吞吐' },
-        unit: 'tok/s',
-        expected: 1628,
-        computed: perMachineBreakEven,
-        tolerancePct: 0.1,
-        ...doubtful,
-      }),
-      row({
-        name: 'utilisation_break_even',
-        label: { en: "The same as a share of DeepSeek's H800 throughput", zh: '折合 DeepSeek H800 吞吐的比例' },
-        unit: '%',
-        expected: 19,
-        computed: (perMachineBreakEven / FLEET_PER_NODE) * 100,
-        tolerancePct: 0.5,
-        ...doubtful,
-      }),
-      row({
-        name: 'over_provision_break_even',
-        label: {
-          en: 'Over-provisioning that the machines of 270 M allow over DeepSeek efficiency',
-          zh: '2.7 亿元相当于 DeepSeek 效率成本的倍数',
-        },
-        unit: '×',
-        expected: 24.1,
-        computed: CLAIM.amdMachinesM / month.costM,
-        tolerancePct: 0.5,
-        ...derived,
-      }),
-    ],
+    rows: fill(AMD_ROWS, {
+      result_month: outputRevenueM - CLAIM.amdMachinesM,
+      result_month_as_claimed: outputRevenueM - CLAIM.amdMachinesM,
+      utilisation_rise_to_break_even: ratio,
+      throughput_break_even: perMachineBreakEven,
+      utilisation_break_even: (perMachineBreakEven / FLEET_PER_NODE) * 100,
+      over_provision_break_even: CLAIM.amdMachinesM / month.costM,
+    }),
     findings: [
       {
         en: 'Cheaper machines halve the loss and leave the cause: the claim needs 5.6 times the utilisation it supposes, whatever the maker.',

@@ -1,5 +1,6 @@
-import { type CaseResult, type CaseRow, row } from '../case-result.ts';
+import { type CaseResult, type CaseRow, fill, row } from '../case-result.ts';
 import { WECHAT } from '../data/case-facts.ts';
+import { EVERYONE_ROWS, MEASURED_ROWS } from '../data/fleet-rows.ts';
 import { planFleet } from '../fleet.ts';
 import { shippedScenario } from './load.ts';
 
@@ -15,75 +16,55 @@ function fleetFor(users: number, activityPct: number): number {
   return planFleet(shippedScenario('wechat-h20', { demand })).gpusRented;
 }
 
+const PER_GPU = WECHAT.decodePerNode / GPUS_PER_NODE;
+const STREAMS = PER_GPU / WECHAT.speed;
+const claim = { source: WECHAT.claim, status: 'unverified' } as const;
+
+/** The share of users generating at once that a claim supposes without saying so. */
+const activityPct = ({ users, gpus }: (typeof CLAIMS)[number]): number => (STREAMS / (users / gpus)) * 100;
+
+function activityRow(one: (typeof CLAIMS)[number]): CaseRow {
+  const { users, gpus, expectedPct } = one;
+  return row({
+    name: `activity_${users / 1e6}m_${gpus / 1000}k`,
+    label: {
+      en: `Share generating at once: ${users / 1e6} M users, ${gpus / 1000} k H20`,
+      zh: `同时生成的比例：${users / 1e4} 万用户，${gpus / 1e4} 万张 H20`,
+    },
+    unit: '%',
+    expected: expectedPct,
+    computed: activityPct(one),
+    tolerancePct: 1.5,
+    ...claim,
+  });
+}
+
+function fleetRow(one: (typeof CLAIMS)[number]): CaseRow {
+  const share = activityPct(one);
+  return row({
+    name: `gpus_${one.users / 1e6}m_at_${share.toFixed(1)}pct`,
+    label: {
+      en: `H20 for ${one.users / 1e6} M users, ${share.toFixed(1)} % generating`,
+      zh: `${one.users / 1e4} 万用户、${share.toFixed(1)}% 正在生成时所需 H20`,
+    },
+    unit: 'GPUs',
+    expected: one.gpus,
+    computed: fleetFor(one.users, share),
+    tolerancePct: 0.1,
+    ...claim,
+  });
+}
+
 /** "100-200 thousand H20 for 50-100 million users at once", with the activity factor that it leaves unsaid. */
 export function wechatH20(): CaseResult {
-  const perGpu = WECHAT.decodePerNode / GPUS_PER_NODE;
-  const streams = perGpu / WECHAT.speed;
-  const claim = { source: WECHAT.claim, status: 'unverified' } as const;
-  const activity: readonly CaseRow[] = CLAIMS.map(({ users, gpus, expectedPct }) => {
-    const label = `${users / 1e6} M users, ${gpus / 1000} k H20`;
-    return row({
-      name: `activity_${users / 1e6}m_${gpus / 1000}k`,
-      label: {
-        en: `Share generating at once: ${label}`,
-        zh: `同时生成的比例：${users / 1e4} 万用户，${gpus / 1e4} 万张 H20`,
-      },
-      unit: '%',
-      expected: expectedPct,
-      computed: (streams / (users / gpus)) * 100,
-      tolerancePct: 1.5,
-      ...claim,
-    });
-  });
-  const fleets: readonly CaseRow[] = CLAIMS.map(({ users, gpus }) => {
-    const activityPct = (streams / (users / gpus)) * 100;
-    return row({
-      name: `gpus_${users / 1e6}m_at_${activityPct.toFixed(1)}pct`,
-      label: {
-        en: `H20 for ${users / 1e6} M users, ${activityPct.toFixed(1)} % generating`,
-        zh: `${users / 1e4} 万用户、${activityPct.toFixed(1)}% 正在生成时所需 H20`,
-      },
-      unit: 'GPUs',
-      expected: gpus,
-      computed: fleetFor(users, activityPct),
-      tolerancePct: 0.1,
-      ...claim,
-    });
-  });
-  const measured = { source: WECHAT.measured, status: 'derived' } as const;
   return {
     id: 'wechat-h20',
     title: { en: '100-200 thousand H20 for 50-100 million users?', zh: '5000 万至 1 亿用户需要 10 万至 20 万张 H20？' },
     rows: [
-      row({
-        name: 'tokens_per_second_per_gpu',
-        label: { en: 'Output per H20, measured', zh: '单张 H20 输出吞吐（实测）' },
-        unit: 'tok/s',
-        expected: 712,
-        computed: perGpu,
-        tolerancePct: 0.2,
-        ...measured,
-      }),
-      row({
-        name: 'streams_per_gpu',
-        label: { en: 'Streams per H20 at 20 tok/s', zh: '每张 H20 可支撑的并发（20 词元/秒）' },
-        unit: 'streams',
-        expected: 35.6,
-        computed: streams,
-        tolerancePct: 0.2,
-        ...measured,
-      }),
-      ...activity,
-      ...fleets,
-      row({
-        name: 'gpus_if_all_generate',
-        label: { en: 'H20 were all 50 M users generating at once', zh: '5000 万用户全部同时生成时所需 H20' },
-        unit: 'GPUs',
-        expected: 50e6 / streams,
-        computed: fleetFor(50e6, 100),
-        tolerancePct: 0.1,
-        ...measured,
-      }),
+      ...fill(MEASURED_ROWS, { tokens_per_second_per_gpu: PER_GPU, streams_per_gpu: STREAMS }),
+      ...CLAIMS.map(activityRow),
+      ...CLAIMS.map(fleetRow),
+      ...fill(EVERYONE_ROWS, { gpus_if_all_generate: fleetFor(50e6, 100) }),
     ],
     findings: [
       {
