@@ -11,6 +11,7 @@ export interface PriceInput {
   readonly outputPerM: string;
   /** `2026-01-01` or an ISO time; absent: in force from the beginning. */
   readonly effectiveFrom?: string | undefined;
+  readonly rounding?: PriceVersion['rounding'] | undefined;
 }
 
 /** Dearest price that is taken: a million units per million tokens. A larger one is a slip of the pen. */
@@ -48,7 +49,7 @@ export function priceVersionOf(
     cachedInput,
     output: priceNano(input.outputPerM, `${path}.outputPerM`),
     effectiveFromMs: input.effectiveFrom === undefined ? 0 : timeMs(input.effectiveFrom, `${path}.effectiveFrom`),
-    rounding: 'ceil',
+    rounding: input.rounding ?? 'ceil',
   };
   const text = JSON.stringify(content);
   return { version: readPriceVersion(text), content: text };

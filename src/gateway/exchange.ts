@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Nano } from '@millrace/contract';
 import type { Deployment } from '../catalog/index.ts';
-import type { Call, Codec } from '../dialects/index.ts';
+import type { Codec } from '../dialects/index.ts';
 import type { UpstreamCall, Upstreams } from '../engines/index.ts';
 import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement, type Usage } from '../journal/index.ts';
 import { rate } from '../metering/index.ts';

@@ -8,6 +8,7 @@ import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher
 import { openJournalClient } from '../journal/index.ts';
 import {
   armCrashPoint,
+  createEgress,
   createLog,
   createUuid7,
   Fault,

@@ -3,3 +3,5 @@
 export { type Booking, hashTx, houseAccount, type Posting, walletAccount } from './booking.ts';
 export * from './ledger.ts';
 export { createLoader, type Loader } from './loader.ts';
+export { readUsage, type UsageLine, type UsageTotals } from './usage.ts';
+export { type Invariant, type Verification, verifyLedger } from './verify.ts';

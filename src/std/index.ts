@@ -4,6 +4,7 @@ export * from './clock.ts';
 export * from './crash-point.ts';
 export * from './egress.ts';
 export * from './fault.ts';
+export * from './home-lock.ts';
 export * from './log.ts';
 export * from './secret.ts';
 export * from './slots.ts';

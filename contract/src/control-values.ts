@@ -1,0 +1,79 @@
+import * as z from 'zod';
+import { MODEL_ID, SLUG } from './ids.ts';
+import { isCurrency, parseAmount } from './money.ts';
+
+/** A rule for texts whose refusal is one clause in both languages: `"4x" is not a decimal number`. */
+function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
+  return z.string().superRefine((value, context) => {
+    if (holds(value)) return;
+    const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+    context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh: `${shown} ${refusal.zh}` } });
+  });
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+
+/**
+ * `2026-01-01` (midnight UTC) or `2026-01-01T08:00:00+08:00`, as ms since the epoch. Undefined where it is no such date: a
+ * local time without its zone would mean another moment on each machine.
+ */
+export function parseDate(value: string): number | undefined {
+  if (!DATE.test(value)) return undefined;
+  const ms = Date.parse(value);
+  if (Number.isNaN(ms)) return undefined;
+  // Date.parse takes 30 February for 2 March.
+  const [year, month, day] = value.slice(0, 10).split('-').map(Number);
+  const check = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day));
+  return check.getUTCMonth() + 1 === month && check.getUTCDate() === day ? ms : undefined;
+}
+
+function isUpstreamUrl(value: string): boolean {
+  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return false;
+  const url = new URL(value);
+  return url.username === '' && url.password === '' && url.search === '' && url.hash === '';
+}
+
+/** Text of a person's choice: shown, never parsed. No control characters, so that it cannot forge a line of a terminal or a log. */
+const PLAIN = /^[^\p{Cc}]*$/u;
+
+export const slugText = text(value => SLUG.test(value), {
+  en: 'is not an id: use up to 64 of a-z, 0-9, "." "_" "-", starting and ending with a letter or digit',
+  zh: '不是合法的 ID：只能用 a-z、0-9、“.”、“_”、“-”，最多 64 个字符，首尾须为字母或数字',
+});
+export const modelIdText = text(value => MODEL_ID.test(value), {
+  en: 'is not a model id: use up to 128 of letters, digits, "." "_" ":" "/" "@" "-", starting and ending with a letter or digit',
+  zh: '不是合法的模型 ID：只能用字母、数字、“.”、“_”、“:”、“/”、“@”、“-”，最多 128 个字符，首尾须为字母或数字',
+});
+export const modelPatternText = text(value => MODEL_ID.test(value.replace(/\*$/, 'x')), {
+  en: 'is neither a model id nor one with a trailing "*"',
+  zh: '既不是模型 ID，也不是以 “*” 结尾的模型 ID 前缀',
+});
+export const currencyText = text(isCurrency, {
+  en: 'is not a currency code: use three capital letters, such as CNY or USD',
+  zh: '不是币种代码：请使用三个大写字母，例如 CNY 或 USD',
+});
+/** Zero or more, in units of the currency. */
+export const amountText = text(value => (parseAmount(value) ?? -1n) >= 0n && !value.startsWith('-'), {
+  en: 'is not a decimal number',
+  zh: '不是十进制数',
+});
+export const positiveAmountText = text(value => (parseAmount(value) ?? 0n) > 0n, {
+  en: 'is not a decimal number above zero',
+  zh: '不是大于零的十进制数',
+});
+export const dateText = text(value => parseDate(value) !== undefined, {
+  en: 'is not a date: use 2026-01-31 (midnight UTC) or 2026-01-31T08:00:00+08:00',
+  zh: '不是日期：请使用 2026-01-31（UTC 零点）或 2026-01-31T08:00:00+08:00',
+});
+export const upstreamUrlText = text(isUpstreamUrl, {
+  en: 'is not a base URL: use http:// or https://, without user, query or fragment',
+  zh: '不是基础 URL：请以 http:// 或 https:// 开头，且不含用户名、查询参数或片段',
+});
+export const nameText = text(value => PLAIN.test(value) && value.trim() !== '' && value.length <= 200, {
+  en: 'is not a name: use 1 to 200 characters without line breaks',
+  zh: '不是合法的名称：请使用 1 到 200 个字符，且不含换行',
+});
+export const noteText = text(value => PLAIN.test(value) && value.length <= 200, {
+  en: 'is not a note: use up to 200 characters without line breaks',
+  zh: '不是合法的备注：最多 200 个字符，且不含换行',
+});
