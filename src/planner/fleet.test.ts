@@ -194,6 +194,19 @@ for (const [name, change, message] of refused)
   test(`refuses ${name}`, () =>
     assert.throws(() => planFleet(parseScenario({ ...BASE, ...change }, () => undefined)), message));
 
+test('a peak stretches the profile to it and keeps the mean', () => {
+  const { profile } = parseScenario(
+    { ...BASE, demand: { output: '1 Gtok/day', profile: 'consumer-cn', peak: 1.226 } },
+    () => undefined,
+  ).demand;
+  assert.ok(Math.abs(Math.max(...profile) - 1.226) < 1e-9);
+  assert.ok(Math.abs(profile.reduce((sum, hour) => sum + hour, 0) - 24) < 1e-9);
+  assert.throws(
+    () => parseScenario({ ...BASE, demand: { output: '1 Gtok/day', peak: 2 } }, () => undefined),
+    /demand\.peak: needs a profile that varies/,
+  );
+});
+
 test('own hardware is planned with; its band is wide', () => {
   const hardware = {
     name: 'mine',

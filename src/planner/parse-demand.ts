@@ -1,4 +1,5 @@
 import { BadInput } from './bad-input.ts';
+import { stretch } from './day-profile.ts';
 import { findProfile } from './lookup.ts';
 import type { Demand } from './scenario.ts';
 import type { Section } from './section.ts';
@@ -14,6 +15,7 @@ const KEYS = [
   'requestInput',
   'requestOutput',
   'profile',
+  'peak',
   'utcOffset',
   'arrivalVariation',
   'lengthVariation',
@@ -33,6 +35,25 @@ function fromUsers(section: Section, interactivity: number): number {
   return users * activity * (section.quantity('speed', 'speed') ?? interactivity);
 }
 
+/** Stretches a profile of mean 1 until its busiest hour is `peak` times the mean. */
+function toPeak(profile: readonly number[], peak: number | undefined): readonly number[] {
+  if (peak === undefined) return profile;
+  const most = Math.max(...profile);
+  if (peak < 1)
+    throw new BadInput(
+      'demand.peak',
+      `${peak} is below the mean; write the busiest hour over the mean, such as 1.5`,
+      `${peak} 低于平均值；请写最忙时段与平均值之比，例如 1.5`,
+    );
+  if (most <= 1 && peak > 1)
+    throw new BadInput(
+      'demand.peak',
+      'needs a profile that varies, such as profile: consumer-cn',
+      '需要有起伏的曲线，例如 profile: consumer-cn',
+    );
+  return most <= 1 ? profile : stretch(profile, (peak - 1) / (most - 1));
+}
+
 function parseProfile(section: Section): { profile: readonly number[]; utcOffsetHours: number } {
   const own = section.numbers('profile');
   const named = own ? undefined : findProfile('demand.profile', section.text('profile') ?? 'flat');
@@ -46,7 +67,10 @@ function parseProfile(section: Section): { profile: readonly number[]; utcOffset
   const sum = hours.reduce((total, hour) => total + hour, 0);
   if (sum <= 0) throw new BadInput('demand.profile', 'is zero all day', '全天为零');
   return {
-    profile: hours.map(hour => (hour * 24) / sum),
+    profile: toPeak(
+      hours.map(hour => (hour * 24) / sum),
+      section.quantity('peak', 'factor'),
+    ),
     utcOffsetHours: section.count('utcOffset', named?.utcOffsetHours ?? 8, { min: -12, max: 14 }),
   };
 }

@@ -1,3 +1,4 @@
+import { stretch } from './day-profile.ts';
 import { shareOf } from './money.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -33,13 +34,6 @@ const demand = (scenario: Scenario, change: Partial<Scenario['demand']>): Scenar
   demand: { ...scenario.demand, ...change },
 });
 const share = (value: number): number => Math.min(1, value);
-
-/** Stretches the day's profile around its mean: 0 is flat, 1 as it is. No hour falls below zero; the mean stays 1. */
-function stretch(profile: readonly number[], factor: number): readonly number[] {
-  const stretched = profile.map(value => Math.max(0, 1 + (value - 1) * factor));
-  const sum = stretched.reduce((total, value) => total + value, 0);
-  return stretched.map(value => (value * profile.length) / sum);
-}
 
 export const VARIABLES: readonly Variable[] = [
   {
