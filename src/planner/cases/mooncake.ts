@@ -57,8 +57,8 @@ export function mooncake(): CaseResult {
     }),
     findings: [
       {
-        en: 'Two real fleets differ by more than thirty per node; inputs 35 times as long as outputs, the model and the head-room for peaks explain most of it, which is why the planner asks for the mix.',
-        zh: '两个真实机群的单节点吞吐相差三十倍以上；输入是输出的 35 倍、模型不同、为高峰预留余量可解释其中大部分，因此规划器要求给出负载构成。',
+        en: `Two real fleets differ by more than thirty per node. Inputs 35 times as long as outputs, older chips, another model and head-room for peaks explain a factor of ${(deepseek / (perNode * (MOONCAKE.nodes / plan.nodesPeak))).toFixed(0)} of it under the stated assumptions; the rest is unexplained, as neither the exact number of nodes nor what else they did was published.`,
+        zh: `两个真实机群的单节点吞吐相差三十倍以上。在所述假定下，输入是输出的 35 倍、芯片更旧、模型不同、为高峰预留余量合计可解释其中约 ${(deepseek / (perNode * (MOONCAKE.nodes / plan.nodesPeak))).toFixed(0)} 倍；其余无法解释，因为确切节点数及其还承担的其他任务均未公布。`,
       },
     ],
   };

@@ -266,7 +266,6 @@ export const INFERENCEX: readonly CostRow[] = [
 export const MOONCAKE = {
   source: "Mooncake, FAST'25: thousands of nodes, over 100 billion tokens daily, 8 × A800 or H800",
   trace: 'kvcache-ai/Mooncake, FAST25-release/traces/conversation_trace.jsonl',
-  readme: 'kvcache-ai/Mooncake README',
   tokensPerDay: 100e9,
   nodes: 1000,
   /** Summary of the conversation trace by `summarizeTrace`; a test recomputes it where the trace is at hand. */
