@@ -6,6 +6,7 @@ import {
   modelIdText,
   nameText,
   noteText,
+  priceText,
   slugText,
   upstreamUrlText,
 } from './control-values.ts';
@@ -13,18 +14,16 @@ import {
 /** Lists in one document: far above what a person writes, far below what would stall the control plane. */
 const LIST_MAX = 10_000;
 
-const priceFields = {
+export const priceSchema = z.strictObject({
   currency: currencyText,
   /** Units of the currency per 1,000,000 tokens. */
-  inputPerM: amountText,
+  inputPerM: priceText,
   /** Absent: cached tokens are charged as input. */
-  cachedInputPerM: amountText.exactOptional(),
-  outputPerM: amountText,
+  cachedInputPerM: priceText.exactOptional(),
+  outputPerM: priceText,
   /** Absent: in force from the beginning. */
   effectiveFrom: dateText.exactOptional(),
-  rounding: z.enum(['ceil', 'half-even']).default('ceil'),
-};
-export const priceSchema = z.strictObject(priceFields);
+});
 
 export const engineSchema = z.strictObject({
   /** A GGUF file on the server's disk. */
@@ -33,8 +32,6 @@ export const engineSchema = z.strictObject({
   contextTokens: z.int().min(128).max(16_777_216).exactOptional(),
   /** Sequences that are computed together; absent: the engine chooses. */
   sequences: z.int().min(1).max(256).exactOptional(),
-  /** Absent: the engine measures at load and picks the fastest. */
-  threads: z.int().min(1).max(256).exactOptional(),
 });
 
 export const deploymentSchema = z
@@ -80,9 +77,8 @@ export const modelSchema = z.strictObject({
     .min(1)
     .max(3)
     .default(['chat', 'completions']),
-  contextTokens: z.int().min(1).max(1_000_000_000).exactOptional(),
-  maxOutputTokens: z.int().min(1).max(1_000_000_000).default(4_096),
-  ownedBy: nameText.exactOptional(),
+  contextTokens: z.int().min(1).max(100_000_000).exactOptional(),
+  maxOutputTokens: z.int().min(1).max(100_000_000).default(4_096),
   prices: z.array(priceSchema).min(1).max(1_000),
   deployments: z.array(deploymentSchema).min(1).max(1_000),
 });
@@ -99,8 +95,6 @@ export const organizationSchema = z
   .strictObject({
     id: slugText,
     name: nameText.exactOptional(),
-    /** Share in the fair queue, against other organizations. */
-    weight: z.int().min(1).max(1_000).default(1),
     wallet: walletSchema.exactOptional(),
     wallets: z.array(walletSchema).min(1).max(100).exactOptional(),
     projects: z.array(projectSchema).max(LIST_MAX).default([]),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { MODEL_ID, SLUG } from './ids.ts';
-import { isCurrency, parseAmount } from './money.ts';
+import { isCurrency, NANO_PER_UNIT, parseAmount } from './money.ts';
 
 /** A rule for texts whose refusal is one clause in both languages: `"4x" is not a decimal number`. */
 function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
@@ -11,7 +11,7 @@ function text(holds: (value: string) => boolean, refusal: { readonly en: string;
   });
 }
 
-const DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+const DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
 /**
  * `2026-01-01` (midnight UTC) or `2026-01-01T08:00:00+08:00`, as ms since the epoch. Undefined where it is no such date: a
@@ -61,6 +61,15 @@ export const positiveAmountText = text(value => (parseAmount(value) ?? 0n) > 0n,
   en: 'is not a decimal number above zero',
   zh: '不是大于零的十进制数',
 });
+/** Dearest price per million tokens that is taken: a larger one is a slip of the pen. */
+const PRICE_MAX = 1_000_000n * NANO_PER_UNIT;
+export const priceText = text(
+  value => {
+    const nano = parseAmount(value);
+    return nano !== undefined && !value.startsWith('-') && nano <= PRICE_MAX;
+  },
+  { en: 'is not a decimal number between 0 and 1000000', zh: '不是 0 到 1000000 之间的十进制数' },
+);
 export const dateText = text(value => parseDate(value) !== undefined, {
   en: 'is not a date: use 2026-01-31 (midnight UTC) or 2026-01-31T08:00:00+08:00',
   zh: '不是日期：请使用 2026-01-31（UTC 零点）或 2026-01-31T08:00:00+08:00',

@@ -1,0 +1,200 @@
+import * as z from 'zod';
+import { deploymentSchema, modelSchema, priceSchema, providerSchema } from './control-config.ts';
+import {
+  currencyText,
+  dateText,
+  modelPatternText,
+  nameText,
+  noteText,
+  positiveAmountText,
+  slugText,
+} from './control-values.ts';
+
+// Shapes of the control API, one block per resource. Amounts are decimal strings in units of their currency; times are
+// ISO 8601 in UTC. What a client sends is strict: an unknown field is refused.
+
+const timeText = z.iso.datetime();
+
+export const organizationCreateSchema = z.strictObject({ id: slugText, name: nameText.exactOptional() });
+export const organizationViewSchema = z.object({ id: z.string(), name: z.string() });
+export const organizationListSchema = z.object({ organizations: z.array(organizationViewSchema) });
+
+export const projectCreateSchema = z.strictObject({ id: slugText, name: nameText.exactOptional() });
+export const projectViewSchema = z.object({ organizationId: z.string(), id: z.string(), name: z.string() });
+export const projectListSchema = z.object({ projects: z.array(projectViewSchema) });
+
+export const budgetSchema = z.strictObject({
+  currency: currencyText,
+  amount: positiveAmountText,
+  period: z.enum(['total', 'day', 'month']).default('total'),
+});
+const perMinute = z.int().min(1).max(1_000_000_000);
+export const keyScopesSchema = z.strictObject({
+  models: z.array(modelPatternText).min(1).max(1_000).exactOptional(),
+  ipRanges: z.array(z.string().max(64)).min(1).max(1_000).exactOptional(),
+  requestsPerMinute: perMinute.exactOptional(),
+  tokensPerMinute: perMinute.exactOptional(),
+  concurrency: z.int().min(1).max(1_000_000).exactOptional(),
+  budget: budgetSchema.exactOptional(),
+});
+export const keyCreateSchema = z.strictObject({
+  organizationId: slugText,
+  projectId: slugText,
+  name: nameText.exactOptional(),
+  scopes: keyScopesSchema.default({}),
+  expiresAt: dateText.exactOptional(),
+});
+export const adminKeyCreateSchema = z.strictObject({ name: nameText });
+export const keyCreatedSchema = z.object({ id: z.string(), key: z.string() });
+export const keyViewSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['live', 'admin']),
+  organizationId: z.string().nullable(),
+  projectId: z.string().nullable(),
+  name: z.string(),
+  /** Beginning and end of the key: enough to recognise it, not to use it. */
+  hint: z.string(),
+  scopes: keyScopesSchema,
+  createdAt: timeText,
+  expiresAt: timeText.nullable(),
+  revokedAt: timeText.nullable(),
+});
+export const keyListSchema = z.object({ keys: z.array(keyViewSchema) });
+
+export const walletViewSchema = z.object({
+  currency: z.string(),
+  balance: z.string(),
+  /** Set aside for requests that run. */
+  held: z.string(),
+  available: z.string(),
+});
+export const walletListSchema = z.object({ wallets: z.array(walletViewSchema) });
+export const creditSchema = z.strictObject({
+  currency: currencyText,
+  amount: positiveAmountText,
+  note: noteText.exactOptional(),
+  /** Sent twice, it is credited once. */
+  idempotencyKey: noteText.min(1).exactOptional(),
+});
+
+export const providerViewSchema = providerSchema.omit({ apiKey: true }).extend({ hasKey: z.boolean() });
+export const providerListSchema = z.object({ providers: z.array(providerViewSchema) });
+
+export const priceViewSchema = priceSchema.extend({ version: z.string() });
+export const deploymentViewSchema = z.object({
+  ...deploymentSchema.shape,
+  costs: z.array(priceViewSchema),
+  state: z.enum(['ready', 'starting', 'resting']),
+  inFlight: z.number(),
+});
+export const modelViewSchema = modelSchema.extend({
+  prices: z.array(priceViewSchema),
+  deployments: z.array(deploymentViewSchema),
+  createdAt: timeText,
+});
+export const modelListSchema = z.object({ models: z.array(modelViewSchema) });
+
+export const usageQuerySchema = z.strictObject({
+  organization: slugText,
+  project: slugText.exactOptional(),
+  key: z.string().max(64).exactOptional(),
+  model: z.string().max(128).exactOptional(),
+  /** From this time on, and before that one. */
+  from: dateText.exactOptional(),
+  to: dateText.exactOptional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  /** `next` of the page before. */
+  after: z.string().max(64).exactOptional(),
+});
+const usageCounts = {
+  requests: z.number(),
+  inputTokens: z.number(),
+  cachedInputTokens: z.number(),
+  outputTokens: z.number(),
+  reasoningTokens: z.number(),
+};
+export const usageTotalSchema = z.object({ currency: z.string(), amount: z.string(), ...usageCounts });
+export const usageLineSchema = z.object({
+  requestId: z.string(),
+  at: timeText,
+  projectId: z.string(),
+  keyId: z.string(),
+  model: z.string(),
+  operation: z.string(),
+  outcome: z.string(),
+  status: z.number(),
+  inputTokens: z.number(),
+  cachedInputTokens: z.number(),
+  outputTokens: z.number(),
+  reasoningTokens: z.number(),
+  currency: z.string(),
+  amount: z.string(),
+  estimated: z.boolean(),
+  durationMs: z.number(),
+});
+export const usageSchema = z.object({
+  /** Over all that the filter takes, not this page alone; one per currency. */
+  totals: z.array(usageTotalSchema),
+  /** Newest first. */
+  lines: z.array(usageLineSchema),
+  next: z.string().nullable(),
+});
+
+export const verifySchema = z.object({
+  ok: z.boolean(),
+  invariants: z.array(
+    z.object({ id: z.string(), ok: z.boolean(), title: z.string(), checked: z.number(), detail: z.string() }),
+  ),
+});
+
+export const journalSchema = z.object({
+  nodeId: z.string(),
+  lastSeq: z.number(),
+  /** Entries that are not in the ledger yet. */
+  lag: z.number(),
+  openIntents: z.array(
+    z.object({
+      requestId: z.string(),
+      at: timeText,
+      organizationId: z.string(),
+      model: z.string(),
+      currency: z.string(),
+      held: z.string(),
+      outputTokens: z.number(),
+    }),
+  ),
+});
+
+export const backupRequestSchema = z.strictObject({ path: z.string().min(1).max(4_096) });
+export const backupResultSchema = z.object({ path: z.string(), bytes: z.number(), files: z.number() });
+
+export const statusSchema = z.object({
+  version: z.string(),
+  access: z.enum(['owner', 'public']),
+  running: z.boolean(),
+  startedAt: timeText,
+  ready: z.boolean(),
+  reasons: z.array(z.string()),
+  models: z.array(z.object({ id: z.string(), ready: z.boolean() })),
+});
+
+export const errorSchema = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    param: z.string().nullable(),
+    issues: z.array(z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() })).optional(),
+  }),
+});
+
+export type KeyView = z.output<typeof keyViewSchema>;
+export type KeyScopesSpec = z.output<typeof keyScopesSchema>;
+export type WalletView = z.output<typeof walletViewSchema>;
+export type ModelView = z.output<typeof modelViewSchema>;
+export type ProviderView = z.output<typeof providerViewSchema>;
+export type UsageQuery = z.output<typeof usageQuerySchema>;
+export type UsageView = z.output<typeof usageSchema>;
+export type UsageLine = z.output<typeof usageLineSchema>;
+export type VerifyView = z.output<typeof verifySchema>;
+export type JournalView = z.output<typeof journalSchema>;
+export type StatusView = z.output<typeof statusSchema>;
