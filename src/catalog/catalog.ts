@@ -50,6 +50,12 @@ export interface Catalog {
   upsertProvider(trx: StoreTransaction, input: ProviderInput): Promise<void>;
   /** Replaces the model, its deployments and the list of prices that are current; versions that were used stay. */
   upsertModel(trx: StoreTransaction, input: ModelInput): Promise<void>;
+  /** Whether the sealed key of a provider's row is this one: shows a difference without showing a key. */
+  holdsKey(
+    row: { readonly id: string; readonly base_url: string; readonly api_key_sealed: string | null },
+    apiKey: string,
+  ): boolean;
+  listedPrices(trx: StoreTransaction, kind: string, subject: string): Promise<readonly PriceVersion[]>;
   /** Reads the store anew and tells all listeners. Call after the transaction. */
   refresh(): Promise<void>;
   snapshot(): CatalogSnapshot;
@@ -213,6 +219,20 @@ export async function createCatalog({ store, clock, seal, engineBaseUrl }: Catal
           path: `${path}.costs`,
         });
       }
+    },
+
+    holdsKey: ({ id, base_url, api_key_sealed }, apiKey) =>
+      api_key_sealed !== null && seal.open(api_key_sealed, binding(id, base_url)) === apiKey,
+    async listedPrices(trx, kind, subject) {
+      const rows = await trx
+        .selectFrom('price_list')
+        .innerJoin('price_versions', 'price_versions.version', 'price_list.version')
+        .select('content')
+        .where('kind', '=', kind)
+        .where('subject_id', '=', subject)
+        .orderBy('position')
+        .execute();
+      return rows.map(({ content }) => readPriceVersion(content));
     },
 
     async refresh() {

@@ -1,0 +1,26 @@
+import type { Catalog } from '../catalog/index.ts';
+import type { Identity } from '../identity/index.ts';
+import type { JournalReader } from '../journal/index.ts';
+import type { Ledger, Loader } from '../ledger/index.ts';
+import type { Clock, Log, Slots } from '../std/index.ts';
+import type { Store } from '../store/index.ts';
+
+/** What the control plane works with; put together in main.ts. */
+export interface ControlDeps {
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly identity: Identity;
+  readonly catalog: Catalog;
+  readonly loader: Loader;
+  readonly journal: { readonly nodeId: string; readonly reader: JournalReader };
+  readonly slots: Slots;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+  /** Reads a GGUF file's head: what `model add` needs to know of it. Throws Fault `config_invalid`. */
+  readonly inspectModel: (file: string) => Promise<{ readonly name: string; readonly contextTokens: number }>;
+  /** Copies the whole home, consistently, into a new folder. */
+  readonly backup: (folder: string) => Promise<void>;
+  /** Brings changes of catalog, keys and wallets into force on all threads. */
+  readonly publish: () => Promise<void>;
+}
