@@ -1,131 +1,118 @@
-import { createSseReader, Fault, type SseBatch } from '../../std/index.ts';
-import type { Frame, JsonObject, JsonValue, Operation, ReportedUsage, StreamDecoder, StreamEvent } from '../codec.ts';
-import { isArray, isObject, parseJson } from '../json.ts';
-import { reasoningOf, type Said, textOf, toolTextOf } from './said.ts';
-import { errorFault, findError } from './upstream-error.ts';
-import { mergeUsage, readUsage } from './usage.ts';
+import { createSseReader, Fault, SSE_LINE_BYTES_MAX, type SseBatch, toFault } from '../../std/index.ts';
+import type { Frame, JsonObject, Operation, StreamDecoder, StreamEvent } from '../codec.ts';
+import { isObject, parseJson } from '../json.ts';
+import { decodeErrorInside } from './fault-decode.ts';
+import { RawParts } from './raw-parts.ts';
+import { createChunkReader } from './stream-chunk.ts';
+import { findError } from './upstream-error.ts';
 
 export interface DecodeOptions {
   readonly rename: { readonly from: string; readonly to: string } | undefined;
   readonly lineBytesMax?: number;
 }
 
-/** Reads the stream of one answer. Raw bytes go on where every event of a chunk may pass as it is. */
-export function createStreamDecoder(operation: Operation, { rename, lineBytesMax }: DecodeOptions): StreamDecoder {
-  const reader = createSseReader(lineBytesMax === undefined ? {} : { lineBytesMax });
-  let usage: ReportedUsage | undefined;
-  let ended = false;
+/**
+ * Reads the stream of one answer; chat and completions differ only in their choices, which say which they are. Raw bytes
+ * are the delta and finish events and nothing else: usage, `[DONE]`, errors and comments are taken out, and an event that
+ * carries usage beside a choice is written anew without it. Put together, raw bytes are the same however the network cut
+ * the stream.
+ */
+export function createStreamDecoder(_operation: Operation, { rename, lineBytesMax }: DecodeOptions): StreamDecoder {
+  const bytesMax = lineBytesMax ?? SSE_LINE_BYTES_MAX;
+  const reader = createSseReader({ lineBytesMax: bytesMax });
+  const chunks = createChunkReader(rename?.to);
+  /** Bytes that are no event stream but one JSON body, as vendors answer that refuse a stream with status 200. */
+  const body = createBodyInstead(bytesMax);
+  let failed: Fault | undefined;
+  let anyEvent = false;
+  let lastWasRaw = false;
 
-  const frameOf = (batch: SseBatch): Frame => {
+  function frameOf(batch: SseBatch, closing: boolean): Frame {
     const events: StreamEvent[] = [];
-    let plain = rename === undefined;
-    let from = -1;
-    let to = -1;
-    for (const event of batch.events) {
-      if (ended) break;
-      const passes = readEvent(event.data, events);
-      if (!passes) {
-        // An event that says nothing to the client may stand before or after the raw bytes, not between them.
-        continue;
+    const raw = rename === undefined ? new RawParts(batch.bytes, closing) : undefined;
+    // The LF of a CRLF that the network cut through: it goes where its CR went.
+    if (batch.leadingLf && lastWasRaw) raw?.pass(0, 1);
+    try {
+      for (const { data, start, end } of batch.events) {
+        anyEvent = true;
+        const before = events.length;
+        const passage = chunks.read(data, events);
+        lastWasRaw = passage === 'raw';
+        if (passage === 'raw') raw?.pass(start, end);
+        else if (passage === 'changed') raw?.write(sourceOf(events, before));
       }
-      if (passes === 'changed' || (to >= 0 && event.start !== to)) plain = false;
-      if (from < 0) from = event.start;
-      to = event.end;
+      if (batch.overflow) throw new Fault('upstream_error', { internal: `an event is longer than ${bytesMax} bytes` });
+      if (closing && !anyEvent) throw new Fault('upstream_error', { internal: 'the stream held no event' });
+    } catch (error) {
+      failed = toFault(error);
+      // What was said before the fault is good, and was maybe paid for: it goes out first.
+      if (events.length === 0) throw failed;
+      events.push({ type: 'error', fault: failed });
     }
-    if (batch.overflow)
-      events.push({
-        type: 'error',
-        fault: new Fault('upstream_error', { internal: 'a line of the stream is beyond the limit' }),
-      });
-    return plain && from >= 0 ? { raw: batch.bytes.subarray(from, to), events } : { events };
-  };
-
-  /** Adds what an event says. Returns whether it goes to the client: as it came, changed, or not at all. */
-  const readEvent = (data: string, events: StreamEvent[]): 'raw' | 'changed' | false => {
-    if (data === '[DONE]') {
-      ended = true;
-      events.push({ type: 'done' });
-      return false;
-    }
-    const chunk = parseJson(data);
-    if (!isObject(chunk)) {
-      if (data.trim() === '') return false;
-      ended = true;
-      events.push({
-        type: 'error',
-        fault: new Fault('upstream_error', {
-          internal: `an event of the stream is no JSON object: ${data.slice(0, 80)}`,
-        }),
-      });
-      return false;
-    }
-    const error = findError(chunk);
-    if (error) {
-      ended = true;
-      events.push({ type: 'error', fault: errorFault(error, 200) });
-      return false;
-    }
-    const reported = usageIn(chunk);
-    if (reported) {
-      const read = readUsage(reported);
-      if (read) {
-        usage = mergeUsage(usage, read);
-        events.push({ type: 'usage', usage, source: reported });
-      }
-    }
-    const choices = chunk['choices'];
-    if (!isArray(choices) || choices.length === 0) return false;
-    const source = reported || rename ? cleaned(chunk, rename?.to) : chunk;
-    for (const choice of choices) if (isObject(choice)) readChoice(choice, { source, operation, events });
-    return reported ? 'changed' : 'raw';
-  };
-
-  return { push: chunk => frameOf(reader.push(chunk)), end: () => frameOf(reader.end()) };
-}
-
-/** The usage object of a chunk: at the top, in the last choice (Moonshot), or in `x_groq`. */
-function usageIn(chunk: JsonObject): JsonObject | undefined {
-  if (isObject(chunk['usage'])) return chunk['usage'];
-  const groq = chunk['x_groq'];
-  if (isObject(groq) && isObject(groq['usage'])) return groq['usage'];
-  const choices = chunk['choices'];
-  const last = isArray(choices) ? choices.at(-1) : undefined;
-  return isObject(last) && isObject(last['usage']) ? last['usage'] : undefined;
-}
-
-/** The chunk without usage, which goes out once and settled; with the model name that the client knows. */
-function cleaned(chunk: JsonObject, model: string | undefined): JsonObject {
-  const copy: Record<string, JsonValue | undefined> = { ...chunk };
-  if (model !== undefined && 'model' in copy) copy['model'] = model;
-  if (isObject(copy['usage'])) delete copy['usage'];
-  const groq = copy['x_groq'];
-  if (isObject(groq) && 'usage' in groq) copy['x_groq'] = { ...groq, usage: undefined };
-  const choices = copy['choices'];
-  if (isArray(choices))
-    copy['choices'] = choices.map(choice =>
-      isObject(choice) && isObject(choice['usage']) ? { ...choice, usage: undefined } : choice,
-    );
-  return copy;
-}
-
-function readChoice(
-  choice: JsonObject,
-  { source, operation, events }: { source: JsonObject; operation: Operation; events: StreamEvent[] },
-): void {
-  const index = typeof choice['index'] === 'number' ? choice['index'] : 0;
-  if (operation === 'completions') {
-    const text = typeof choice['text'] === 'string' ? choice['text'] : '';
-    events.push({ type: 'delta', choice: index, kind: 'text', text, source });
-  } else {
-    const said: Said = isObject(choice['delta']) ? choice['delta'] : {};
-    const reasoning = reasoningOf(said);
-    const tool = toolTextOf(said);
-    const text = textOf(said);
-    if (reasoning !== '') events.push({ type: 'delta', choice: index, kind: 'reasoning', text: reasoning, source });
-    if (tool !== undefined) events.push({ type: 'delta', choice: index, kind: 'tool', text: tool, source });
-    if (text !== '' || (reasoning === '' && tool === undefined))
-      events.push({ type: 'delta', choice: index, kind: text === '' ? 'other' : 'text', text, source });
+    const bytes = raw?.bytes();
+    return bytes === undefined ? { events } : { raw: bytes, events };
   }
-  const reason = choice['finish_reason'];
-  if (typeof reason === 'string' && reason !== '') events.push({ type: 'finish', choice: index, reason, source });
+
+  return {
+    push(chunk) {
+      if (failed) throw failed;
+      return body.takes(chunk) ? NOTHING : frameOf(reader.push(chunk), false);
+    },
+    end() {
+      if (failed) throw failed;
+      const fault = body.fault();
+      if (fault) throw fault;
+      return frameOf(reader.end(), true);
+    },
+  };
+}
+
+const NOTHING: Frame = { events: [] };
+
+/** The chunk of which the events from `from` on speak; a usage event's `source` is only a part of one. */
+function sourceOf(events: readonly StreamEvent[], from: number): JsonObject {
+  for (let at = from; at < events.length; at += 1) {
+    const event = events[at];
+    if (event?.type === 'delta' || event?.type === 'finish') return event.source;
+  }
+  return {};
+}
+
+const OPEN_BRACE = 0x7b;
+const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+interface BodyInstead {
+  /** Whether the stream turned out to be a JSON body, which then swallows the chunk. Throws where it grows too long. */
+  takes(chunk: Uint8Array): boolean;
+  /** What the body means; undefined where it was an event stream after all. */
+  fault(): Fault | undefined;
+}
+
+/** No field of an event begins with a brace: a stream that does is a body. */
+function createBodyInstead(bytesMax: number): BodyInstead {
+  let state: 'unknown' | 'stream' | 'body' = 'unknown';
+  let bytes = 0;
+  const parts: Buffer[] = [];
+  return {
+    takes(chunk) {
+      if (state === 'stream') return false;
+      if (state === 'unknown') {
+        const first = chunk.find(byte => !SPACES.has(byte));
+        if (first === undefined) return false;
+        state = first === OPEN_BRACE ? 'body' : 'stream';
+        if (state === 'stream') return false;
+      }
+      bytes += chunk.length;
+      if (bytes > bytesMax) throw new Fault('upstream_error', { internal: 'a long body in place of a stream' });
+      parts.push(Buffer.from(chunk));
+      return true;
+    },
+    fault() {
+      if (state !== 'body') return undefined;
+      const value = parseJson(Buffer.concat(parts).toString('utf8'));
+      const error = isObject(value) ? findError(value) : undefined;
+      if (error) return decodeErrorInside(error, 'answer');
+      return new Fault('upstream_error', { internal: 'a body in place of a stream' });
+    },
+  };
 }

@@ -1,6 +1,9 @@
-import type { JsonObject, Operation, StreamEncoder, StreamEvent, UsageStamp } from '../codec.ts';
-import { encodeFault } from './fault.ts';
+import type { JsonObject, JsonValue, Operation, StreamEncoder, StreamEvent, UsageStamp } from '../codec.ts';
+import { errorObject } from './fault-encode.ts';
 import { writeUsage } from './usage.ts';
+
+/** Fields of the stream's own chunks that our usage chunk repeats, so that a client sees one stream and not two. */
+const REPEATED = ['id', 'created', 'system_fingerprint', 'service_tier'] as const;
 
 export interface EncodeOptions {
   readonly model: string;
@@ -9,43 +12,60 @@ export interface EncodeOptions {
   readonly lang?: 'en' | 'zh';
 }
 
-/** Writes a stream. Several events of one chunk share its `source` and go out as that one chunk. */
-export function createStreamEncoder(
-  operation: Operation,
-  { model, requestId, createdS, lang = 'en' }: EncodeOptions,
-): StreamEncoder {
-  let head: { readonly id: unknown; readonly created: unknown } = { id: `chatcmpl-${requestId}`, created: createdS };
-  let known = false;
+/** Writes a stream for a client. Several events of one chunk share its `source`, and go out as that one chunk. */
+export function createStreamEncoder(operation: Operation, options: EncodeOptions): StreamEncoder {
+  const { model, requestId, createdS, lang = 'en' } = options;
+  const chat = operation === 'chat';
+  let first: JsonObject | undefined;
   let reported: JsonObject | undefined;
-  const observe = (events: readonly StreamEvent[]) => {
+
+  function observe(events: readonly StreamEvent[]): void {
     for (const event of events) {
       if (event.type === 'usage') reported = event.source ?? reported;
-      else if (!known && (event.type === 'delta' || event.type === 'finish') && event.source['id'] !== undefined) {
-        head = { id: event.source['id'], created: event.source['created'] ?? createdS };
-        known = true;
-      }
+      else if (first === undefined && 'source' in event) first = repeated(event.source);
     }
-  };
+  }
+
+  function encode(events: readonly StreamEvent[]): string {
+    observe(events);
+    let text = '';
+    let last: JsonObject | undefined;
+    for (const event of events) {
+      if ((event.type !== 'delta' && event.type !== 'finish') || event.source === last) continue;
+      last = event.source;
+      text += `data: ${JSON.stringify(last)}\n\n`;
+    }
+    return text;
+  }
+
+  function usage(stamp: UsageStamp): string {
+    const source = stamp.source ?? reported;
+    const chunk = {
+      id: `${chat ? 'chatcmpl' : 'cmpl'}-${requestId}`,
+      object: chat ? 'chat.completion.chunk' : 'text_completion',
+      created: createdS,
+      ...first,
+      model,
+      choices: [],
+      usage: writeUsage(source === undefined ? stamp : { ...stamp, source }, 'tokens'),
+    };
+    return `data: ${JSON.stringify(chunk)}\n\n`;
+  }
+
   return {
     observe,
-    encode(events) {
-      observe(events);
-      let text = '';
-      let last: JsonObject | undefined;
-      for (const event of events) {
-        if ((event.type !== 'delta' && event.type !== 'finish') || event.source === last) continue;
-        last = event.source;
-        text += `data: ${JSON.stringify(event.source)}\n\n`;
-      }
-      return text;
-    },
-    usage(stamp: UsageStamp) {
-      const object = operation === 'chat' ? 'chat.completion.chunk' : 'text_completion';
-      const source = stamp.source ?? reported;
-      const usage = writeUsage(source === undefined ? stamp : { ...stamp, source }, 'tokens');
-      return `data: ${JSON.stringify({ id: head.id, object, created: head.created, model, choices: [], usage })}\n\n`;
-    },
-    fault: fault => `data: ${encodeFault(fault, { requestId, lang }).body}\n\n`,
+    encode,
+    usage,
+    fault: (fault, id) => `data: ${JSON.stringify({ error: errorObject(fault, id, lang) })}\n\n`,
     done: () => 'data: [DONE]\n\n',
   };
+}
+
+function repeated(source: JsonObject): JsonObject {
+  const kept: Record<string, JsonValue> = {};
+  for (const field of REPEATED) {
+    const value = source[field];
+    if (value !== undefined) kept[field] = value;
+  }
+  return kept;
 }

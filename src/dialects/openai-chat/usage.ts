@@ -1,5 +1,5 @@
 import { type JsonObject, type JsonValue, type ReportedUsage, TOKENS_MAX, type UsageStamp } from '../codec.ts';
-import { isObject } from '../json.ts';
+import { isArray, isObject } from '../json.ts';
 
 /** What is read of a usage object; everything else is kept for the client. */
 interface Counters {
@@ -8,6 +8,12 @@ interface Counters {
   readonly total_tokens?: JsonValue | undefined;
   readonly prompt_tokens_details?: JsonValue | undefined;
   readonly completion_tokens_details?: JsonValue | undefined;
+}
+
+interface Places {
+  readonly usage?: JsonValue | undefined;
+  readonly x_groq?: JsonValue | undefined;
+  readonly choices?: JsonValue | undefined;
 }
 
 /** Where vendors put the count of cached input: the details, or one of these beside the totals. */
@@ -40,6 +46,21 @@ export function readUsage(source: JsonObject): ReportedUsage | undefined {
     outputTokens,
     reasoningTokens: Math.min(reasoning, outputTokens),
   };
+}
+
+/**
+ * Every usage object of an answer or a chunk: at its top, beside Groq's times, or in a choice (Moonshot, once).
+ * Checks by property, since this runs for every token.
+ */
+export function usagesIn(body: JsonObject): readonly JsonObject[] {
+  const { usage, x_groq: groq, choices }: Places = body;
+  const found: JsonObject[] = [];
+  if (isObject(usage)) found.push(usage);
+  if (isObject(groq) && isObject(groq['usage'])) found.push(groq['usage']);
+  if (isArray(choices)) {
+    for (const choice of choices) if (isObject(choice) && isObject(choice['usage'])) found.push(choice['usage']);
+  }
+  return found;
 }
 
 /** Largest of each counter: reports of one stream only grow, and a smaller one that comes later is a slip. */
