@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { createUuid7, Fault, type SharedSlots, systemClock } from '../std/index.ts';
 import { createJournalReader, type JournalReader } from './reader.ts';
-import { makeJournalDir } from './segments.ts';
+import { listSegments, makeJournalDir } from './segments.ts';
 import type { FromJournal, JournalThreadStart, ToJournal } from './thread.ts';
 
 /** About 400 MB a segment at two entries of 400 bytes a request. */
@@ -13,6 +14,8 @@ const RESERVE_BYTES = 64 * 1024 * 1024;
 export interface Journal extends AsyncDisposable {
   readonly nodeId: string;
   readonly reader: JournalReader;
+  /** A consistent copy of all segments that are not archived, and of the node's id. */
+  backup(folder: string): Promise<void>;
   /** The far end of a connection, to be transferred to a thread and wrapped there by `openJournalClient`. */
   connect(): MessagePort;
 }
@@ -60,6 +63,15 @@ export async function startJournal(options: JournalOptions): Promise<Journal> {
       const { port1, port2 } = new MessageChannel();
       worker.postMessage({ type: 'connect', port: port1 } satisfies ToJournal, [port1]);
       return port2;
+    },
+    async backup(folder) {
+      makeJournalDir(folder);
+      copyFileSync(join(options.dir, 'node-id'), join(folder, 'node-id'));
+      for (const { path } of listSegments(options.dir)) {
+        const db = new DatabaseSync(path, { readOnly: true });
+        await backup(db, join(folder, basename(path)));
+        db.close();
+      }
     },
     async [Symbol.asyncDispose]() {
       closing = true;

@@ -1,0 +1,356 @@
+// The composition root: the only file that starts things.
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { getRequestListener } from '@hono/node-server';
+import { formatAmount } from '@millrace/contract';
+import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
+import type { Config } from './config.ts';
+import { applyConfig, type ControlDeps, createControlApp } from './control/index.ts';
+import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
+import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
+import { createIdentity } from './identity/index.ts';
+import { ENTRY_KIND, type Journal, openJournalClient, startJournal } from './journal/index.ts';
+import { createLedger, createLoader, type Loader } from './ledger/index.ts';
+import { recoverSettlement } from './metering/index.ts';
+import {
+  armCrashPoint,
+  crashPoint,
+  createLog,
+  createSlots,
+  createUuid7,
+  Fault,
+  type Log,
+  lockHome,
+  openSlots,
+  Secret,
+  type SharedSlots,
+  systemClock,
+} from './std/index.ts';
+import { openStore, type Store } from './store/index.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
+const NANO_FILE = join(ROOT, 'models', 'nano', 'millrace-nano.gguf');
+
+/** Paths below the home. */
+export const controlSocket = (home: string) => join(home, 'control.sock');
+const edgeSocket = (home: string) => join(home, 'edge.sock');
+
+interface Plane extends AsyncDisposable {
+  readonly deps: ControlDeps;
+  readonly shared: SharedSlots;
+  readonly journal: Journal;
+  readonly loader: Loader;
+  readonly catalog: Catalog;
+  readonly engines: Engines;
+  readonly pepper: Secret;
+  readonly log: Log;
+}
+
+/** Opens everything but the gateway: home lock, secrets, store, journal, recovery, ledger, identity, catalog. */
+async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error: unknown) => void }): Promise<Plane> {
+  armCrashPoint(config.crashAt);
+  const opened: (() => unknown)[] = [];
+  const close = async () => {
+    for (const step of opened.splice(0).reverse()) await step();
+  };
+  try {
+    const log = createLog(config.logLevel);
+    const lock = lockHome(config.home);
+    opened.push(() => lock[Symbol.dispose]());
+    const { pepper, master } = readSecrets(config.home);
+    const shared = createSlots();
+    const slots = openSlots(shared);
+    const store = await openStore({ url: config.databaseUrl, file: join(config.home, 'store.db') });
+    opened.push(() => store[Symbol.asyncDispose]());
+    const journal = await startJournal({ dir: join(config.home, 'journal'), shared, crashAt: config.crashAt, onCrash });
+    opened.push(() => journal[Symbol.asyncDispose]());
+    const newId = createUuid7(systemClock.nowMs);
+    const loader = await createLoader({ store, journal, log, newId, onError: onCrash });
+    opened.push(() => loader.stop());
+    const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
+    const engines = await superviseEngines({
+      node: process.execPath,
+      runDir: join(config.home, 'run'),
+      deployments: [],
+      slots: slots.deployments,
+      log,
+      clock: systemClock,
+    });
+    opened.push(() => engines.stop());
+    const catalog = await createCatalog({
+      store,
+      clock: systemClock,
+      seal: createSeal(master),
+      engineBaseUrl: id => engines.baseUrl(id),
+    });
+    await recover({ loader, journal, catalog, store });
+    await ledger.publishBalances();
+    const identity = await createIdentity({
+      store,
+      clock: systemClock,
+      newId,
+      pepper,
+      slots: slots.keys,
+      walletsOf: id => ledger.walletsOf(id),
+    });
+    const publish = async () => {
+      await ledger.refresh();
+      await identity.refresh();
+      await catalog.refresh();
+    };
+    const deps: ControlDeps = {
+      store,
+      ledger,
+      identity,
+      catalog,
+      loader,
+      journal,
+      slots,
+      log,
+      publish,
+      clock: systemClock,
+      version: VERSION,
+      inspectModel: async file => {
+        const summary = await inspectGguf(resolve(file));
+        return { name: summary.name ?? '', contextTokens: summary.contextTokens };
+      },
+      backup: folder => backupHome({ config, store, journal }, folder),
+    };
+    return { deps, shared, journal, loader, catalog, engines, pepper, log, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Brings the journal in, and settles what the last run left unsettled. Repeating it, also after a kill in its midst, changes nothing more. */
+async function recover({
+  loader,
+  journal,
+  catalog,
+  store,
+}: {
+  readonly loader: Loader;
+  readonly journal: Journal;
+  readonly catalog: Catalog;
+  readonly store: Store;
+}): Promise<void> {
+  await loader.flush();
+  const open = await loader.openIntents();
+  if (open.length === 0) return;
+  const client = openJournalClient(journal.connect());
+  for (const { intent, progress } of open) {
+    const price = await catalog.priceVersion(intent.priceVersion);
+    if (!price)
+      throw new Fault('config_invalid', {
+        message: `The price version ${intent.priceVersion} of request ${intent.id} is not in the store: this store does not belong to this journal`,
+        messageZh: `存储中缺少请求 ${intent.id} 的价格版本 ${intent.priceVersion}：存储与日志不匹配`,
+      });
+    const cost = intent.costVersion === undefined ? undefined : await catalog.priceVersion(intent.costVersion);
+    const value = recoverSettlement(intent, { progress, price, cost, nowMs: systemClock.nowMs() });
+    crashPoint('recovery.before-write');
+    await new Promise<void>((done, failed) =>
+      client.append([{ kind: ENTRY_KIND.settlement, value }], fault => (fault ? failed(fault) : done())),
+    );
+    crashPoint('recovery.after-write');
+  }
+  client.close();
+  await loader.flush();
+  void store;
+}
+
+function readSecrets(home: string): { readonly pepper: Secret; readonly master: Secret } {
+  const file = join(home, 'secrets.json');
+  if (!existsSync(file)) {
+    const secrets = { pepper: randomBytes(32).toString('base64url'), master: randomBytes(32).toString('base64url') };
+    writeFileSync(file, JSON.stringify(secrets), { mode: 0o600, flag: 'wx' });
+  }
+  const { pepper, master }: { pepper: string; master: string } = JSON.parse(readFileSync(file, 'utf8'));
+  return { pepper: new Secret(pepper), master: new Secret(master) };
+}
+
+/** Store first, journal second: the journal holds at least what the store has, so that a restore only loads more, never less. */
+async function backupHome(
+  { config, store, journal }: { readonly config: Config; readonly store: Store; readonly journal: Journal },
+  folder: string,
+): Promise<void> {
+  const to = resolve(folder);
+  if (existsSync(to))
+    throw new Fault('conflict', {
+      message: `${to} is there already: name a new folder`,
+      messageZh: `${to} 已存在：请指定一个新目录`,
+    });
+  mkdirSync(to, { recursive: true, mode: 0o700 });
+  if (store.dialect === 'sqlite') await store.backup(join(to, 'store.db'));
+  await journal.backup(join(to, 'journal'));
+  writeFileSync(join(to, 'secrets.json'), readFileSync(join(config.home, 'secrets.json')), { mode: 0o600 });
+}
+
+/** The control plane without a server: what the command line uses when none runs on the home. */
+export async function openControlPlane(
+  config: Config,
+): Promise<{ fetch(request: Request): Promise<Response>; close(): Promise<void> }> {
+  const plane = await openPlane(config, {
+    onCrash: error => {
+      throw error;
+    },
+  });
+  const app = createControlApp(plane.deps, 'owner');
+  return { fetch: async request => app.fetch(request), close: () => plane[Symbol.asyncDispose]() };
+}
+
+export interface Running {
+  readonly url: string;
+  readonly models: readonly string[];
+  /** Made at the first start only; shown once. */
+  readonly firstKey: string | undefined;
+  /** Ends when the server has stopped; the exit code. */
+  readonly stopped: Promise<number>;
+}
+
+/** Starts the server. Throws Fault with one clear sentence where it cannot start. */
+export async function serve(config: Config): Promise<Running> {
+  let stop: (code: number) => void = () => {};
+  const stopped = new Promise<number>(resolveStop => {
+    stop = resolveStop;
+  });
+  const crash = (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(70);
+  };
+  const plane = await openPlane(config, { onCrash: crash });
+  const servers: Server[] = [];
+  let gateway: GatewayThreads | undefined;
+  try {
+    const firstKey = await plantDefaults(plane.deps);
+    plane.engines.update(plane.catalog.engines());
+    servers.push(
+      await listen(plane.deps, 'owner', controlSocket(config.home)),
+      await listen(plane.deps, 'public', edgeSocket(config.home)),
+    );
+    gateway = await startGatewayThreads({
+      shared: plane.shared,
+      host: config.host,
+      port: config.port,
+      threads: config.threads,
+      pepper: plane.pepper.reveal(),
+      controlSocket: edgeSocket(config.home),
+      logLevel: config.logLevel,
+      crashAt: config.crashAt,
+      connectJournal: () => plane.journal.connect(),
+      callers: () => plane.deps.identity.callers(),
+      snapshot: () => plane.catalog.snapshot(),
+      log: plane.log,
+      onCrash: crash,
+    });
+    const threads = gateway;
+    plane.catalog.onChange(snapshot => {
+      threads.broadcastSnapshot(snapshot);
+      plane.engines.update(plane.catalog.engines());
+    });
+    plane.deps.identity.onDelta(delta => threads.broadcastCallers(delta));
+    plane.loader.start();
+    shutDownOnSignal(config, async () => {
+      plane.deps.slots.node.set('draining', 1);
+      await threads.drain(config.drainMs);
+      await plane.loader.flush();
+      await threads.stop();
+      for (const server of servers) server.close();
+      await plane[Symbol.asyncDispose]();
+      stop(0);
+    });
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+    return {
+      url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${threads.port}`,
+      models: [...plane.catalog.snapshot().models.keys()],
+      firstKey,
+      stopped,
+    };
+  } catch (error) {
+    await gateway?.stop();
+    for (const server of servers) server.close();
+    await plane[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function shutDownOnSignal({ supervised }: Config, shutDown: () => Promise<void>): void {
+  let asked = false;
+  const once = () => {
+    // A second signal does not wait: what is not settled is recovered at the next start.
+    if (asked) process.exit(1);
+    asked = true;
+    shutDown().catch(error => {
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+      process.exit(70);
+    });
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, once);
+  if (supervised) process.on('disconnect', once);
+}
+
+async function listen(deps: ControlDeps, access: 'owner' | 'public', path: string): Promise<Server> {
+  rmSync(path, { force: true });
+  const app = createControlApp(deps, access);
+  const server = createServer(getRequestListener(app.fetch));
+  await new Promise<void>((done, failed) => {
+    server.once('error', failed);
+    server.listen(path, done);
+  }).catch(cause => {
+    throw new Fault('config_invalid', {
+      message: `Cannot open the socket ${path} (${cause instanceof Error ? cause.message : String(cause)}): choose a shorter MILLRACE_HOME`,
+      messageZh: `无法打开套接字 ${path}（${cause instanceof Error ? cause.message : String(cause)}）：请使用更短的 MILLRACE_HOME`,
+      cause,
+    });
+  });
+  chmodSync(path, 0o600);
+  return server;
+}
+
+/** A home that has never been used gets the built-in model, an organization with play money, and a key. */
+async function plantDefaults(deps: ControlDeps): Promise<string | undefined> {
+  if (
+    (await deps.identity.organizations()).length > 0 ||
+    deps.catalog.snapshot().models.size > 0 ||
+    !existsSync(NANO_FILE)
+  )
+    return undefined;
+  const price = (currency: string, inputPerM: string, cachedInputPerM: string, outputPerM: string) => ({
+    currency,
+    inputPerM,
+    cachedInputPerM,
+    outputPerM,
+    rounding: 'ceil' as const,
+  });
+  await applyConfig(
+    deps,
+    {
+      providers: [],
+      models: [
+        {
+          id: 'millrace-nano',
+          operations: ['chat', 'completions', 'embeddings'],
+          contextTokens: 512,
+          maxOutputTokens: 384,
+          prices: [price('CNY', '0.1', '0.01', '0.2'), price('USD', '0.014', '0.0014', '0.028')],
+          deployments: [{ id: 'millrace-nano', engine: { file: NANO_FILE }, priority: 0, weight: 1, costs: [] }],
+        },
+      ],
+      organizations: [
+        {
+          id: 'default',
+          weight: 1,
+          wallets: [{ currency: 'CNY', credit: formatAmount(100_000_000_000n) }],
+          projects: [{ id: 'default' }],
+        },
+      ],
+    },
+    { dryRun: false },
+  );
+  const { key } = await deps.identity.createKey({ organizationId: 'default', projectId: 'default', name: 'first' });
+  return key;
+}
