@@ -297,10 +297,11 @@ async function listen(deps: ControlDeps, access: 'owner' | 'public', path: strin
   rmSync(path, { force: true });
   const app = createControlApp(deps, access);
   const server = createServer(getRequestListener(app.fetch));
-  await new Promise<void>((done, failed) => {
+  const listening = new Promise<void>((done, failed) => {
     server.once('error', failed);
-    server.listen(path, done);
-  }).catch(cause => {
+    server.listen(path, () => done());
+  });
+  await listening.catch((cause: unknown) => {
     throw new Fault('config_invalid', {
       message: `Cannot open the socket ${path} (${cause instanceof Error ? cause.message : String(cause)}): choose a shorter MILLRACE_HOME`,
       messageZh: `无法打开套接字 ${path}（${cause instanceof Error ? cause.message : String(cause)}）：请使用更短的 MILLRACE_HOME`,
