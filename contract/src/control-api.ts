@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { deploymentSchema, modelSchema, priceSchema, providerSchema } from './control-config.ts';
+import { providerSchema } from './control-config.ts';
 import {
   currencyText,
   dateText,
@@ -7,6 +7,7 @@ import {
   nameText,
   noteText,
   positiveAmountText,
+  signedAmountText,
   slugText,
 } from './control-values.ts';
 
@@ -26,6 +27,7 @@ export const projectListSchema = z.object({ projects: z.array(projectViewSchema)
 export const budgetSchema = z.strictObject({
   currency: currencyText,
   amount: positiveAmountText,
+  signedAmountText,
   period: z.enum(['total', 'day', 'month']).default('total'),
 });
 const perMinute = z.int().min(1).max(1_000_000_000);
@@ -71,66 +73,97 @@ export const walletViewSchema = z.object({
 export const walletListSchema = z.object({ wallets: z.array(walletViewSchema) });
 export const creditSchema = z.strictObject({
   currency: currencyText,
-  amount: positiveAmountText,
+  /** Above zero: a top-up; below: a correction. */
+  amount: signedAmountText,
   note: noteText.exactOptional(),
   /** Sent twice, it is credited once. */
   idempotencyKey: noteText.min(1).exactOptional(),
 });
+/** `booked` is false where the same idempotency key was booked before. */
+export const creditedSchema = walletViewSchema.extend({ booked: z.boolean() });
 
 export const providerViewSchema = providerSchema.omit({ apiKey: true }).extend({ hasKey: z.boolean() });
 export const providerListSchema = z.object({ providers: z.array(providerViewSchema) });
 
-export const priceViewSchema = priceSchema.extend({ version: z.string() });
+export const priceViewSchema = z.object({
+  version: z.string(),
+  currency: z.string(),
+  inputPerM: z.string(),
+  cachedInputPerM: z.string().nullable(),
+  outputPerM: z.string(),
+  /** Null: in force from the beginning. */
+  effectiveFrom: timeText.nullable(),
+});
 export const deploymentViewSchema = z.object({
-  ...deploymentSchema.shape,
-  costs: z.array(priceViewSchema),
+  id: z.string(),
+  /** `engine` for an engine of this node. */
+  provider: z.string(),
+  upstreamModel: z.string(),
   state: z.enum(['ready', 'starting', 'resting']),
   inFlight: z.number(),
+  concurrency: z.number().nullable(),
+  priority: z.number(),
+  weight: z.number(),
+  costs: z.array(priceViewSchema),
 });
-export const modelViewSchema = modelSchema.extend({
+export const modelViewSchema = z.object({
+  id: z.string(),
+  operations: z.array(z.string()),
+  contextTokens: z.number().nullable(),
+  maxOutputTokens: z.number(),
+  createdAt: timeText,
+  /** Whether a request for it would find a deployment now. */
+  ready: z.boolean(),
   prices: z.array(priceViewSchema),
   deployments: z.array(deploymentViewSchema),
-  createdAt: timeText,
 });
 export const modelListSchema = z.object({ models: z.array(modelViewSchema) });
+export const modelInspectSchema = z.strictObject({ file: z.string().min(1).max(4_096) });
+export const modelFileSchema = z.object({ name: z.string(), contextTokens: z.number() });
 
 export const usageQuerySchema = z.strictObject({
   organization: slugText,
   project: slugText.exactOptional(),
-  key: z.string().max(64).exactOptional(),
   model: z.string().max(128).exactOptional(),
-  /** From this time on, and before that one. */
+  /** From this time on, and before that one. Totals take whole hours. */
   from: dateText.exactOptional(),
   to: dateText.exactOptional(),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   /** `next` of the page before. */
-  after: z.string().max(64).exactOptional(),
+  cursor: z.string().max(64).exactOptional(),
 });
 const usageCounts = {
-  requests: z.number(),
   inputTokens: z.number(),
   cachedInputTokens: z.number(),
   outputTokens: z.number(),
-  reasoningTokens: z.number(),
 };
-export const usageTotalSchema = z.object({ currency: z.string(), amount: z.string(), ...usageCounts });
+export const usageTotalSchema = z.object({
+  currency: z.string(),
+  requests: z.number(),
+  ...usageCounts,
+  revenue: z.string(),
+  /** What is known of it, in the same currency. */
+  cost: z.string(),
+  margin: z.string(),
+});
 export const usageLineSchema = z.object({
   requestId: z.string(),
   at: timeText,
   projectId: z.string(),
   keyId: z.string(),
   model: z.string(),
+  deploymentId: z.string(),
   operation: z.string(),
   outcome: z.string(),
-  status: z.number(),
-  inputTokens: z.number(),
-  cachedInputTokens: z.number(),
-  outputTokens: z.number(),
+  ...usageCounts,
   reasoningTokens: z.number(),
+  usageSource: z.string(),
+  estimated: z.boolean(),
   currency: z.string(),
   amount: z.string(),
-  estimated: z.boolean(),
-  durationMs: z.number(),
+  /** Null where the cost is not known, or in another currency. */
+  cost: z.string().nullable(),
+  margin: z.string().nullable(),
 });
 export const usageSchema = z.object({
   /** Over all that the filter takes, not this page alone; one per currency. */
@@ -143,7 +176,7 @@ export const usageSchema = z.object({
 export const verifySchema = z.object({
   ok: z.boolean(),
   invariants: z.array(
-    z.object({ id: z.string(), ok: z.boolean(), title: z.string(), checked: z.number(), detail: z.string() }),
+    z.object({ id: z.string(), title: z.string(), ok: z.boolean(), checked: z.number(), detail: z.string() }),
   ),
 });
 
@@ -152,7 +185,10 @@ export const journalSchema = z.object({
   lastSeq: z.number(),
   /** Entries that are not in the ledger yet. */
   lag: z.number(),
-  openIntents: z.array(
+  storageFull: z.boolean(),
+  /** How many requests have an intent and no settlement; the oldest hundred of them. */
+  openIntents: z.number(),
+  open: z.array(
     z.object({
       requestId: z.string(),
       at: timeText,
@@ -165,8 +201,7 @@ export const journalSchema = z.object({
   ),
 });
 
-export const backupRequestSchema = z.strictObject({ path: z.string().min(1).max(4_096) });
-export const backupResultSchema = z.object({ path: z.string(), bytes: z.number(), files: z.number() });
+export const backupSchema = z.strictObject({ folder: z.string().min(1).max(4_096) });
 
 export const statusSchema = z.object({
   version: z.string(),

@@ -61,6 +61,11 @@ export const positiveAmountText = text(value => (parseAmount(value) ?? 0n) > 0n,
   en: 'is not a decimal number above zero',
   zh: '不是大于零的十进制数',
 });
+/** Never zero. */
+export const signedAmountText = text(value => (parseAmount(value) ?? 0n) !== 0n, {
+  en: 'is not a decimal number other than zero',
+  zh: '不是非零的十进制数',
+});
 /** Dearest price per million tokens that is taken: a larger one is a slip of the pen. */
 const PRICE_MAX = 1_000_000n * NANO_PER_UNIT;
 export const priceText = text(
