@@ -19,6 +19,11 @@ export interface Config {
   readonly drainMs: number;
 }
 
+/** The environment as it is, for what a person's configuration file names in `${…}`. */
+export function environment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /** The environment as configuration; the only reader of it. Throws Fault `config_invalid` that names the variable. */

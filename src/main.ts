@@ -344,7 +344,6 @@ async function plantDefaults(deps: ControlDeps): Promise<string | undefined> {
       organizations: [
         {
           id: 'default',
-          weight: 1,
           wallets: [{ currency: 'CNY', credit: formatAmount(100_000_000_000n) }],
           projects: [{ id: 'default' }],
         },

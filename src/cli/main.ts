@@ -1,5 +1,5 @@
 // The command-line tool: thin over the control API. Prints answers on stdout, everything else on stderr.
-import { readConfig } from '../config.ts';
+import { environment, readConfig } from '../config.ts';
 import { serve, VERSION } from '../main.ts';
 import { Fault, toFault } from '../std/index.ts';
 import { type Answer, restore, runCommand } from './commands.ts';
@@ -7,7 +7,7 @@ import { planCommand } from './plan.ts';
 import { showObject } from './table.ts';
 import { helpText, type Lang, startText } from './words.ts';
 
-const env = process.env;
+const env = environment();
 
 async function main(argv: readonly string[]): Promise<number> {
   const lang = langOf(argv);
