@@ -35,6 +35,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
 const NANO_FILE = join(ROOT, 'models', 'nano', 'millrace-nano.gguf');
 
+const ENGINES_READY_MS = 20_000;
+
 /** Paths below the home. */
 export const controlSocket = (home: string) => join(home, 'control.sock');
 const edgeSocket = (home: string) => join(home, 'edge.sock');
@@ -200,7 +202,7 @@ export async function openControlPlane(
     },
   });
   const app = createControlApp(plane.deps, 'owner');
-  return { fetch: async request => app.fetch(request), close: () => plane[Symbol.asyncDispose]() };
+  return { fetch: async request => app.fetch(request), close: async () => plane[Symbol.asyncDispose]() };
 }
 
 export interface Running {
@@ -254,6 +256,7 @@ export async function serve(config: Config): Promise<Running> {
     });
     plane.deps.identity.onDelta(delta => threads.broadcastCallers(delta));
     plane.loader.start();
+    await enginesReady(plane);
     shutDownOnSignal(config, async () => {
       plane.deps.slots.node.set('draining', 1);
       await threads.drain(config.drainMs);
@@ -276,6 +279,13 @@ export async function serve(config: Config): Promise<Running> {
     await plane[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What is printed at start must work when it is typed: waits for the engines, within bounds. */
+async function enginesReady({ catalog, deps }: Plane): Promise<void> {
+  const until = systemClock.monotonicMs() + ENGINES_READY_MS;
+  const loading = () => catalog.engines().some(({ slot }) => deps.slots.deployments.get(slot, 'ready') !== 1);
+  while (loading() && systemClock.monotonicMs() < until) await new Promise(resolveWait => setTimeout(resolveWait, 20));
 }
 
 function shutDownOnSignal({ supervised }: Config, shutDown: () => Promise<void>): void {

@@ -18,6 +18,7 @@ export interface EngineInput {
   readonly file: string;
   readonly contextTokens?: number | undefined;
   readonly sequences?: number | undefined;
+  readonly threads?: number | undefined;
 }
 
 export interface DeploymentInput {
@@ -40,7 +41,11 @@ export interface ModelInput {
   readonly deployments: readonly DeploymentInput[];
 }
 
-export interface EngineDeployment extends EngineInput {
+export interface EngineDeployment {
+  readonly file: string;
+  readonly contextTokens?: number;
+  readonly sequences?: number;
+  readonly threads?: number;
   readonly deploymentId: string;
   readonly modelId: string;
   readonly slot: number;
@@ -280,6 +285,7 @@ export async function createCatalog({ store, clock, seal, engineBaseUrl }: Catal
             id: row.id,
             upstream,
             upstreamModel: row.upstream_model,
+            embedded: row.engine !== null,
             slot: Number(row.slot),
             ...(row.concurrency === null ? {} : { concurrency: Number(row.concurrency) }),
             priority: Number(row.priority),
@@ -313,7 +319,7 @@ export async function createCatalog({ store, clock, seal, engineBaseUrl }: Catal
           ? []
           : [
               {
-                ...(JSON.parse(row.engine) as EngineInput),
+                ...(JSON.parse(row.engine) as Omit<EngineDeployment, 'deploymentId' | 'modelId' | 'slot'>),
                 deploymentId: row.id,
                 modelId: row.model_id,
                 slot: Number(row.slot),

@@ -39,6 +39,8 @@ export interface Deployment {
   readonly id: string;
   readonly upstream: Upstream;
   readonly upstreamModel: string;
+  /** Served by an engine host of this node, which says in the counters when it is ready; others are always taken to be. */
+  readonly embedded: boolean;
   /** Row in the shared counters (std `DeploymentSlots`). */
   readonly slot: number;
   /** Requests at once; absent: unlimited. */

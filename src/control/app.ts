@@ -235,7 +235,7 @@ function notReady({ slots, catalog }: ControlDeps): string[] {
   if (slots.node.get('draining') !== 0) reasons.push('draining');
   if (slots.node.get('storageFull') !== 0) reasons.push('storage_full');
   for (const { deploymentId, slot } of catalog.engines())
-    if (slots.deployments.get(slot, 'ready') < 0) reasons.push(`engine ${deploymentId} is loading`);
+    if (slots.deployments.get(slot, 'ready') !== 1) reasons.push(`engine ${deploymentId} is loading`);
   return reasons;
 }
 
@@ -359,11 +359,11 @@ function shownModel(
     contextTokens: model.contextTokens ?? null,
     maxOutputTokens: model.maxOutputTokens,
     prices: prices(model.prices),
-    deployments: model.deployments.map(({ id, upstream, upstreamModel, slot, costs }) => ({
+    deployments: model.deployments.map(({ id, upstream, upstreamModel, embedded, slot, costs }) => ({
       id,
       provider: upstream.providerId,
       upstreamModel,
-      ready: slots.deployments.get(slot, 'ready') >= 0,
+      ready: !embedded || slots.deployments.get(slot, 'ready') === 1,
       inFlight: slots.deployments.get(slot, 'inFlight'),
       costs: prices(costs),
     })),

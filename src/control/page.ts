@@ -54,7 +54,7 @@ export function renderPage(
   const models = [...catalog.snapshot().models.values()];
   const model = models[0]?.id ?? 'MODEL';
   const rows = models.map(({ id, deployments }) => {
-    const ready = deployments.some(({ slot }) => slots.deployments.get(slot, 'ready') >= 0);
+    const ready = deployments.some(({ embedded, slot }) => !embedded || slots.deployments.get(slot, 'ready') === 1);
     return `<li><b>${escape(id)}</b><span class="${ready ? 'on' : 'soft'}">${ready ? words.ready : words.loading}</span></li>`;
   });
   const curl = `curl ${base}/chat/completions \\\n  -H "authorization: Bearer $MILLRACE_KEY" -H "content-type: application/json" \\\n  -d '{"model":"${model}","messages":[{"role":"user","content":"${words.question}"}]}'`;

@@ -105,5 +105,5 @@ export function orderTargets(
 }
 
 function isOpen(deployment: Deployment, slots: DeploymentSlots, nowS: number): boolean {
-  return slots.get(deployment.slot, 'ready') >= 0 && slots.get(deployment.slot, 'closedUntilS') <= nowS;
+  return (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) && slots.get(deployment.slot, 'closedUntilS') <= nowS;
 }
