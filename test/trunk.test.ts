@@ -51,11 +51,33 @@ const newKey = async (...flags: string[]): Promise<string> => {
   assert.ok(json['key'], err);
   return json['key'];
 };
-const post = (body: object | string, { with: bearer = key, path = '/v1/chat/completions', signal }: { with?: string | undefined; path?: string; signal?: AbortSignal } = {}) =>
-  fetch(server.url + path, { method: 'POST', headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }, body: typeof body === 'string' ? body : JSON.stringify(body), ...(signal ? { signal } : {}) });
-const chat = (model = 'mock-1', more: object = {}) => ({ model, messages: [{ role: 'user' as const, content: 'Say hi' }], ...more });
-const wallet = async () => (await server.cli('wallet', 'show', '--org', 'acme')).json as unknown as { balance: string; held: string; available: string };
-const lastLine = async () => (await server.cli('usage', '--org', 'acme', '--limit', '1')).json['lines']?.[0] as unknown as Record<string, unknown>;
+const post = (
+  body: object | string,
+  {
+    with: bearer = key,
+    path = '/v1/chat/completions',
+    signal,
+  }: { with?: string | undefined; path?: string; signal?: AbortSignal } = {},
+) =>
+  fetch(server.url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal ? { signal } : {}),
+  });
+const chat = (model = 'mock-1', more: object = {}) => ({
+  model,
+  messages: [{ role: 'user' as const, content: 'Say hi' }],
+  ...more,
+});
+const wallet = async () =>
+  (await server.cli('wallet', 'show', '--org', 'acme')).json as unknown as {
+    balance: string;
+    held: string;
+    available: string;
+  };
+const lastLine = async () =>
+  (await server.cli('usage', '--org', 'acme', '--limit', '1')).json['lines']?.[0] as unknown as Record<string, unknown>;
 const allIsRight = async () => {
   const { json, code } = await server.cli('ledger', 'verify');
   assert.equal(code, 0, JSON.stringify(json['invariants']));
@@ -64,10 +86,18 @@ const allIsRight = async () => {
 test('the official client: chat, stream, usage with cost', async () => {
   const whole = await client.chat.completions.create(chat());
   assert.match(whole.choices[0]?.message.content ?? '', /token0/);
-  const usage = whole.usage as unknown as { completion_tokens: number; prompt_tokens: number; cost: { currency: string; amount: string } };
+  const usage = whole.usage as unknown as {
+    completion_tokens: number;
+    prompt_tokens: number;
+    cost: { currency: string; amount: string };
+  };
   assert.equal(usage.cost.currency, 'CNY');
   assert.equal(usage.cost.amount, ((usage.prompt_tokens * 4 + usage.completion_tokens * 16) / 1e6).toString());
-  const stream = await client.chat.completions.create({ ...chat(), stream: true, stream_options: { include_usage: true } });
+  const stream = await client.chat.completions.create({
+    ...chat(),
+    stream: true,
+    stream_options: { include_usage: true },
+  });
   let text = '';
   let last: unknown;
   for await (const chunk of stream) {
@@ -134,7 +164,8 @@ test('each refusal has its status, its code, and words in both languages', async
     assert.equal(error.code, code);
     assert.ok(error.message && error.type);
     assert.ok(answer.headers.get('x-request-id'));
-    if (status === 429 || status === 503) assert.ok(Number(answer.headers.get('retry-after')) >= 1, `${code} says when`);
+    if (status === 429 || status === 503)
+      assert.ok(Number(answer.headers.get('retry-after')) >= 1, `${code} says when`);
   }
   const zh = await fetch(`${server.url}/v1/models`, { headers: { 'accept-language': 'zh-CN' } });
   assert.match(await zh.text(), /密钥/);
@@ -158,7 +189,14 @@ test('a thousand at once on a wallet that pays for ten: ten are admitted', async
   const each = (inputMax * 4 + 1_000 * 16) / 1e6 + 2e-9;
   await cli('wallet', 'credit', '--org', 'small', '--amount', (each * 10.5).toFixed(9), '--currency', 'CNY');
   const { json } = await cli('key', 'create', '--org', 'small', '--project', 'p');
-  const statuses = await Promise.all(Array.from({ length: 1_000 }, () => post(body, { with: json['key'] }).then(async answer => { await answer.arrayBuffer(); return answer.status; })));
+  const statuses = await Promise.all(
+    Array.from({ length: 1_000 }, () =>
+      post(body, { with: json['key'] }).then(async answer => {
+        await answer.arrayBuffer();
+        return answer.status;
+      }),
+    ),
+  );
   upstream.script('mock-1', {});
   const admitted = statuses.filter(status => status === 200).length;
   assert.ok(admitted <= 10 && admitted >= 1, `${admitted} were admitted`);
@@ -172,7 +210,8 @@ test('an upstream that dies at any byte of a stream: settled once, what was deli
       upstream.script('mock-1', { dieAt: { byte, how } });
       const answer = await post(chat('mock-1', { stream: true })).catch(() => undefined);
       const text = await answer?.text().catch(() => '');
-      if (answer?.status === 200) assert.ok(text?.includes('"error"') || text?.includes('[DONE]'), `byte ${byte} ${how}: an end is said`);
+      if (answer?.status === 200)
+        assert.ok(text?.includes('"error"') || text?.includes('[DONE]'), `byte ${byte} ${how}: an end is said`);
     }
   }
   upstream.script('mock-1', {});
@@ -182,7 +221,17 @@ test('an upstream that dies at any byte of a stream: settled once, what was deli
 });
 
 test('lies of an upstream do not reach the bill', async () => {
-  for (const usage of ['negative', 'huge', 'overflow', 'nan', 'float', 'string', 'absent', 'twice', 'decreasing'] as const) {
+  for (const usage of [
+    'negative',
+    'huge',
+    'overflow',
+    'nan',
+    'float',
+    'string',
+    'absent',
+    'twice',
+    'decreasing',
+  ] as const) {
     for (const stream of [false, true]) {
       upstream.script('mock-1', { usage });
       const answer = await post(chat('mock-1', { stream }));
@@ -257,9 +306,15 @@ test('the page, in both languages; the control API wants an admin key from outsi
   assert.match(await page('en-GB'), /Millrace is running/);
   assert.match(await page('zh-CN,zh;q=0.9'), /正在运行/);
   assert.equal((await fetch(`${server.url}/api/v1/organizations`)).status, 401);
-  assert.equal((await fetch(`${server.url}/api/v1/organizations`, { headers: { authorization: `Bearer ${key}` } })).status, 401);
+  assert.equal(
+    (await fetch(`${server.url}/api/v1/organizations`, { headers: { authorization: `Bearer ${key}` } })).status,
+    401,
+  );
   const { json } = await server.cli('key', 'create', '--admin', '--name', 'ops');
-  assert.equal((await fetch(`${server.url}/api/v1/organizations`, { headers: { authorization: `Bearer ${json['key']}` } })).status, 200);
+  assert.equal(
+    (await fetch(`${server.url}/api/v1/organizations`, { headers: { authorization: `Bearer ${json['key']}` } })).status,
+    200,
+  );
   assert.match(await (await fetch(`${server.url}/metrics`)).text(), /millrace_loader_lag_entries/);
 });
 
@@ -279,7 +334,10 @@ test('a second server on the same home is refused; a backup restores elsewhere a
   assert.equal((await runCli(copy.home, ['restore', folder])).code, 0);
   const verified = await runCli(copy.home, ['ledger', 'verify']);
   assert.equal(verified.code, 0, verified.err);
-  assert.deepEqual((await runCli(copy.home, ['wallet', 'show', '--org', 'acme'])).json, (await server.cli('wallet', 'show', '--org', 'acme')).json);
+  assert.deepEqual(
+    (await runCli(copy.home, ['wallet', 'show', '--org', 'acme'])).json,
+    (await server.cli('wallet', 'show', '--org', 'acme')).json,
+  );
   copy.remove();
 });
 

@@ -25,7 +25,8 @@ export function renderMetrics({ loader, journal, catalog, slots, version }: Cont
   const deployments = [...catalog.snapshot().models.values()].flatMap(model =>
     model.deployments.map(deployment => ({
       labels: `{model="${model.id}",deployment="${deployment.id}"}`,
-      slot: deployment.slot, embedded: deployment.embedded,
+      slot: deployment.slot,
+      embedded: deployment.embedded,
     })),
   );
   for (const [name, gauge, help] of [
@@ -43,7 +44,10 @@ export function renderMetrics({ loader, journal, catalog, slots, version }: Cont
   metric(
     'deployment_ready',
     '1 when it can be called.',
-    deployments.map(({ labels, slot, embedded }) => [labels, !embedded || slots.deployments.get(slot, 'ready') === 1 ? 1 : 0]),
+    deployments.map(({ labels, slot, embedded }) => [
+      labels,
+      !embedded || slots.deployments.get(slot, 'ready') === 1 ? 1 : 0,
+    ]),
   );
   metric('process_resident_bytes', 'Resident memory.', [['', memory.rss]]);
   metric('process_heap_bytes', 'Heap of the main thread.', [['', memory.heapUsed]]);

@@ -105,5 +105,8 @@ export function orderTargets(
 }
 
 function isOpen(deployment: Deployment, slots: DeploymentSlots, nowS: number): boolean {
-  return (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) && slots.get(deployment.slot, 'closedUntilS') <= nowS;
+  return (
+    (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) &&
+    slots.get(deployment.slot, 'closedUntilS') <= nowS
+  );
 }

@@ -12,7 +12,9 @@ export interface TestServer {
   readonly firstKey: string | null;
   readonly process: ChildProcess;
   /** Runs a command of the tool against this home; the parsed JSON and the exit code. */
-  cli(...args: string[]): Promise<{ readonly code: number; readonly json: Record<string, never>; readonly err: string }>;
+  cli(
+    ...args: string[]
+  ): Promise<{ readonly code: number; readonly json: Record<string, never>; readonly err: string }>;
   signal(signal: NodeJS.Signals): Promise<number | null>;
 }
 
@@ -22,13 +24,24 @@ export function newHome(): { readonly home: string; remove(): void } {
   return { home, remove: () => rmSync(resolve(home, '..'), { recursive: true, force: true }) };
 }
 
-export function runCli(home: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<{ code: number; json: Record<string, never>; err: string }> {
+export function runCli(
+  home: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; json: Record<string, never>; err: string }> {
   return new Promise((done, failed) => {
-    const child = spawn(process.execPath, [CLI, ...args, '--json'], { env: { ...process.env, MILLRACE_HOME: home, MILLRACE_LANG: 'en', ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CLI, ...args, '--json'], {
+      env: { ...process.env, MILLRACE_HOME: home, MILLRACE_LANG: 'en', ...more },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let out = '';
     let err = '';
-    child.stdout.on('data', chunk => { out += chunk; });
-    child.stderr.on('data', chunk => { err += chunk; });
+    child.stdout.on('data', chunk => {
+      out += chunk;
+    });
+    child.stderr.on('data', chunk => {
+      err += chunk;
+    });
     child.on('error', failed);
     child.on('close', code => done({ code: code ?? -1, json: out === '' ? {} : JSON.parse(out), err }));
   });
@@ -36,13 +49,27 @@ export function runCli(home: string, args: readonly string[], more: Readonly<Rec
 
 /** Starts the real server as a process of its own, on a port that is free. */
 export async function startServer(home: string, more: Readonly<Record<string, string>> = {}): Promise<TestServer> {
-  const child = spawn(process.execPath, [CLI, 'serve', '--json'], { env: { ...process.env, MILLRACE_HOME: home, MILLRACE_PORT: '0', MILLRACE_THREADS: '1', MILLRACE_LANG: 'en', ...more }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, 'serve', '--json'], {
+    env: {
+      ...process.env,
+      MILLRACE_HOME: home,
+      MILLRACE_PORT: '0',
+      MILLRACE_THREADS: '1',
+      MILLRACE_LANG: 'en',
+      ...more,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let err = '';
-  child.stderr.on('data', chunk => { err += chunk; });
+  child.stderr.on('data', chunk => {
+    err += chunk;
+  });
   const exited = new Promise<number | null>(done => child.once('exit', done));
   const line = await Promise.race([
     new Promise<string>(done => createInterface({ input: child.stdout }).once('line', done)),
-    exited.then(code => { throw new Error(`the server ended with ${code}: ${err}`); }),
+    exited.then(code => {
+      throw new Error(`the server ended with ${code}: ${err}`);
+    }),
   ]);
   const { url, key, error } = JSON.parse(line);
   if (error) throw new Error(error.message);
