@@ -26,6 +26,8 @@ export interface Loader {
   stop(): Promise<void>;
   /** Entries of the journal that are not in the store yet. */
   lag(): number;
+  /** The newest entry that is in the store. */
+  cursor(): number;
   /** Intents of this node that have no settlement, with their last progress. */
   openIntents(): Promise<readonly { readonly intent: Intent; readonly progress: Progress | undefined }[]>;
 }
@@ -115,6 +117,7 @@ export async function createLoader({
       await running?.catch(() => 0);
     },
     lag: () => Math.max(0, reader.lastSeq() - cursor),
+    cursor: () => cursor,
     async openIntents() {
       const rows = await store.db
         .selectFrom('holds')
