@@ -118,7 +118,7 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
         const summary = await inspectGguf(resolve(file));
         return { name: summary.name ?? '', contextTokens: summary.contextTokens };
       },
-      backup: folder => backupHome({ config, store, journal }, folder),
+      backup: folder => backupHome({ config, store, journal, loader }, folder),
     };
     return { deps, shared, journal, loader, catalog, engines, pepper, log, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -175,7 +175,12 @@ function readSecrets(home: string): { readonly pepper: Secret; readonly master: 
 
 /** Store first, journal second: the journal holds at least what the store has, so that a restore only loads more, never less. */
 async function backupHome(
-  { config, store, journal }: { readonly config: Config; readonly store: Store; readonly journal: Journal },
+  {
+    config,
+    store,
+    journal,
+    loader,
+  }: { readonly config: Config; readonly store: Store; readonly journal: Journal; readonly loader: Loader },
   folder: string,
 ): Promise<void> {
   const to = resolve(folder);
@@ -185,8 +190,9 @@ async function backupHome(
       messageZh: `${to} 已存在：请指定一个新目录`,
     });
   mkdirSync(to, { recursive: true, mode: 0o700 });
+  const loaded = loader.cursor();
   if (store.dialect === 'sqlite') await store.backup(join(to, 'store.db'));
-  await journal.backup(join(to, 'journal'));
+  await journal.backup(join(to, 'journal'), loaded);
   writeFileSync(join(to, 'secrets.json'), readFileSync(join(config.home, 'secrets.json')), { mode: 0o600 });
 }
 
@@ -200,7 +206,7 @@ export async function openControlPlane(
     },
   });
   const app = createControlApp(plane.deps, 'owner');
-  return { fetch: async request => app.fetch(request), close: () => plane[Symbol.asyncDispose]() };
+  return { fetch: async request => app.fetch(request), close: async () => plane[Symbol.asyncDispose]() };
 }
 
 export interface Running {
