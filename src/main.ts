@@ -8,7 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { formatAmount } from '@millrace/contract';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
 import type { Config } from './config.ts';
-import { applyConfig, type ControlDeps, createControlApp } from './control/index.ts';
+import { applyConfig, type ControlDeps, createControlApp, createTraffic } from './control/index.ts';
 import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -69,7 +69,15 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
     const journal = await startJournal({ dir: join(config.home, 'journal'), shared, crashAt: config.crashAt, onCrash });
     opened.push(() => journal[Symbol.asyncDispose]());
     const newId = createUuid7(systemClock.nowMs);
-    const loader = await createLoader({ store, journal, log, newId, onError: onCrash });
+    const traffic = createTraffic();
+    const loader = await createLoader({
+      store,
+      journal,
+      log,
+      newId,
+      onError: onCrash,
+      onSettled: settlement => traffic.settled(settlement),
+    });
     opened.push(() => loader.stop());
     const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
     const engines = await superviseEngines({
@@ -114,6 +122,10 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       publish,
       clock: systemClock,
       version: VERSION,
+      newId,
+      host: config.host,
+      startedAtMs: systemClock.nowMs(),
+      traffic,
       inspectModel: async file => {
         const summary = await inspectGguf(resolve(file));
         return { name: summary.name ?? '', contextTokens: summary.contextTokens };
@@ -331,7 +343,6 @@ async function plantDefaults(deps: ControlDeps): Promise<string | undefined> {
     inputPerM,
     cachedInputPerM,
     outputPerM,
-    rounding: 'ceil' as const,
   });
   await applyConfig(
     deps,

@@ -39,12 +39,15 @@ export async function createLoader({
   log,
   newId,
   onError,
+  onSettled,
 }: {
   readonly store: Store;
   readonly journal: Pick<Journal, 'nodeId' | 'reader'>;
   readonly log: Log;
   readonly newId: () => string;
   readonly onError: (error: unknown) => void;
+  /** Told of each settlement once it is committed: what metrics count. */
+  readonly onSettled?: (settlement: Settlement) => void;
 }): Promise<Loader> {
   const { nodeId, reader } = journal;
   const saved = await store.db
@@ -76,6 +79,7 @@ export async function createLoader({
     });
     crashPoint('loader.after-commit');
     cursor = last.seq;
+    for (const { record } of entries) if (record.kind === ENTRY_KIND.settlement) onSettled?.(record.value);
     crashPoint('loader.before-archive');
     reader.archive(cursor);
     return entries.length;
