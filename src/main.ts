@@ -8,7 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { formatAmount } from '@millrace/contract';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
 import type { Config } from './config.ts';
-import { applyConfig, type ControlDeps, createControlApp } from './control/index.ts';
+import { applyConfig, type ControlDeps, createControlApp, createTraffic } from './control/index.ts';
 import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -71,7 +71,15 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
     const journal = await startJournal({ dir: join(config.home, 'journal'), shared, crashAt: config.crashAt, onCrash });
     opened.push(() => journal[Symbol.asyncDispose]());
     const newId = createUuid7(systemClock.nowMs);
-    const loader = await createLoader({ store, journal, log, newId, onError: onCrash });
+    const traffic = createTraffic();
+    const loader = await createLoader({
+      store,
+      journal,
+      log,
+      newId,
+      onError: onCrash,
+      onSettled: settlement => traffic.settled(settlement),
+    });
     opened.push(() => loader.stop());
     const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
     const engines = await superviseEngines({
@@ -116,11 +124,15 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       publish,
       clock: systemClock,
       version: VERSION,
+      newId,
+      host: config.host,
+      startedAtMs: systemClock.nowMs(),
+      traffic,
       inspectModel: async file => {
         const summary = await inspectGguf(resolve(file));
         return { name: summary.name ?? '', contextTokens: summary.contextTokens };
       },
-      backup: folder => backupHome({ config, store, journal }, folder),
+      backup: folder => backupHome({ config, store, journal, loader }, folder),
     };
     return { deps, shared, journal, loader, catalog, engines, pepper, log, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -177,7 +189,12 @@ function readSecrets(home: string): { readonly pepper: Secret; readonly master: 
 
 /** Store first, journal second: the journal holds at least what the store has, so that a restore only loads more, never less. */
 async function backupHome(
-  { config, store, journal }: { readonly config: Config; readonly store: Store; readonly journal: Journal },
+  {
+    config,
+    store,
+    journal,
+    loader,
+  }: { readonly config: Config; readonly store: Store; readonly journal: Journal; readonly loader: Loader },
   folder: string,
 ): Promise<void> {
   const to = resolve(folder);
@@ -187,8 +204,9 @@ async function backupHome(
       messageZh: `${to} 已存在：请指定一个新目录`,
     });
   mkdirSync(to, { recursive: true, mode: 0o700 });
+  const loaded = loader.cursor();
   if (store.dialect === 'sqlite') await store.backup(join(to, 'store.db'));
-  await journal.backup(join(to, 'journal'));
+  await journal.backup(join(to, 'journal'), loaded);
   writeFileSync(join(to, 'secrets.json'), readFileSync(join(config.home, 'secrets.json')), { mode: 0o600 });
 }
 
@@ -335,7 +353,6 @@ async function plantDefaults(deps: ControlDeps): Promise<string | undefined> {
     inputPerM,
     cachedInputPerM,
     outputPerM,
-    rounding: 'ceil' as const,
   });
   await applyConfig(
     deps,

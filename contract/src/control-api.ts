@@ -47,6 +47,7 @@ export const keyCreateSchema = z.strictObject({
   expiresAt: dateText.exactOptional(),
 });
 export const adminKeyCreateSchema = z.strictObject({ name: nameText });
+export const keyListQuerySchema = z.strictObject({ organization: slugText.exactOptional() });
 export const keyCreatedSchema = z.object({ id: z.string(), key: z.string() });
 export const keyViewSchema = z.object({
   id: z.string(),
@@ -206,7 +207,7 @@ export const backupSchema = z.strictObject({ folder: z.string().min(1).max(4_096
 export const statusSchema = z.object({
   version: z.string(),
   access: z.enum(['owner', 'public']),
-  running: z.boolean(),
+  nodeId: z.string(),
   startedAt: timeText,
   ready: z.boolean(),
   reasons: z.array(z.string()),

@@ -58,15 +58,17 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
           ?.split(',')
           .map(part => part.trim());
       const { id, key } = await client.call('POST', '/api/v1/keys', {
-        organization: text(flags, 'org'),
-        project: text(flags, 'project'),
+        organizationId: text(flags, 'org'),
+        projectId: text(flags, 'project'),
         name: optional(flags, 'name'),
-        models: list('models'),
-        ipRanges: list('ip'),
-        requestsPerMinute: whole(flags, 'rpm'),
-        tokensPerMinute: whole(flags, 'tpm'),
-        concurrency: whole(flags, 'concurrency'),
-        budget: budgetOf(optional(flags, 'budget')),
+        scopes: {
+          models: list('models'),
+          ipRanges: list('ip'),
+          requestsPerMinute: whole(flags, 'rpm'),
+          tokensPerMinute: whole(flags, 'tpm'),
+          concurrency: whole(flags, 'concurrency'),
+          budget: budgetOf(optional(flags, 'budget')),
+        },
         expiresAt: optional(flags, 'expires'),
       });
       return { id, key };

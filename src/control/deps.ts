@@ -4,6 +4,7 @@ import type { JournalReader } from '../journal/index.ts';
 import type { Ledger, Loader } from '../ledger/index.ts';
 import type { Clock, Log, Slots } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
+import type { Traffic } from './traffic.ts';
 
 /** What the control plane works with; put together in main.ts. */
 export interface ControlDeps {
@@ -17,6 +18,12 @@ export interface ControlDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
+  readonly newId: () => string;
+  /** What the gateways listen on, as configured: decides which Host headers are answered. */
+  readonly host: string;
+  readonly startedAtMs: number;
+  /** Counts of what was settled since the start. */
+  readonly traffic: Traffic;
   /** Reads a GGUF file's head: what `model add` needs to know of it. Throws Fault `config_invalid`. */
   readonly inspectModel: (file: string) => Promise<{ readonly name: string; readonly contextTokens: number }>;
   /** Copies the whole home, consistently, into a new folder. */

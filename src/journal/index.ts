@@ -1,7 +1,9 @@
 // The durable log of a node: what was promised (intents), how far it came (progress), what it cost (settlements).
 // It must not know prices or wallets: it keeps records and gives them back.
 export { type AppendDone, type JournalClient, openJournalClient } from './client.ts';
+export { decodeRecord } from './decode-record.ts';
+export { encodeRecord } from './encode-record.ts';
 export { type Journal, type JournalOptions, startJournal } from './journal.ts';
+export { readOrigin } from './node-state.ts';
 export { createJournalReader, type JournalReader } from './reader.ts';
-export { decodeRecord, encodeRecord } from './record-text.ts';
 export * from './records.ts';

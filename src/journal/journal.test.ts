@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { append, intent, note, settlement } from '../../test/support/records.ts';
 import { createSlots, openSlots } from '../std/index.ts';
-import { type JournalClient, openJournalClient } from './client.ts';
+import { openJournalClient } from './client.ts';
 import { startJournal } from './journal.ts';
 import { createJournalReader } from './reader.ts';
-import { ENTRY_KIND, type Intent, type JournalRecord, type Settlement } from './records.ts';
+import { ENTRY_KIND } from './records.ts';
 import { listSegments } from './segments.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'mr-journal-'));
@@ -16,84 +17,40 @@ after(() => rmSync(root, { recursive: true, force: true }));
 let count = 0;
 const newDir = () => join(root, String(++count));
 
-const intent = (id: string, holdNano = 5n): JournalRecord => ({
-  kind: ENTRY_KIND.intent,
-  value: {
-    id,
-    atMs: 1,
-    organizationId: 'acme',
-    projectId: 'web',
-    keyId: 'key_1',
-    operation: 'chat',
-    model: 'm',
-    stream: true,
-    currency: 'CNY',
-    holdNano,
-    inputTokensMax: 1,
-    outputTokensMax: 2,
-    priceVersion: 'p',
-    deploymentId: 'd',
-    providerId: 'x',
-    expiresAtMs: 9,
-  } satisfies Intent,
-});
-const settlement = (id: string): JournalRecord => ({
-  kind: ENTRY_KIND.settlement,
-  value: {
-    id,
-    atMs: 2,
-    outcome: 'ok',
-    status: 200,
-    usage: { inputTokens: 1, cachedInputTokens: 0, outputTokens: 2, reasoningTokens: 0 },
-    usageSource: 'upstream',
-    estimated: false,
-    amountNano: 2n ** 62n,
-    currency: 'CNY',
-    priceVersion: 'p',
-    attempts: [
-      {
-        number: 1,
-        deploymentId: 'd',
-        providerId: 'x',
-        status: 200,
-        outcome: 'ok',
-        usage: { inputTokens: 1, cachedInputTokens: 0, outputTokens: 2, reasoningTokens: 0 },
-        costNano: 7n,
-        durationMs: 3,
-      },
-    ],
-    durationMs: 3,
-  } satisfies Settlement,
-});
-const append = (client: JournalClient, records: readonly JournalRecord[]) =>
-  new Promise<void>((resolve, reject) => client.append(records, fault => (fault ? reject(fault) : resolve())));
-const start = (dir: string, more: { segmentRows?: number; reserveBytes?: number } = {}) => {
+const start = async (
+  dir: string,
+  more: { segmentRows?: number; segmentBytes?: number; reserveBytes?: number } = {},
+) => {
   const shared = createSlots();
-  return startJournal({
-    dir,
-    shared,
-    reserveBytes: 0,
-    ...more,
-    onCrash: error => {
-      throw error;
-    },
-  }).then(journal => ({ journal, slots: openSlots(shared) }));
+  const onCrash = (error: Error) => {
+    throw error;
+  };
+  const journal = await startJournal({ dir, shared, reserveBytes: 0, ...more, onCrash });
+  return { journal, slots: openSlots(shared) };
 };
+const write = async (dir: string, ids: readonly string[], more: { segmentRows?: number } = {}) => {
+  const { journal } = await start(dir, more);
+  const client = openJournalClient(journal.connect());
+  for (const id of ids) await append(client, [intent(id)]);
+  client.close();
+  await journal[Symbol.asyncDispose]();
+  return journal;
+};
+const names = (length: number, prefix = 'r') => Array.from({ length }, (_, index) => `${prefix}${index}`);
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
 test('what was answered is on disk, in order, from many clients, with amounts exact', async () => {
-  const dir = newDir();
-  const { journal } = await start(dir);
+  const { journal } = await start(newDir());
   const clients = [1, 2, 3].map(() => openJournalClient(journal.connect()));
   await Promise.all(
-    Array.from({ length: 300 }, (_, index) =>
-      append(clients[index % 3] ?? assert.fail(), [intent(`r${index}`, BigInt(index)), settlement(`r${index}`)]),
+    names(300).map((id, index) =>
+      append(clients[index % 3] ?? assert.fail(), [intent(id, BigInt(index)), settlement(id)]),
     ),
   );
   const entries = journal.reader.read(0, 1_000);
-  assert.equal(entries.length, 600);
   assert.deepEqual(
     entries.map(({ seq }) => seq),
-    Array.from({ length: 600 }, (_, index) => index + 1),
+    numbers(1, 600),
   );
   assert.equal(journal.reader.lastSeq(), 600);
   const settled = entries.find(({ record }) => record.kind === ENTRY_KIND.settlement)?.record;
@@ -102,101 +59,240 @@ test('what was answered is on disk, in order, from many clients, with amounts ex
     journal.reader.read(598, 10).map(({ seq }) => seq),
     [599, 600],
   );
+  assert.deepEqual(
+    journal.reader.find('r7').map(({ record }) => record.kind),
+    [ENTRY_KIND.intent, ENTRY_KIND.settlement],
+  );
   for (const client of clients) client.close();
   await journal[Symbol.asyncDispose]();
 });
 
-test('goes on after a restart, over segments, and archives only what was loaded', async () => {
+test('goes on after a restart, over segments; archives only what was loaded, and still reads it', async () => {
   const dir = newDir();
-  for (let round = 0; round < 3; round++) {
-    const { journal } = await start(dir, { segmentRows: 10 });
-    const client = openJournalClient(journal.connect());
-    for (let index = 0; index < 12; index++) await append(client, [intent(`${round}-${index}`)]);
-    client.close();
-    await journal[Symbol.asyncDispose]();
-  }
-  const reader = createJournalReader(dir);
+  const starts = [];
+  for (const round of ['a', 'b', 'c']) starts.push(await write(dir, names(12, round), { segmentRows: 10 }));
+  assert.equal(new Set(starts.map(({ nodeId }) => nodeId)).size, 1);
   assert.deepEqual(
-    reader.read(0, 100).map(({ seq }) => seq),
-    Array.from({ length: 36 }, (_, index) => index + 1),
+    starts.map(({ epoch }) => epoch),
+    [1, 2, 3],
   );
-  assert.ok(listSegments(dir).length >= 3);
+  const reader = createJournalReader(dir);
+  const seqs = (after: number, limit: number) => reader.read(after, limit).map(({ seq }) => seq);
+  assert.deepEqual(seqs(0, 100), numbers(1, 36));
   const before = listSegments(dir).length;
+  assert.ok(before >= 3);
   reader.archive(5);
-  assert.equal(listSegments(dir).length, before);
+  assert.equal(listSegments(dir).length, before, 'nothing is archived before all of it is loaded');
   reader.archive(25);
-  assert.deepEqual(reader.read(25, 100).map(({ seq }) => seq)[0], 26);
-  assert.ok(readdirSync(join(dir, 'archive')).length > 0);
+  assert.ok(listSegments(dir).length < before);
+  assert.deepEqual(
+    readdirSync(join(dir, 'archive')).filter(name => name.endsWith('-wal')),
+    [],
+  );
+  assert.deepEqual(seqs(0, 100), numbers(1, 36), 'a store restored from an older backup loads from the archive');
+  assert.deepEqual(seqs(25, 5), numbers(26, 30));
   reader.close();
 });
 
-for (const [name, harm, message] of [
-  ['a missing entry', 'delete from entries where seq = 4', /entry 4 is missing/],
-  [
-    'a changed byte',
-    "update entries set body = replace(body, 'acme', 'acmf') where seq = 4",
-    /entry 4 does not match its checksum/,
-  ],
-] as const) {
+test('a new segment is begun by size too, and readers pass from one to the next while it is written', async () => {
+  const { journal } = await start(newDir(), { segmentBytes: 2_000 });
+  const client = openJournalClient(journal.connect());
+  let seen = 0;
+  for (const id of names(40)) {
+    await append(client, [intent(id)]);
+    for (const { seq } of journal.reader.read(seen, 100)) {
+      assert.equal(seq, seen + 1);
+      seen = seq;
+    }
+    journal.reader.archive(seen);
+  }
+  assert.equal(seen, 40);
+  client.close();
+  await journal[Symbol.asyncDispose]();
+});
+
+const HARMS: readonly { name: string; harm: (dir: string) => void; message: RegExp; atStart?: boolean }[] = [
+  { name: 'a missing entry', harm: sql('delete from entries where seq = 4'), message: /entry 4 is missing/ },
+  {
+    name: 'a changed byte',
+    harm: sql("update entries set body = replace(body, 'acme', 'acmf') where seq = 4"),
+    message: /entry 4 does not match its checksum/,
+  },
+  {
+    name: 'an entry that passes for another kind',
+    harm: sql('update entries set kind = 3 where seq = 4'),
+    message: /entry 4 does not match its checksum/,
+  },
+  {
+    name: 'entries that changed places',
+    harm: sql(
+      'update entries set seq = 99 where seq = 4; update entries set seq = 4 where seq = 5; update entries set seq = 5 where seq = 99',
+    ),
+    message: /entry 4 does not match its checksum/,
+  },
+  {
+    name: 'a missing tail',
+    harm: sql('delete from entries where seq > 7'),
+    message: /entries 8 to 9 were written and are gone/,
+    atStart: true,
+  },
+  {
+    name: 'another node’s segment',
+    harm: sql("update origin set node_id = 'other'"),
+    message: /written by the node other/,
+    atStart: true,
+  },
+  {
+    name: 'a truncated file',
+    harm: dir => truncateSync(listSegments(dir)[0]?.path ?? '', 4_096),
+    message: /is damaged/,
+    atStart: true,
+  },
+  {
+    name: 'a missing last segment',
+    harm: dir => rmSync(listSegments(dir)[0]?.path ?? ''),
+    message: /entries 1 to 9 were written and are gone/,
+    atStart: true,
+  },
+  {
+    name: 'a lost node file',
+    harm: dir => rmSync(join(dir, 'node.json')),
+    message: /node\.json cannot be used/,
+    atStart: true,
+  },
+  {
+    name: 'a damaged node file',
+    harm: dir => writeFileSync(join(dir, 'node.json'), '{"nodeId":""'),
+    message: /node\.json cannot be used/,
+    atStart: true,
+  },
+];
+
+function sql(text: string): (dir: string) => void {
+  return dir => {
+    const db = new DatabaseSync(listSegments(dir)[0]?.path ?? '');
+    db.exec(text);
+    db.close();
+  };
+}
+
+for (const { name, harm, message, atStart } of HARMS) {
   test(`${name} is found and named`, async () => {
     const dir = newDir();
-    const { journal } = await start(dir);
-    const client = openJournalClient(journal.connect());
-    await append(
-      client,
-      Array.from({ length: 9 }, (_, index) => intent(`r${index}`)),
-    );
-    client.close();
-    await journal[Symbol.asyncDispose]();
-    const db = new DatabaseSync(listSegments(dir)[0]?.path ?? '');
-    db.exec(harm);
-    db.close();
+    await write(dir, names(9));
+    harm(dir);
+    if (atStart) return assert.rejects(start(dir), { code: 'config_invalid', message });
     const reader = createJournalReader(dir);
     assert.throws(() => reader.read(0, 100), { code: 'config_invalid', message });
     reader.close();
   });
 }
 
-test('a missing segment is found', async () => {
+test('a missing segment in the middle is found', async () => {
   const dir = newDir();
-  const { journal } = await start(dir, { segmentRows: 3 });
-  const client = openJournalClient(journal.connect());
-  for (let index = 0; index < 9; index++) await append(client, [intent(`r${index}`)]);
-  client.close();
-  await journal[Symbol.asyncDispose]();
+  await write(dir, names(9), { segmentRows: 3 });
   rmSync(listSegments(dir)[1]?.path ?? '');
   const reader = createJournalReader(dir);
   assert.throws(() => reader.read(0, 100), { code: 'config_invalid', message: /entries 4 to 6 are missing/ });
   reader.close();
 });
 
-test('a disk with too little room stops admission', async () => {
-  const { journal, slots } = await start(newDir(), { reserveBytes: Number.MAX_SAFE_INTEGER });
-  assert.equal(slots.node.get('storageFull'), 1);
-  await journal[Symbol.asyncDispose]();
+test('a head that is lost or unreadable is made again', async () => {
+  const dir = newDir();
+  await write(dir, names(3));
+  rmSync(join(dir, 'head'));
+  await write(dir, names(3, 's'));
+  writeFileSync(join(dir, 'head'), 'noise that is no head');
+  await write(dir, names(3, 't'));
+  const reader = createJournalReader(dir);
+  assert.equal(reader.lastSeq(), 9);
+  reader.close();
+});
+
+test('a disk with too little room stops admission; room stops the stop', async () => {
+  const dir = newDir();
+  const full = await start(dir, { reserveBytes: Number.MAX_SAFE_INTEGER });
+  assert.equal(full.slots.node.get('storageFull'), 1);
+  const client = openJournalClient(full.journal.connect());
+  await assert.rejects(append(client, [intent('a')]), { code: 'storage_full' });
+  await append(client, [settlement('a')]);
+  client.close();
+  await full.journal[Symbol.asyncDispose]();
+  const roomy = await start(dir, { reserveBytes: 4_096 });
+  assert.equal(roomy.slots.node.get('storageFull'), 0);
+  assert.ok(existsSync(join(dir, 'reserve')));
+  assert.equal(roomy.journal.reader.lastSeq(), 1);
+  await roomy.journal[Symbol.asyncDispose]();
 });
 
 test('notes are coalesced, and one that was overtaken by its settlement is not written', async () => {
   const { journal } = await start(newDir());
-  const client = openJournalClient(journal.connect());
-  const note = (id: string, outputTokens: number) =>
-    client.note({
-      kind: ENTRY_KIND.progress,
-      value: { id, deploymentId: 'd', inputTokens: 1, outputTokens, holdNano: 1n },
-    });
-  for (let tokens = 1; tokens <= 50; tokens++) note('a', tokens);
-  note('b', 7);
+  const client = openJournalClient(journal.connect(), { noteMs: 30 });
+  for (let tokens = 1; tokens <= 50; tokens++) client.note(note('a', tokens));
+  client.note(note('b', 7));
   await append(client, [settlement('b')]);
-  while (journal.reader.lastSeq() < 2) await new Promise(resolve => setTimeout(resolve, 20));
-  const entries = journal.reader.read(0, 10).map(({ record }) => record);
+  while (journal.reader.lastSeq() < 2) await new Promise(resolve => setTimeout(resolve, 5));
   assert.deepEqual(
-    entries.map(({ kind, value }) => [kind, value.id]),
+    journal.reader.read(0, 10).map(({ record }) => [record.kind, record.value.id]),
     [
-      [3, 'b'],
-      [2, 'a'],
+      [ENTRY_KIND.settlement, 'b'],
+      [ENTRY_KIND.progress, 'a'],
     ],
   );
-  assert.equal(entries[1]?.kind === 2 && entries[1].value.outputTokens, 50);
+  assert.deepEqual(journal.reader.read(1, 1)[0]?.record, note('a', 50));
   client.close();
   await journal[Symbol.asyncDispose]();
+});
+
+test('what is waiting at close is written', async () => {
+  const dir = newDir();
+  const { journal } = await start(dir);
+  const client = openJournalClient(journal.connect());
+  const done = names(20).map(id => append(client, [intent(id)]));
+  await Promise.all([
+    ...done,
+    new Promise(resolve => setImmediate(resolve)).then(() => journal[Symbol.asyncDispose]()),
+  ]);
+  const reader = createJournalReader(dir);
+  assert.equal(reader.lastSeq(), 20);
+  reader.close();
+});
+
+test('a backup taken under load starts elsewhere and has all that its store had', async () => {
+  const dir = newDir();
+  const copy = newDir();
+  const { journal } = await start(dir, { segmentRows: 10 });
+  const client = openJournalClient(journal.connect());
+  for (const id of names(35)) await append(client, [intent(id)]);
+  journal.reader.archive(35);
+  const writing = Promise.all(names(50, 's').map(id => append(client, [intent(id)])));
+  await journal.backup(copy, 15);
+  await writing;
+  client.close();
+  await journal[Symbol.asyncDispose]();
+  assert.equal(existsSync(join(copy, '0000000000000001.db')), false, 'what the store had is not copied');
+  const { journal: other } = await start(copy);
+  assert.equal(other.nodeId, journal.nodeId);
+  assert.equal(other.epoch, journal.epoch + 1);
+  const last = other.reader.lastSeq();
+  assert.ok(last >= 35);
+  assert.deepEqual(
+    other.reader.read(15, 1_000).map(({ seq }) => seq),
+    numbers(16, last),
+  );
+  await other[Symbol.asyncDispose]();
+});
+
+test('a copy of the folder without the tail of its write-ahead log is found out', async () => {
+  const dir = newDir();
+  const { journal } = await start(dir);
+  const client = openJournalClient(journal.connect());
+  for (const id of names(5)) await append(client, [intent(id)]);
+  const copy = newDir();
+  cpSync(dir, copy, { recursive: true });
+  const wal = readdirSync(copy).find(name => name.endsWith('-wal')) ?? assert.fail();
+  truncateSync(join(copy, wal), statSync(join(copy, wal)).size - 100);
+  client.close();
+  await journal[Symbol.asyncDispose]();
+  await assert.rejects(start(copy), { code: 'config_invalid', message: /were written and are gone/ });
 });

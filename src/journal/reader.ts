@@ -1,113 +1,158 @@
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { crc32 } from 'node:zlib';
-import { toFault } from '../std/index.ts';
-import { decodeRecord } from './record-text.ts';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { Fault } from '../std/index.ts';
+import { decodeRecord } from './decode-record.ts';
 import type { JournalEntry } from './records.ts';
-import { damagedSegment, listSegments, type Segment } from './segments.ts';
+import { ARCHIVE, checksum, damagedSegment, listAllSegments, listSegments, type Segment } from './segments.ts';
 
-/** Archived segments that are kept: enough to look back, bounded on disk. */
+/** Archived segments that are kept: enough to load an older backup of the store from again, bounded on disk. */
 const ARCHIVE_KEPT = 8;
 
 /** Reads a journal beside its writer. */
 export interface JournalReader {
   /**
-   * Entries after `seq`, oldest first, at most `limit`. Throws Fault `config_invalid` on a gap, a wrong checksum or a damaged
-   * file: never passes over them.
+   * Entries after `seq`, oldest first, at most `limit`; from the archive too, where it still has them. Throws Fault
+   * `config_invalid` on a gap, a wrong checksum or a damaged file: never passes over them.
    */
   read(afterSeq: number, limit: number): readonly JournalEntry[];
   /** Sequence number of the newest durable entry; 0 for an empty journal. */
   lastSeq(): number;
+  /** The oldest entry there is, in the archive or not; one past the last where there is none. */
+  firstSeq(): number;
+  /** Entries about one request, oldest first, in all segments. Reads them whole: for people, not for programs. */
+  find(requestId: string): readonly JournalEntry[];
   /** Moves segments whose entries are all at or before `seq` to the archive. Only after the store committed them. */
   archive(upToSeq: number): void;
   close(): void;
 }
 
-interface Row {
-  readonly seq: number;
-  readonly kind: number;
-  readonly crc: number;
-  readonly body: string;
+interface OpenSegment {
+  readonly segment: Segment;
+  readonly db: DatabaseSync;
+  readonly select: StatementSync;
 }
 
-export function createJournalReader(dir: string): JournalReader {
-  let open:
-    | { readonly segment: Segment; readonly db: DatabaseSync; readonly select: ReturnType<DatabaseSync['prepare']> }
-    | undefined;
+/** `lastSeq`: where the writer of this process publishes it; absent, the segments are asked. */
+export function createJournalReader(dir: string, lastSeq?: () => number): JournalReader {
+  let segments: readonly Segment[] = [];
+  let open: OpenSegment | undefined;
   const close = () => {
     open?.db.close();
     open = undefined;
   };
-  const openFor = (segment: Segment) => {
+  const openFor = (segment: Segment): OpenSegment => {
     if (open?.segment.path === segment.path) return open;
     close();
-    try {
-      const db = new DatabaseSync(segment.path, { readOnly: true });
-      open = {
-        segment,
-        db,
-        select: db.prepare('select seq, kind, crc, body from entries where seq > ? order by seq limit ?'),
-      };
-    } catch (error) {
-      throw damagedSegment(segment.path, toFault(error).message);
-    }
+    const db = new DatabaseSync(segment.path, { readOnly: true });
+    const select = db.prepare('select seq, kind, crc, body from entries where seq > ? order by seq limit ?');
+    open = { segment, db, select };
     return open;
   };
-  const rowsOf = (segment: Segment, afterSeq: number, limit: number): readonly Row[] => {
-    try {
-      return openFor(segment).select.all(afterSeq, limit) as unknown as readonly Row[];
-    } catch (error) {
-      throw damagedSegment(segment.path, error instanceof Error ? error.message : String(error));
-    }
+  const readSegment = (segment: Segment, afterSeq: number, limit: number): readonly JournalEntry[] => {
+    let next = afterSeq + 1;
+    return inSegment(segment, () =>
+      openFor(segment)
+        .select.all(afterSeq, limit)
+        .map(row => {
+          if (row['seq'] !== next) throw new Error(`entry ${next} is missing`);
+          return decodeRow(row, next++);
+        }),
+    );
   };
 
   return {
     read(afterSeq, limit) {
-      const segments = listSegments(dir);
-      const entries: JournalEntry[] = [];
       let next = afterSeq + 1;
-      // From the last segment that may hold the next entry on.
-      const from = Math.max(
-        0,
-        segments.findLastIndex(({ firstSeq }) => firstSeq <= next),
-      );
-      for (const segment of segments.slice(from)) {
-        if (entries.length >= limit) break;
-        for (const row of rowsOf(segment, next - 1, limit - entries.length)) {
-          if (row.seq !== next) throw damagedSegment(segment.path, `entry ${next} is missing`);
-          if (crc32(row.body) !== row.crc)
-            throw damagedSegment(segment.path, `entry ${row.seq} does not match its checksum`);
-          entries.push({ seq: row.seq, record: decodeRecord(row.kind, row.body) });
-          next++;
-        }
-        const following = segments[segments.indexOf(segment) + 1];
-        if (following && entries.length < limit && following.firstSeq !== next)
-          throw damagedSegment(following.path, `entries ${next} to ${following.firstSeq - 1} are missing`);
+      // The list is read again when its last segment was: a new one may have been begun since.
+      if ((segments.at(-1)?.firstSeq ?? 0) <= next) segments = listAllSegments(dir);
+      const entries: JournalEntry[] = [];
+      const from = segments.findLastIndex(({ firstSeq }) => firstSeq <= next);
+      if (from < 0 && segments[0]) throw missing(segments[0], next, segments[0].firstSeq - 1);
+      for (let index = from; index < segments.length && entries.length < limit; index++) {
+        const segment = segments[index];
+        if (!segment) break;
+        if (segment.firstSeq > next) throw missing(segment, next, segment.firstSeq - 1);
+        for (const entry of readSegment(segment, next - 1, limit - entries.length)) entries.push(entry);
+        next = afterSeq + 1 + entries.length;
+        const following = segments[index + 1];
+        if (following && next > following.firstSeq)
+          throw damagedSegment(segment.path, `it runs past entry ${following.firstSeq}`);
       }
       return entries;
     },
-    lastSeq() {
-      const segments = listSegments(dir);
-      for (const segment of segments.toReversed()) {
-        const row = openFor(segment).db.prepare('select max(seq) as seq from entries').get();
-        if (typeof row?.['seq'] === 'number') return row['seq'];
-        if (segment.firstSeq > 1) return segment.firstSeq - 1;
-      }
-      return 0;
+    lastSeq: lastSeq ?? (() => lastSeqOf(listAllSegments(dir))),
+    firstSeq: () => listAllSegments(dir)[0]?.firstSeq ?? 1,
+    find(requestId) {
+      return listAllSegments(dir).flatMap(segment =>
+        inSegment(segment, () => {
+          const select = openFor(segment).db.prepare(
+            'select seq, kind, crc, body from entries where request_id = ? order by seq',
+          );
+          return select.all(requestId).map(row => decodeRow(row, Number(row['seq'])));
+        }),
+      );
     },
     archive(upToSeq) {
-      const segments = listSegments(dir);
-      for (const [index, segment] of segments.entries()) {
-        const following = segments[index + 1];
+      const live = listSegments(dir);
+      if ((live[1]?.firstSeq ?? Number.POSITIVE_INFINITY) > upToSeq + 1) return;
+      close();
+      for (const [index, segment] of live.entries()) {
+        const following = live[index + 1];
         if (!following || following.firstSeq > upToSeq + 1) break;
-        if (open?.segment.path === segment.path) close();
-        renameSync(segment.path, join(dir, 'archive', basename(segment.path)));
-        for (const tail of ['-wal', '-shm']) rmSync(segment.path + tail, { force: true });
+        fold(segment);
+        renameSync(segment.path, join(dir, ARCHIVE, basename(segment.path)));
       }
-      const archived = listSegments(join(dir, 'archive'));
+      segments = [];
+      const archived = listSegments(join(dir, ARCHIVE));
       for (const { path } of archived.slice(0, Math.max(0, archived.length - ARCHIVE_KEPT))) rmSync(path);
     },
     close,
   };
+}
+
+/** The last connection that closes a SQLite file folds its write-ahead log in: what is moved must be one whole file. */
+function fold(segment: Segment): void {
+  inSegment(segment, () => {
+    const db = new DatabaseSync(segment.path);
+    db.exec('pragma wal_checkpoint(truncate)');
+    db.close();
+  });
+  if (existsSync(`${segment.path}-wal`)) throw damagedSegment(segment.path, 'its write-ahead log cannot be folded in');
+}
+
+/** Newest entry of the segments; an empty one at the end still says what came before it. */
+export function lastSeqOf(segments: readonly Segment[]): number {
+  const last = segments.at(-1);
+  if (!last) return 0;
+  return inSegment(last, () => {
+    const db = new DatabaseSync(last.path, { readOnly: true });
+    try {
+      const seq = db.prepare('select max(seq) as seq from entries').get()?.['seq'];
+      return typeof seq === 'number' ? seq : last.firstSeq - 1;
+    } finally {
+      db.close();
+    }
+  });
+}
+
+function decodeRow(row: Readonly<Record<string, unknown>>, seq: number): JournalEntry {
+  const { kind, crc, body } = row;
+  if (typeof kind !== 'number' || typeof body !== 'string' || crc !== checksum(seq, kind, body))
+    throw new Error(`entry ${seq} does not match its checksum`);
+  return { seq, record: decodeRecord(kind, body) };
+}
+
+/** Whatever goes wrong with a file is told with its name. */
+function inSegment<T>(segment: Segment, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw damagedSegment(segment.path, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function missing(before: Segment, from: number, to: number): Fault {
+  return damagedSegment(before.path, from === to ? `entry ${from} is missing` : `entries ${from} to ${to} are missing`);
 }

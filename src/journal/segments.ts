@@ -1,50 +1,106 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { crc32 } from 'node:zlib';
 import { Fault } from '../std/index.ts';
 
-/** A segment is a SQLite file named by the first sequence number it may hold. */
+/** A segment is a SQLite file named by the first sequence number it may hold. It ends where the next one begins. */
 export interface Segment {
   readonly firstSeq: number;
   readonly path: string;
+  readonly archived: boolean;
+}
+
+/** Who wrote a segment. `epoch` is that of the start of the process that made the file. */
+export interface SegmentOrigin {
+  readonly nodeId: string;
+  readonly epoch: number;
 }
 
 const NAME = /^(\d{16})\.db$/;
+export const ARCHIVE = 'archive';
 
 export function segmentPath(dir: string, firstSeq: number): string {
   return join(dir, `${String(firstSeq).padStart(16, '0')}.db`);
 }
 
-/** Segments of a journal, oldest first. */
-export function listSegments(dir: string): readonly Segment[] {
-  if (!existsSync(dir)) return [];
-  return readdirSync(dir)
-    .flatMap(name => {
-      const digits = NAME.exec(name)?.[1];
-      return digits === undefined ? [] : [{ firstSeq: Number(digits), path: join(dir, name) }];
-    })
-    .toSorted((a, b) => a.firstSeq - b.firstSeq);
+function listFolder(folder: string, archived: boolean): readonly Segment[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap(name => {
+    const digits = NAME.exec(name)?.[1];
+    return digits === undefined ? [] : [{ firstSeq: Number(digits), path: join(folder, name), archived }];
+  });
 }
 
-/** Opens a segment to write: WAL and synchronous=FULL, both read back. What is committed is on disk when `commit` returns. */
-export function openSegment(path: string): DatabaseSync {
-  const db = new DatabaseSync(path);
+/** Segments that are not archived, oldest first. */
+export function listSegments(dir: string): readonly Segment[] {
+  return listFolder(dir, false).toSorted((a, b) => a.firstSeq - b.firstSeq);
+}
+
+/** Archived and live segments, oldest first: what a store that was restored from an older backup is loaded from again. */
+export function listAllSegments(dir: string): readonly Segment[] {
+  return [...listFolder(join(dir, ARCHIVE), true), ...listFolder(dir, false)].toSorted(
+    (a, b) => a.firstSeq - b.firstSeq,
+  );
+}
+
+/** Covers sequence number and kind with the body, so that no entry can pass for another. */
+export function checksum(seq: number, kind: number, body: string): number {
+  return crc32(body, (seq * 4 + kind) >>> 0);
+}
+
+/**
+ * Opens a segment to write: WAL and synchronous=FULL, both read back, so that what is committed is on disk when `commit`
+ * returns. Makes the file, durably, where there is none. Throws Fault `config_invalid` naming a file that is damaged or
+ * another node's; SQLite's own error where the disk is full.
+ */
+export function openSegment(path: string, origin: SegmentOrigin): DatabaseSync {
+  let db: DatabaseSync | undefined;
   try {
+    db = new DatabaseSync(path);
+    // 8 KiB pages hold some fifteen entries: fewer pages per commit than with 4, less written again per commit than with 16.
+    // fullfsync: on macOS a plain fsync stops at the drive's own cache.
     db.exec(
-      'pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 2000; pragma busy_timeout = 5000',
+      'pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on; pragma checkpoint_fullfsync = on; pragma wal_autocheckpoint = 2000; pragma busy_timeout = 5000',
     );
-    const mode = Object.values(db.prepare('pragma journal_mode').get() ?? {})[0];
-    const synchronous = Object.values(db.prepare('pragma synchronous').get() ?? {})[0];
-    if (mode !== 'wal' || synchronous !== 2)
-      throw new Error(`journal_mode ${String(mode)}, synchronous ${String(synchronous)}`);
-    db.exec(
-      'create table if not exists entries (seq integer primary key, kind integer not null, crc integer not null, body text not null) strict',
-    );
+    assertPragma(db, 'journal_mode', 'wal');
+    assertPragma(db, 'synchronous', 2);
+    // Not by whether the file was there: the last start may have died between making the file and filling it.
+    if (db.prepare("select 1 from sqlite_schema where name = 'origin'").get() === undefined) {
+      db.exec(
+        `begin immediate;
+        create table entries (seq integer primary key, kind integer not null, crc integer not null, body text not null,
+          request_id text generated always as (body ->> '$.id') virtual) strict;
+        create table origin (node_id text not null, epoch integer not null) strict`,
+      );
+      db.prepare('insert into origin (node_id, epoch) values (?, ?)').run(origin.nodeId, origin.epoch);
+      db.exec('commit');
+    }
+    const found = db.prepare('select node_id from origin').get()?.['node_id'];
+    if (found !== origin.nodeId)
+      throw new Error(`it was written by the node ${String(found)}, this is ${origin.nodeId}`);
     return db;
   } catch (error) {
-    db.close();
+    db?.close();
+    if (isDiskFull(error)) throw error;
     throw damagedSegment(path, error instanceof Error ? error.message : String(error));
   }
+}
+
+function assertPragma(db: DatabaseSync, name: string, expected: string | number): void {
+  const [value] = Object.values(db.prepare(`pragma ${name}`).get() ?? {});
+  if (value !== expected) throw new Error(`pragma ${name} is ${String(value)}, not ${expected}`);
+}
+
+const SQLITE_FULL = 13;
+/** SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMMAP: the shared-memory file of the WAL could not grow, which is how a full disk shows there. */
+const SHM_ERRORS = [4874, 5386];
+
+/** Whether SQLite refused for want of room. Anything else may have left the disk in doubt. */
+export function isDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error) || !('errcode' in error)) return false;
+  const code = Number(error.errcode);
+  return (code & 0xff) === SQLITE_FULL || SHM_ERRORS.includes(code);
 }
 
 export function damagedSegment(path: string, why: string): Fault {
@@ -55,5 +111,5 @@ export function damagedSegment(path: string, why: string): Fault {
 }
 
 export function makeJournalDir(dir: string): void {
-  mkdirSync(join(dir, 'archive'), { recursive: true, mode: 0o700 });
+  mkdirSync(join(dir, ARCHIVE), { recursive: true, mode: 0o700 });
 }

@@ -26,6 +26,8 @@ export interface Loader {
   stop(): Promise<void>;
   /** Entries of the journal that are not in the store yet. */
   lag(): number;
+  /** The newest entry that is in the store. */
+  cursor(): number;
   /** Intents of this node that have no settlement, with their last progress. */
   openIntents(): Promise<readonly { readonly intent: Intent; readonly progress: Progress | undefined }[]>;
 }
@@ -37,12 +39,15 @@ export async function createLoader({
   log,
   newId,
   onError,
+  onSettled,
 }: {
   readonly store: Store;
   readonly journal: Pick<Journal, 'nodeId' | 'reader'>;
   readonly log: Log;
   readonly newId: () => string;
   readonly onError: (error: unknown) => void;
+  /** Told of each settlement once it is committed: what metrics count. */
+  readonly onSettled?: (settlement: Settlement) => void;
 }): Promise<Loader> {
   const { nodeId, reader } = journal;
   const saved = await store.db
@@ -74,6 +79,7 @@ export async function createLoader({
     });
     crashPoint('loader.after-commit');
     cursor = last.seq;
+    for (const { record } of entries) if (record.kind === ENTRY_KIND.settlement) onSettled?.(record.value);
     crashPoint('loader.before-archive');
     reader.archive(cursor);
     return entries.length;
@@ -115,6 +121,7 @@ export async function createLoader({
       await running?.catch(() => 0);
     },
     lag: () => Math.max(0, reader.lastSeq() - cursor),
+    cursor: () => cursor,
     async openIntents() {
       const rows = await store.db
         .selectFrom('holds')

@@ -7,6 +7,7 @@ export * from './fault.ts';
 export * from './home-lock.ts';
 export * from './log.ts';
 export * from './secret.ts';
+export * from './slot-pool.ts';
 export * from './slots.ts';
 export * from './sse.ts';
 export * from './sse-write.ts';

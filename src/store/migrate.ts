@@ -24,6 +24,33 @@ export function insertOnly(table: string, dialect: StoreDialect): readonly strin
   ];
 }
 
+/**
+ * Migrations are written once, in the words that both databases share. SQLite: STRICT tables, which refuse a text in a column
+ * of integers as PostgreSQL does. PostgreSQL: texts compare byte by byte as on SQLite, whatever the locale of the server, so
+ * that pages by key have one order.
+ */
+export function inDialect(statement: string, dialect: StoreDialect): string {
+  if (!/^\s*create table /i.test(statement)) return statement;
+  if (dialect === 'postgres') return statement.replace(/\btext\b/g, 'text collate "C"');
+  return `${statement.replace(/\bbigint\b/g, 'integer')} strict`;
+}
+
+/** Fault `conflict` unless the schema is the one that this program writes. For those who may read but not migrate. */
+export async function assertMigrated(db: Kysely<Database>, migrations: readonly Migration[]): Promise<void> {
+  const newest = migrations.at(-1)?.id ?? 0;
+  const have = await schemaVersion(db).catch(() => 0);
+  if (have === newest) return;
+  throw new Fault('conflict', {
+    message: `The database has schema version ${have}, this Millrace needs ${newest}`,
+    messageZh: `数据库的结构版本为 ${have}，本程序需要 ${newest}`,
+  });
+}
+
+async function schemaVersion(db: Kysely<Database>): Promise<number> {
+  const { rows } = await sql<{ id: bigint | null }>`select max(id) as id from schema_versions`.execute(db);
+  return Number(rows[0]?.id ?? 0);
+}
+
 /** Brings the schema to the newest version, each migration in a transaction of its own: a kill half-way leaves the last whole one. */
 export async function migrate(
   db: Kysely<Database>,
@@ -31,8 +58,7 @@ export async function migrate(
   migrations: readonly Migration[],
 ): Promise<void> {
   await sql`create table if not exists schema_versions (id bigint primary key)`.execute(db);
-  const { rows } = await sql<{ id: bigint | null }>`select max(id) as id from schema_versions`.execute(db);
-  const have = Number(rows[0]?.id ?? 0);
+  const have = await schemaVersion(db);
   const newest = migrations.at(-1)?.id ?? 0;
   if (have > newest) {
     throw new Fault('config_invalid', {
@@ -42,7 +68,9 @@ export async function migrate(
   }
   for (const migration of migrations.filter(({ id }) => id > have)) {
     await db.transaction().execute(async trx => {
-      for (const statement of migration.statements(dialect)) await sql.raw(statement).execute(trx);
+      // A change of a large table takes the time it takes.
+      if (dialect === 'postgres') await sql`set local statement_timeout = 0`.execute(trx);
+      for (const statement of migration.statements(dialect)) await sql.raw(inDialect(statement, dialect)).execute(trx);
       await sql`insert into schema_versions (id) values (${BigInt(migration.id)})`.execute(trx);
     });
   }

@@ -1,73 +1,86 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { backup, DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { SqliteDialect } from 'kysely';
+import { DatabaseSync } from 'node:sqlite';
+import type { SqliteDatabase } from 'kysely';
 import { Fault } from '../std/index.ts';
+import { bindable, createStatementCache } from './statement-cache.ts';
+import { storeFault } from './store-fault.ts';
 
 /** How long a statement waits for another connection's lock. */
 const BUSY_MS = 5_000;
+/** Above this size the whole file is not read at every start: about a second per GB. Damage then shows where it is met. */
+const CHECKED_BYTES_MAX = 256 * 1024 * 1024;
+/** What is left of a write-ahead log that a long reader or a backup made grow. */
+const WAL_BYTES_KEPT = 64 * 1024 * 1024;
+const CACHE_KIB = 32 * 1024;
 
 export interface SqliteFile {
-  readonly dialect: SqliteDialect;
-  /** A statement prepared once and kept. */
-  prepare(text: string): StatementSync;
-  backup(path: string): Promise<void>;
+  /** For Kysely's driver. */
+  readonly database: SqliteDatabase;
+  /** Runs one statement for each row of values, prepared once. Returns the rows that each changed. */
+  runEach(text: string, rows: readonly (readonly unknown[])[]): readonly bigint[];
+  /** The database answers. */
+  check(): void;
 }
 
 /** Opens the file with WAL and synchronous=FULL, and reads both back: a commit that is answered is on disk. */
 export function openSqlite(file: string): SqliteFile {
-  if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const database = new DatabaseSync(file, { readBigInts: true });
-  try {
-    database.exec(
-      `pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = ${BUSY_MS}`,
-    );
-    assertPragma(database, 'synchronous', 2n);
-    assertPragma(database, 'foreign_keys', 1n);
-    if (file !== ':memory:') assertPragma(database, 'journal_mode', 'wal');
-    // Reads page headers only: cheap, and it finds a file that is no database or a page that was overwritten.
-    assertPragma(database, 'quick_check(1)', 'ok');
-  } catch (error) {
-    database.close();
-    if (error instanceof Fault) throw error;
-    throw damaged(file, error);
-  }
-  const statements = new Map<string, StatementSync>();
-  const prepare = (text: string) => {
-    let statement = statements.get(text);
-    if (!statement) {
-      statement = database.prepare(text);
-      statements.set(text, statement);
+  const database = openDatabase(file);
+  const prepare = createStatementCache(database);
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw storeFault(error);
     }
-    return statement;
-  };
-  const adapter = {
-    close: () => database.close(),
-    prepare(text: string) {
-      const statement = prepare(text);
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters: readonly unknown[]) => statement.all(...parameters.map(bindable)),
-        run: (parameters: readonly unknown[]) => statement.run(...parameters.map(bindable)),
-        iterate: (parameters: readonly unknown[]) => statement.iterate(...parameters.map(bindable)),
-      };
-    },
   };
   return {
-    dialect: new SqliteDialect({ database: adapter }),
-    prepare,
-    async backup(path) {
-      await backup(database, path);
+    database: {
+      close: () => database.close(),
+      prepare(text) {
+        const { statement, reads } = guarded(() => prepare(text));
+        return {
+          reader: reads,
+          all: parameters => guarded(() => statement.all(...parameters.map(bindable))),
+          run(parameters) {
+            // After a full disk SQLite has rolled back by itself; a second rollback would hide why.
+            if (text === 'rollback' && !database.isTransaction) return { changes: 0n, lastInsertRowid: 0n };
+            return guarded(() => statement.run(...parameters.map(bindable)));
+          },
+          iterate: parameters => statement.iterate(...parameters.map(bindable)),
+        };
+      },
     },
+    runEach: (text, rows) =>
+      guarded(() => {
+        const { statement } = prepare(text);
+        return rows.map(row => BigInt(statement.run(...row.map(bindable)).changes));
+      }),
+    check: () => guarded(() => void database.prepare('select 1').get()),
   };
 }
 
-export function bindable(value: unknown): SQLInputValue {
-  if (value === null || typeof value === 'string' || typeof value === 'bigint' || typeof value === 'number')
-    return value;
-  if (value === undefined) return null;
-  if (value instanceof Uint8Array) return value;
-  throw new TypeError(`a ${typeof value} cannot be stored`);
+function openDatabase(file: string): DatabaseSync {
+  const inMemory = file === ':memory:';
+  if (!inMemory) mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(file, { readBigInts: true, timeout: BUSY_MS, enableForeignKeyConstraints: true });
+    database.exec(
+      `pragma journal_mode = wal; pragma synchronous = full; pragma journal_size_limit = ${WAL_BYTES_KEPT};
+       pragma temp_store = memory; pragma cache_size = -${CACHE_KIB}`,
+    );
+    assertPragma(database, 'synchronous', 2n);
+    assertPragma(database, 'foreign_keys', 1n);
+    assertPragma(database, 'busy_timeout', BigInt(BUSY_MS));
+    assertPragma(database, 'journal_mode', inMemory ? 'memory' : 'wal');
+    // Reads every page; finds a file that is no database, and pages that were overwritten.
+    if (inMemory || statSync(file).size <= CHECKED_BYTES_MAX) assertPragma(database, 'quick_check(1)', 'ok');
+    return database;
+  } catch (error) {
+    database?.close();
+    throw unusable(file, error);
+  }
 }
 
 function assertPragma(database: DatabaseSync, name: string, expected: bigint | string): void {
@@ -76,7 +89,7 @@ function assertPragma(database: DatabaseSync, name: string, expected: bigint | s
   if (value !== expected) throw new Error(`pragma ${name} is ${String(value)}, not ${String(expected)}`);
 }
 
-function damaged(file: string, cause: unknown): Fault {
+function unusable(file: string, cause: unknown): Fault {
   const text = cause instanceof Error ? cause.message : String(cause);
   return new Fault('config_invalid', {
     message: `The database ${file} cannot be used (${text}): restore it from a backup`,

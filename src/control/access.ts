@@ -1,0 +1,83 @@
+import { isIP } from 'node:net';
+import type { MiddlewareHandler } from 'hono';
+import { Fault } from '../std/index.ts';
+import { type Access, BODY_BYTES_MAX, type ControlEnv, langOf } from './context.ts';
+import type { ControlDeps } from './deps.ts';
+
+type Middleware = MiddlewareHandler<ControlEnv>;
+
+/** Set by gateway threads, who drop a client's own. */
+const CLIENT_IP = 'x-millrace-client-ip';
+
+export function isLoopback(address: string): boolean {
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
+}
+
+/** A Host header without its port. */
+function hostOf(header: string): string {
+  return header
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
+}
+
+/**
+ * Against DNS rebinding: a node that listens on this machine alone answers only to the machine's own names, so that a web page
+ * cannot reach it under a name of its own. A node bound publicly has names that we do not know.
+ */
+export function isOwnHost(header: string, boundTo: string): boolean {
+  const host = hostOf(header);
+  if (boundTo !== 'localhost' && !isLoopback(boundTo)) return true;
+  return host === 'localhost' || host.endsWith('.localhost') || isLoopback(host) || host === boundTo;
+}
+
+/** First of all: language, who asks, and whether the request is one that we look at. */
+export function guard({ identity, host }: ControlDeps, access: Access): Middleware {
+  return async (c, next) => {
+    c.set('lang', langOf(c));
+    c.header('x-content-type-options', 'nosniff');
+    if (access === 'public' && !isOwnHost(c.req.header('host') ?? '', host))
+      throw new Fault('forbidden', {
+        message: 'This node is not called by that name: use its address, or bind it publicly (MILLRACE_HOST)',
+        messageZh: '本节点不以此名称提供服务：请使用其地址，或将其绑定到公共地址（MILLRACE_HOST）',
+      });
+    if (Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX)
+      throw new Fault('payload_too_large', {
+        message: `The body is larger than ${BODY_BYTES_MAX / 1_048_576} MiB`,
+        messageZh: `请求体超过 ${BODY_BYTES_MAX / 1_048_576} MiB`,
+      });
+    const key = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+    c.set('admin', access === 'owner' || (key !== undefined && (await identity.verifyAdmin(key))));
+    await next();
+  };
+}
+
+/** The owner, or an admin key. Throws `invalid_api_key`, the same whatever is wrong with the key. */
+export const requireAdmin: Middleware = async (c, next) => {
+  if (!c.get('admin'))
+    throw new Fault('invalid_api_key', {
+      message: 'The control API takes an admin key: `Authorization: Bearer mr_admin_…` (./millrace key create --admin)',
+      messageZh: '控制 API 需要管理密钥：`Authorization: Bearer mr_admin_…`（./millrace key create --admin）',
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  await next();
+};
+
+/** An admin, or a client on this machine: for what scrapes the node beside it. */
+export const requireAdminOrLoopback: Middleware = async (c, next) => {
+  if (isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
+  else await requireAdmin(c, next);
+};
+
+/** What touches files of the server goes over the socket alone: an admin key must not become a hand on its disk. */
+export function requireOwner(access: Access): Middleware {
+  return async (_c, next) => {
+    if (access !== 'owner')
+      throw new Fault('forbidden', {
+        message: 'This is done on the machine itself, with ./millrace',
+        messageZh: '此操作只能在本机上通过 ./millrace 进行',
+      });
+    await next();
+  };
+}

@@ -1,0 +1,71 @@
+import { type ApplyResult, type Change, type ConfigDocument, configSchema } from '@millrace/contract';
+import { Fault } from '../../std/index.ts';
+import type { ControlDeps } from '../deps.ts';
+import { type Checked, check, pathText } from '../issue-text.ts';
+import { checkReferences } from './check.ts';
+import { applyModel } from './model.ts';
+import { applyOrganization } from './organization.ts';
+import { applyProvider } from './provider.ts';
+
+/** Ends the transaction of a dry run: everything was tried, nothing stays. */
+class DryRun extends Error {}
+
+/**
+ * Brings the store to what a document says: everything or, when one thing is wrong, nothing. All that is wrong is said at once.
+ * Objects that the document does not name are left alone; a named object is set to exactly what the document says of it, with
+ * defaults for the rest (but a provider keeps its key where none is given). What a dry run reports is what the same transaction
+ * would do: it is that transaction, rolled back.
+ */
+export async function applyDocument(
+  deps: ControlDeps,
+  value: unknown,
+  { dryRun }: { readonly dryRun: boolean },
+): Promise<Checked<ApplyResult>> {
+  const parsed = check(configSchema, value ?? {});
+  if (!parsed.ok) return parsed;
+  const document = parsed.value;
+  const issues = await checkReferences(deps, document);
+  if (issues.length > 0) return { ok: false, issues };
+  const changes = await changeStore(deps, document, dryRun);
+  // In a dry run too: credits that were tried and rolled back are forgotten there.
+  if (dryRun || changes.some(({ action }) => action !== 'unchanged')) await deps.publish();
+  return {
+    ok: true,
+    value: { dryRun, changed: changes.some(({ action }) => action !== 'unchanged'), changes: [...changes] },
+  };
+}
+
+/** As {@link applyDocument}, for documents of our own: throws Fault `config_invalid` with the first issue. */
+export async function applyConfig(
+  deps: ControlDeps,
+  document: unknown,
+  { dryRun }: { readonly dryRun: boolean },
+): Promise<ApplyResult> {
+  const outcome = await applyDocument(deps, document, { dryRun });
+  if (outcome.ok) return outcome.value;
+  const [first] = outcome.issues;
+  const path = pathText(first?.path ?? []);
+  throw new Fault('config_invalid', {
+    message: `${path}: ${first?.words.en}`,
+    messageZh: `${path}：${first?.words.zh}`,
+    param: path,
+  });
+}
+
+async function changeStore(deps: ControlDeps, document: ConfigDocument, dryRun: boolean): Promise<readonly Change[]> {
+  const changes: Change[] = [];
+  try {
+    await deps.store.transaction(async trx => {
+      // PostgreSQL may run this again after a conflict.
+      changes.length = 0;
+      for (const provider of document.providers) changes.push(await applyProvider(deps, trx, provider));
+      for (const model of document.models) changes.push(...(await applyModel(deps, trx, model)));
+      for (const organization of document.organizations)
+        changes.push(...(await applyOrganization(deps, trx, organization)));
+      if (dryRun) throw new DryRun();
+    });
+  } catch (error) {
+    if (!(error instanceof DryRun)) throw error;
+  }
+  return changes;
+}

@@ -1,0 +1,72 @@
+import type { Context, Hono } from 'hono';
+import type * as z from 'zod';
+import { Fault } from '../std/index.ts';
+import { check, pathText } from './issue-text.ts';
+import { type Lang, langOfHeader } from './language.ts';
+
+/** `owner`: the socket that only the owner of the home may open. `public`: what gateway threads hand on from the network. */
+export type Access = 'owner' | 'public';
+
+export interface ControlEnv {
+  Variables: {
+    readonly lang: Lang;
+    /** The owner, or an admin key: may see what belongs to tenants. */
+    readonly admin: boolean;
+  };
+}
+export type ControlContext = Context<ControlEnv>;
+export type ControlApp = Hono<ControlEnv>;
+
+/** Largest body: a configuration of ten thousand objects passes. */
+export const BODY_BYTES_MAX = 8 * 1024 * 1024;
+
+/** The reader's language: `?lang=` wins, so that a link can carry it. */
+export function langOf(c: Context): Lang {
+  const asked = c.req.query('lang');
+  return asked === 'en' || asked === 'zh' ? asked : langOfHeader(c.req.header('accept-language'));
+}
+
+/** The JSON body by its schema; an empty body is `{}`. Throws `malformed_request`, `payload_too_large` or `invalid_parameter`. */
+export async function readBody<S extends z.ZodType>(c: ControlContext, schema: S): Promise<z.output<S>> {
+  const bytes = await c.req.arrayBuffer();
+  let value: unknown = {};
+  try {
+    if (bytes.byteLength > 0) value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new Fault('malformed_request', {
+      message: 'The body is not JSON in UTF-8',
+      messageZh: '请求体不是 UTF-8 编码的 JSON',
+      cause,
+    });
+  }
+  return valid(schema, value);
+}
+
+/** The query by its schema; a parameter that stands twice is refused. Throws `invalid_parameter`. */
+export function readQuery<S extends z.ZodType>(c: ControlContext, schema: S): z.output<S> {
+  const query: Record<string, string> = {};
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    if (values.length > 1)
+      throw new Fault('invalid_parameter', {
+        message: `${name}: stands twice`,
+        messageZh: `${name}：重复`,
+        param: name,
+      });
+    // The language may be asked for anywhere.
+    if (name !== 'lang') query[name] = values[0] ?? '';
+  }
+  return valid(schema, query);
+}
+
+function valid<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const checked = check(schema, value);
+  if (checked.ok) return checked.value;
+  const [first] = checked.issues;
+  const path = pathText(first?.path ?? []);
+  const [en, zh] = [first?.words.en ?? '', first?.words.zh ?? ''];
+  throw new Fault('invalid_parameter', {
+    message: path === '' ? `The body ${en}` : `${path}: ${en}`,
+    messageZh: path === '' ? `请求体${zh}` : `${path}：${zh}`,
+    param: path,
+  });
+}

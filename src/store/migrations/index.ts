@@ -1,0 +1,5 @@
+import type { Migration } from '../migrate.ts';
+import { core } from './0001-core.ts';
+
+/** In order; none is ever edited or removed after it was released. */
+export const MIGRATIONS: readonly Migration[] = [core];

@@ -1,0 +1,46 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+/** Texts with lists of varying length (`in (?, ?, …)`) would fill the memory for ever. */
+const STATEMENTS_MAX = 256;
+
+export interface CachedStatement {
+  readonly statement: StatementSync;
+  /** It gives rows back. */
+  readonly reads: boolean;
+}
+
+/** Statements prepared once and kept, the least recently used let go. Preparing costs several times what a small query does. */
+export function createStatementCache(database: DatabaseSync): (text: string) => CachedStatement {
+  const kept = new Map<string, CachedStatement>();
+  return text => {
+    const known = kept.get(text);
+    if (known) {
+      // Moved to the end: a Map keeps the order of insertion.
+      kept.delete(text);
+      kept.set(text, known);
+      return known;
+    }
+    const statement = database.prepare(text);
+    const fresh = { statement, reads: statement.columns().length > 0 };
+    if (kept.size >= STATEMENTS_MAX) {
+      const [oldest] = kept.keys();
+      if (oldest !== undefined) kept.delete(oldest);
+    }
+    kept.set(text, fresh);
+    return fresh;
+  };
+}
+
+/** A value as SQLite takes it. What PostgreSQL would take alone (dates, booleans, objects) is refused on both. */
+export function bindable(value: unknown): SQLInputValue {
+  if (typeof value === 'string') return portableText(value);
+  if (value === null || typeof value === 'bigint' || typeof value === 'number') return value;
+  if (value === undefined) return null;
+  if (value instanceof Uint8Array) return value;
+  throw new TypeError(`a ${typeof value} cannot be stored`);
+}
+
+/** PostgreSQL refuses NUL in texts: written as U+FFFD on both, so that one name from outside cannot stop the loader. */
+export function portableText(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}
