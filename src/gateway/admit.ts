@@ -84,8 +84,10 @@ export function admit(
       );
     undo.push(() => slots.keys.returnRate(slot, 'tokens', take));
   }
+  // No more input than the context takes can be charged: an attachment's bound is far above it.
+  const inputTokensMax = Math.min(call.inputTokensMax, plan.model.contextTokens ?? call.inputTokensMax);
   const nano = holdNano({
-    inputTokensMax: call.inputTokensMax,
+    inputTokensMax,
     outputTokensMax: plan.outputTokensMax,
     price: plan.price,
   });
