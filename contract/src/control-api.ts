@@ -27,7 +27,6 @@ export const projectListSchema = z.object({ projects: z.array(projectViewSchema)
 export const budgetSchema = z.strictObject({
   currency: currencyText,
   amount: positiveAmountText,
-  signedAmountText,
   period: z.enum(['total', 'day', 'month']).default('total'),
 });
 const perMinute = z.int().min(1).max(1_000_000_000);
