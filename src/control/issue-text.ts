@@ -82,7 +82,8 @@ function clause(issue: ZodIssue): Words {
 function bound(origin: string, limit: number | bigint, which: 'least' | 'most'): Words {
   const en = which === 'least' ? 'at least' : 'at most';
   const zh = which === 'least' ? '至少' : '至多';
-  if (origin === 'array') return { en: `needs ${en} ${limit} entries`, zh: `${zh}需要 ${limit} 项` };
+  if (origin === 'array')
+    return { en: `needs ${en} ${limit} ${limit === 1 ? 'entry' : 'entries'}`, zh: `${zh}需要 ${limit} 项` };
   if (origin === 'string')
     return limit === 1
       ? { en: 'is empty', zh: '为空' }
@@ -109,7 +110,7 @@ function bare(schema: z.core.$ZodType): z.core.$ZodType {
   return at;
 }
 
-/** The known word closest to a mistyped one, when close enough that it was probably meant (Levenshtein, a third of its length). */
+/** The known word closest to a mistyped one, when close enough that it was probably meant: a third of its letters wrong. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map(candidate => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
@@ -118,14 +119,19 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best && best.distance <= Math.max(1, Math.floor(word.length / 3)) ? best.candidate : undefined;
 }
 
+/** Insertions, deletions, replacements and swaps of neighbours (optimal string alignment): the slips of fingers. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, replaced));
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (before[j - 2] ?? 0) + 1 : replaced;
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, replaced, swapped));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

@@ -176,14 +176,15 @@ function checkDress(codec: Codec, { operation, bytes }: StreamFixture): void {
   };
   for (const [name, dressed] of Object.entries(dresses)) {
     const input = Buffer.from(dressed);
-    const bytewise = cut(
+    const step = input.length > 20_000 ? 13 : 1;
+    const pieces = cut(
       input,
-      Array.from({ length: input.length - 1 }, (_, index) => index + 1),
+      Array.from({ length: Math.floor((input.length - 1) / step) }, (_, index) => (index + 1) * step),
     );
-    const [seen, seenBytewise] = [read(codec, operation, [input]), read(codec, operation, bytewise)];
+    const [seen, piecewise] = [read(codec, operation, [input]), read(codec, operation, pieces)];
     assert.ok(tellings(seen.events) === whole, `events differ with ${name}`);
-    assert.ok(tellings(seenBytewise.events) === whole, `events differ with ${name}, byte by byte`);
-    assert.ok(seenBytewise.raw === seen.raw, `raw bytes differ with ${name}, byte by byte`);
+    assert.ok(tellings(piecewise.events) === whole, `events differ with ${name}, in small pieces`);
+    assert.ok(piecewise.raw === seen.raw, `raw bytes differ with ${name}, in small pieces`);
     assert.doesNotMatch(seen.raw, /^:/m, 'comments of an upstream are not forwarded');
     // What we write after the raw bytes must not run into them.
     const closed = read(codec, operation, [Buffer.from(seen.raw + endMark)]);

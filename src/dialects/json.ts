@@ -9,8 +9,9 @@ export const KEYS_MAX = 100_000;
 /** Most values in one request; token arrays for embeddings are the long ones. */
 export const VALUES_MAX = 2_000_000;
 
+/** A number kept as it was written ({@link parseRequestObject}) is none: it alone has no prototype. */
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) !== null;
 }
 
 export function isArray(value: JsonValue | undefined): value is readonly JsonValue[] {

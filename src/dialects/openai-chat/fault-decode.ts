@@ -1,4 +1,5 @@
 import { Fault } from '../../std/index.ts';
+import type { JsonObject } from '../codec.ts';
 import { isObject, parseJson } from '../json.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import { scrub } from '../scrub.ts';
@@ -65,6 +66,11 @@ const RULES: readonly Rule[] = [
     meaning: 'capacity',
     code: /rate_?limit\w*|\w*rate_limit_exceeded|RateLimitExceeded\.\w+|rate_limit_(?:exceeded|reached)\w*|slow_down|TooManyRequests|Throttling\w*|limit_(?:requests|burst_rate)|\w*overloaded\w*|capacity_exceeded|RESOURCE_EXHAUSTED|UNAVAILABLE|service_?unavailable|336501|336502|130[2345]|1312|429001|ModelArts\.81101|1002|1039|1000[678]|10110/i,
   },
+  {
+    meaning: 'capacity',
+    status: [0, 500, 502],
+    message: /overloaded|rate limit|too many requests|at capacity|server is busy/i,
+  },
   { meaning: 'account', status: [401, 403, 407] },
   {
     meaning: 'account',
@@ -90,15 +96,20 @@ function matches(rule: Rule, status: number, { codes, message }: UpstreamError):
   return rule.message === undefined || rule.message.test(message.slice(0, 2000));
 }
 
+/** Wait where a busy upstream names none. */
+const WAIT_MS = 1_000;
 const SILENT: UpstreamError = { status: 0, codes: [], message: '', param: undefined };
+
+/** A lone message is an error only because the status says so. */
+function bare({ message }: JsonObject): UpstreamError {
+  return typeof message === 'string' ? { ...SILENT, message } : SILENT;
+}
 
 /** An upstream's error answer as our fault. Its words go on only where the caller can act on them, and scrubbed. */
 export function decodeFault(status: number, headers: Headers, body: Uint8Array, nowMs = Date.now()): Fault {
   const value = parseJson(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   const object = isObject(value) ? value : undefined;
-  // A bare `{message}` is an error only because the status says so.
-  const found = object && (findError(object) ?? { ...SILENT, message: String(object['message'] ?? '') });
-  const told = found ?? SILENT;
+  const told = (object && (findError(object) ?? bare(object))) ?? SILENT;
   // An error inside a 200 carries its own status, if any.
   return toFault(told, status >= 400 ? status : told.status, retryAfterMs(headers, nowMs));
 }
@@ -114,18 +125,19 @@ export function decodeErrorInside(told: UpstreamError, phase: 'answer' | 'stream
 
 function toFault(told: UpstreamError, status: number, waitMs: number | undefined): Fault {
   const meaning = RULES.find(rule => matches(rule, status, told))?.meaning ?? 'failed';
-  const internal = `upstream ${meaning}: status ${status}${told.codes.length > 0 ? `, ${scrub(told.codes.join(', '))}` : ''}`;
+  const codes = told.codes.filter(code => /^[\w.-]{1,64}$/.test(code)).join(', ');
+  const internal = `upstream ${meaning}: status ${status}${codes === '' ? '' : `, ${codes}`}`;
   const words = scrub(told.message);
   switch (meaning) {
     case 'filter':
       return new Fault('invalid_parameter', {
-        ...public_(words, 'The content was refused by the content filter of the model', '内容被模型的内容过滤器拒绝'),
+        ...shown(words, 'The content was refused by the content filter of the model', '内容被模型的内容过滤器拒绝'),
         publicCode: publicCode(told) ?? 'content_filter',
         internal,
       });
     case 'invalid':
       return new Fault('invalid_parameter', {
-        ...public_(words, 'The model refused the request', '模型拒绝了该请求'),
+        ...shown(words, 'The model refused the request', '模型拒绝了该请求'),
         ...parameter(told),
         internal,
       });
@@ -138,7 +150,7 @@ function toFault(told: UpstreamError, status: number, waitMs: number | undefined
     case 'too-large':
       return new Fault('payload_too_large', { internal });
     case 'capacity':
-      return new Fault('capacity', { ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }), internal });
+      return new Fault('capacity', { retryAfterMs: waitMs ?? WAIT_MS, internal });
     case 'timeout':
       return new Fault('upstream_timeout', { internal });
     // Not the caller's key, wallet or model name, but ours: to the caller the upstream failed. The words are for our log;
@@ -152,7 +164,7 @@ function toFault(told: UpstreamError, status: number, waitMs: number | undefined
   }
 }
 
-function public_(words: string, en: string, zh: string): { message: string; messageZh?: string } {
+function shown(words: string, en: string, zh: string): { message: string; messageZh?: string } {
   return words === '' ? { message: en, messageZh: zh } : { message: words };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { Fault } from '../../std/index.ts';
 import { openaiChat } from './index.ts';
 
@@ -32,115 +33,239 @@ test('refuses what is no request, and names the field', () => {
 
 test('what decides about money is a whole number in range', () => {
   for (const field of ['max_tokens', 'max_completion_tokens', 'n']) {
-    for (const bad of [0, -1, 1.5, '5', 1e9, true, [], {}]) refused(chat({ [field]: bad }), field);
+    for (const bad of [0, -1, 1.5, '5', 1e9, 2 ** 53, true, [], {}]) refused(chat({ [field]: bad }), field);
     refused(`{"model":"m","messages":[{"role":"user"}],"${field}":1e400}`, field);
     assert.ok(decode(chat({ [field]: null })));
   }
+  refused(chat({ n: 129 }), 'n');
+  refused(chat({ best_of: -1 }), 'best_of');
+  refused(chat({ top_logprobs: 101 }), 'top_logprobs');
+  for (const bad of [-0.1, 2.1, '1', null]) {
+    if (bad === null) assert.ok(decode(chat({ temperature: bad })));
+    else refused(chat({ temperature: bad }), 'temperature');
+  }
+  refused(`{"model":"m","messages":[{"role":"user"}],"max_tokens":9007199254740993}`, 'max_tokens');
   assert.equal(decode(chat({ max_tokens: 9, max_completion_tokens: 7 })).maxOutputTokens, 7);
   assert.equal(decode(chat({ n: 4 })).choices, 4);
   assert.equal(decode({ model: 'm', prompt: ['a', 'b'], n: 2, best_of: 3 }, 'completions').choices, 6);
 });
 
-test('the input bound covers every byte, message and part', () => {
-  const text = '字'.repeat(1_000);
-  const one = decode(chat({ messages: [{ role: 'user', content: text }] }));
-  assert.ok(one.inputTokensMax >= 3_000);
-  const image = decode(
-    chat({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'https://x' } }] }] }),
-  );
-  assert.ok(image.inputTokensMax > 16_000);
-});
+describe('what the input can cost', () => {
+  const bound = (content: unknown, more: object = {}) =>
+    decode(chat({ messages: [{ role: 'user', content }], ...more })).inputTokensMax;
 
-test('the upstream gets every field, its own model name, usage asked for and the output bounded', () => {
-  const body = chat({ stream: true, seed: 5, unknown_field: { deep: [1, 'x'] }, stream_options: { extra: 1 } });
-  const sent = (more: object, quirks: string[] = []) =>
-    JSON.parse(openaiChat.encodeRequest(decode({ ...body, ...more }), { model: 'up', maxOutputTokens: 64, quirks }));
-  assert.deepEqual(sent({}), {
-    ...body,
-    model: 'up',
-    stream_options: { extra: 1, include_usage: true },
-    max_tokens: 64,
+  test('covers every byte of any text, as the longest template says it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 8 }), texts => {
+        const messages = texts.map(content => ({ role: 'user', content }));
+        // A tokenizer without a single merge, behind a template that spells out its marks (harmony's, with its preamble).
+        const spoken = texts.map(text => `<|start|>user<|channel|>final<|message|>${text}<|end|>\n`).join('');
+        const { inputTokensMax } = decode({ model: 'm', messages });
+        assert.ok(inputTokensMax >= 420 + Buffer.byteLength(spoken));
+      }),
+    );
   });
-  assert.equal(sent({ max_tokens: 5 }).max_tokens, 5);
-  // One field, that which the upstream honours, whatever name the client used.
-  assert.equal(sent({ max_completion_tokens: 5 }).max_tokens, 5);
-  assert.equal(sent({ max_completion_tokens: 5 }).max_completion_tokens, undefined);
-  assert.equal(sent({ max_tokens: 5 }, ['max-completion-tokens']).max_tokens, undefined);
-  assert.equal(sent({ max_tokens: 5 }, ['max-completion-tokens']).max_completion_tokens, 5);
-  assert.equal(sent({}, ['no-stream-options']).stream_options, undefined);
-  const big = openaiChat.encodeRequest(
-    decode('{"model":"m","messages":[{"role":"user"}],"seed":9007199254740993,"__proto__":{"x":1}}'),
-    { model: 'up', maxOutputTokens: 1, quirks: [] },
-  );
-  assert.match(big, /"seed":9007199254740993/);
-  assert.equal(({} as { x?: number }).x, undefined);
-});
 
-test('an upstream fault becomes ours, without its secrets', () => {
-  const cases: readonly [number, object | string, string][] = [
-    [401, { error: { message: 'bad key sk-abcdef123456' } }, 'upstream_error'],
-    [402, { error: { message: 'no balance' } }, 'upstream_error'],
-    [404, { error: { message: 'model not found' } }, 'upstream_error'],
-    [429, { error: { message: 'slow down' } }, 'capacity'],
-    [503, 'busy', 'capacity'],
-    [529, {}, 'capacity'],
-    [500, '<html>', 'upstream_error'],
-    [504, '', 'upstream_timeout'],
-    [
-      400,
-      { error: { message: "This model's maximum context length is 10", code: 'context_length_exceeded' } },
-      'context_length_exceeded',
-    ],
-    [400, { error: { message: 'bad temperature at https://host/x', param: 'temperature' } }, 'invalid_parameter'],
-  ];
-  for (const [status, body, code] of cases) {
-    const fault = openaiChat.decodeFault(
-      status,
+  test('covers tool schemas as templates write them: indented, and escaped to ASCII', () => {
+    const tools = [
+      {
+        type: 'function',
+        function: {
+          name: 'f',
+          description: '天气'.repeat(50),
+          parameters: { type: 'object', properties: { a: { enum: [1, 2, 3] } } },
+        },
+      },
+    ];
+    const indented = JSON.stringify(tools, null, 4);
+    const escaped = indented.replace(/[^ -~\n]/g, () => '\\u0000');
+    assert.ok(bound('x', { tools }) - bound('x') >= escaped.length);
+    assert.ok(bound('x', { functions: tools }) > bound('x') + indented.length);
+    assert.ok(bound('x', { response_format: { type: 'json_schema', json_schema: {} } }) > bound('x'));
+  });
+
+  test('pictures cost the same by address and by data, and their data is no text', () => {
+    const image = (url: string) => [{ type: 'image_url', image_url: { url } }];
+    const byAddress = bound(image('https://example.com/a.png'));
+    const data = `data:image/png;base64,${'A'.repeat(500_000)}`;
+    assert.ok(byAddress >= 48_169);
+    assert.ok(Math.abs(bound(image(data)) - byAddress) < 100);
+    assert.ok(bound([{ type: 'image_url', image_url: data }]) < byAddress + 100);
+    const small = decode(chat({ messages: [{ role: 'user', content: image(data) }] })).inputTokensGuess;
+    assert.ok(small > 500 && small < 2_000);
+  });
+
+  test('what says nothing of its size is held for at the longest context there is', () => {
+    for (const part of [
+      { type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } },
+      { type: 'video_url', video_url: { url: 'https://example.com/a.mp4' } },
+      { type: 'file', file: { file_data: 'data:application/pdf;base64,AAAA' } },
+      { type: 'new_kind' },
       {},
-      Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
-    );
-    assert.equal(fault.code, code, `${status}`);
-    assert.doesNotMatch(fault.message, /sk-abc|https?:/);
+    ]) {
+      assert.ok(bound([part]) >= 1_048_576, JSON.stringify(part));
+    }
+    assert.ok(decode(chat({ messages: [{ role: 'assistant', audio: { id: 'x' } }] })).inputTokensMax >= 1_048_576);
+    for (const type of ['text', 'refusal', 'thinking']) assert.ok(bound([{ type, text: 'x' }, 'y']) < 2_000);
+  });
+
+  test('files kept at a vendor are refused', () => {
+    const at = 'messages[0].content[1]';
+    for (const part of [
+      { type: 'file', file: { file_id: 'file-1' } },
+      { type: 'input_file', file_id: 'file-1' },
+      { type: 'image_url', image_url: { url: 'ms://file-1' } },
+      { type: 'image_url', image_url: { url: 'file:///etc/passwd' } },
+    ]) {
+      refused(chat({ messages: [{ role: 'user', content: [{ type: 'text', text: 'x' }, part] }] }), at);
+    }
+  });
+
+  test('the guess is near for English and Chinese', () => {
+    const guess = (text: string) => decode(chat({ messages: [{ role: 'user', content: text }] })).inputTokensGuess;
+    const [english, chinese] = [
+      guess('The quick brown fox jumps over it. '.repeat(100)),
+      guess('今天天气很好，我们去公园散步吧。'.repeat(100)),
+    ];
+    assert.ok(english > 700 && english < 1_000);
+    assert.ok(chinese > 900 && chinese < 1_400);
+  });
+});
+
+describe('what has no price', () => {
+  const cases: readonly [object, string | undefined][] = [
+    [{ service_tier: 'priority' }, 'service_tier'],
+    [{ service_tier: 'flex' }, 'service_tier'],
+    [{ service_tier: 1 }, 'service_tier'],
+    [{ service_tier: 'auto' }, undefined],
+    [{ service_tier: 'default' }, undefined],
+    [{ service_tier: null }, undefined],
+    [{ web_search_options: {} }, 'web_search_options'],
+    [{ search_parameters: { mode: 'auto' } }, 'search_parameters'],
+    [{ search_parameters: { mode: 'off' } }, undefined],
+    [{ enable_search: true }, 'enable_search'],
+    [{ enable_search: false }, undefined],
+    [{ web_search: { enable: true } }, 'web_search'],
+    [{ web_search: { enable: false } }, undefined],
+    [{ plugins: [{ id: 'web' }] }, 'plugins'],
+    [{ plugins: [] }, undefined],
+    [{ modalities: ['text', 'audio'] }, 'modalities'],
+    [{ modalities: ['text'] }, undefined],
+    [{ tools: [{ type: 'function' }, { type: 'web_search' }] }, 'tools[1].type'],
+    [{ tools: [{ type: 'function' }, { type: 'custom' }, { function: {} }] }, undefined],
+  ];
+  for (const [more, param] of cases) {
+    test(`${JSON.stringify(more)}: ${param === undefined ? 'taken' : 'refused'}`, () => {
+      if (param === undefined) assert.ok(decode(chat(more)));
+      else refused(chat(more), param);
+    });
   }
-  assert.equal(openaiChat.decodeFault(429, { 'retry-after': '7' }, Buffer.from('')).details.retryAfterMs, 7_000);
-  assert.equal(openaiChat.decodeFault(429, { 'retry-after-ms': '1500' }, Buffer.from('')).details.retryAfterMs, 1_500);
 });
 
-test('a fault in the shape that clients know, in both languages', () => {
-  const fault = new Fault('rate_limited', { retryAfterMs: 1_200 });
-  const en = openaiChat.encodeFault(fault, { requestId: 'r', lang: 'en' });
-  assert.equal(en.status, 429);
-  assert.equal(en.headers['retry-after'], '2');
-  assert.deepEqual(JSON.parse(en.body).error, {
-    message: fault.message,
-    type: 'rate_limit_error',
-    param: null,
-    code: 'rate_limited',
-    request_id: 'r',
-  });
-  assert.match(openaiChat.encodeFault(fault, { requestId: 'r', lang: 'zh' }).body, /上限/);
-});
-
-test('an answer that is an error, and a stream that breaks, are faults', () => {
-  assert.throws(() => openaiChat.decodeResponse('chat', Buffer.from('{"error":{"message":"boom"}}')), {
-    code: 'upstream_error',
-  });
-  assert.throws(() => openaiChat.decodeResponse('chat', Buffer.from('{"id":1}')), { code: 'upstream_error' });
-  assert.throws(() => openaiChat.decodeResponse('chat', Buffer.from('<html>')), { code: 'upstream_error' });
-  for (const usage of [
-    { prompt_tokens: -1, completion_tokens: 1 },
-    { prompt_tokens: 1, completion_tokens: 1.5 },
-    { prompt_tokens: '1' },
-    { prompt_tokens: 1e300 },
+test('prompts and inputs, in every form', () => {
+  const prompt = (value: unknown, more: object = {}) => decode({ model: 'm', prompt: value, ...more }, 'completions');
+  assert.equal(prompt('a').choices, 1);
+  assert.equal(prompt([1, 2, 3], { n: 4 }).choices, 4);
+  assert.equal(prompt([[1], [2, 3]], { n: 2 }).choices, 4);
+  assert.equal(prompt(['a', 'b', 'c'], { n: 2, best_of: 5 }).choices, 15);
+  assert.equal(decode(chat({ n: 2, best_of: 5 })).choices, 5);
+  for (const bad of [
+    undefined,
+    null,
+    3,
+    {},
+    [],
+    [[]],
+    ['a', 1],
+    [1, 'a'],
+    [[1], 'a'],
+    [-1],
+    [1.5],
+    [2 ** 31],
+    [['a']],
+    Array(129).fill('a'),
   ]) {
-    assert.equal(
-      openaiChat.decodeResponse('chat', Buffer.from(JSON.stringify({ choices: [], usage }))).usage,
-      undefined,
-    );
+    refused({ model: 'm', prompt: bad }, 'prompt', 'completions');
   }
-  const decoder = openaiChat.decoder('chat', { rename: undefined });
-  const frame = decoder.push(Buffer.from('data: {"error":{"message":"overloaded","code":"overloaded"}}\n\n'));
-  assert.ok(frame.events.some(event => event.type === 'error' && event.fault.code === 'capacity'));
-  const noise = openaiChat.decoder('chat', { rename: undefined });
-  assert.throws(() => noise.push(Buffer.from('data: <html>\n\n')), { code: 'upstream_error' });
+  const input = (value: unknown) => decode({ model: 'm', input: value }, 'embeddings');
+  assert.equal(input(Array(2_048).fill('a')).choices, 1);
+  assert.equal(input('x').maxOutputTokens, undefined);
+  refused({ model: 'm', input: Array(2_049).fill('a') }, 'input', 'embeddings');
+  refused({ model: 'm', input: 'x', dimensions: 0 }, 'dimensions', 'embeddings');
+  assert.ok(input([[1, 2], [3]]).inputTokensMax >= 3);
+});
+
+test('what goes to the upstream is what came, but for what it says', () => {
+  const target = { model: 'up', maxOutputTokens: 64, quirks: [] };
+  const own = new Set(['model', 'stream_options', 'max_tokens', 'max_completion_tokens']);
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue({ depthSize: 'small' })), fc.boolean(), (unknown, stream) => {
+      const text = JSON.stringify({ ...unknown, ...chat({ stream }) });
+      const before = JSON.parse(text);
+      const after = JSON.parse(openaiChat.encodeRequest(decodeOrSkip(text), target));
+      for (const key of Object.keys(before)) if (!own.has(key)) assert.deepEqual(after[key], before[key], key);
+      assert.equal(after.max_tokens, 64);
+      assert.deepEqual(after.stream_options, stream ? { include_usage: true } : undefined);
+    }),
+  );
+});
+
+/** Random fields hardly ever hit a checked one; where they do, the request without them stands in. */
+function decodeOrSkip(text: string) {
+  try {
+    return decode(text);
+  } catch (error) {
+    assert.ok(error instanceof Fault);
+    fc.pre(false);
+    throw error;
+  }
+}
+
+test('lone surrogates and duplicate keys', () => {
+  const sent = (text: string) =>
+    openaiChat.encodeRequest(decode(text), { model: 'up', maxOutputTokens: 1, quirks: [] });
+  assert.match(sent('{"model":"m","messages":[{"role":"user","content":"\\ud800"}]}'), /"content":"\\ud800"/);
+  const twice = '{"model":"a","max_tokens":9,"messages":[{"role":"user"}],"max_tokens":5,"model":"b"}';
+  assert.equal(decode(twice).model, 'b');
+  assert.equal(decode(twice).maxOutputTokens, 5);
+  assert.equal(sent(twice).match(/max_tokens/g)?.length, 1);
+});
+
+test('completions keep the older name of the limit; embeddings have none; a limit above the cap is lowered', () => {
+  const sent = (operation: 'completions' | 'embeddings' | 'chat', body: object, max: number) =>
+    JSON.parse(
+      openaiChat.encodeRequest(decode(body, operation), {
+        model: 'up',
+        maxOutputTokens: max,
+        quirks: ['max-completion-tokens'],
+      }),
+    );
+  assert.deepEqual(sent('completions', { model: 'm', prompt: 'x', max_tokens: 5 }, 8), {
+    model: 'up',
+    prompt: 'x',
+    max_tokens: 5,
+  });
+  assert.deepEqual(sent('embeddings', { model: 'm', input: 'x' }, 0), { model: 'up', input: 'x' });
+  assert.equal(sent('chat', chat({ max_tokens: 50 }), 8).max_completion_tokens, 8);
+});
+
+test('no bytes make it throw anything but a fault', () => {
+  const right = Buffer.from(JSON.stringify(chat({ tools: [{ type: 'function' }], n: 2, stream_options: {} })));
+  const hit = fc.tuple(fc.nat(right.length - 1), fc.nat(255));
+  const damaged = fc.array(hit, { minLength: 1, maxLength: 4 }).map(hits => {
+    const bytes = Buffer.from(right);
+    for (const [at, byte] of hits) bytes[at] = byte;
+    return bytes;
+  });
+  const operation = fc.constantFrom('chat' as const, 'completions' as const, 'embeddings' as const);
+  fc.assert(
+    fc.property(operation, fc.oneof(damaged, fc.uint8Array({ maxLength: 60 })), (asked, bytes) => {
+      try {
+        openaiChat.decodeRequest(asked, bytes);
+      } catch (error) {
+        assert.ok(error instanceof Fault && error.status === 400);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
 });

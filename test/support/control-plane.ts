@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCatalog, createSeal } from '../../src/catalog/index.ts';
+import { type ControlDeps, createControlApp, createTraffic } from '../../src/control/index.ts';
+import { createIdentity } from '../../src/identity/index.ts';
+import { startJournal } from '../../src/journal/index.ts';
+import { createLedger, createLoader } from '../../src/ledger/index.ts';
+import { createSlots, createUuid7, Fault, openSlots, Secret, silentLog, systemClock } from '../../src/std/index.ts';
+import { openStore } from '../../src/store/index.ts';
+
+type App = ReturnType<typeof createControlApp>;
+
+/** A control plane on a home of its own: the real store, journal and domain folders; no gateway and no engine. */
+export interface TestPlane extends AsyncDisposable {
+  readonly home: string;
+  readonly deps: ControlDeps;
+  readonly owner: App;
+  readonly public: App;
+}
+
+export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: string } = {}): Promise<TestPlane> {
+  const home = mkdtempSync(join(tmpdir(), 'millrace-control-'));
+  const shared = createSlots();
+  const slots = openSlots(shared);
+  const fail = (error: unknown) => {
+    throw error;
+  };
+  const store = await openStore({ file: join(home, 'store.db') });
+  const journal = await startJournal({ dir: join(home, 'journal'), shared, onCrash: fail, reserveBytes: 4_096 });
+  const newId = createUuid7(systemClock.nowMs);
+  const traffic = createTraffic();
+  const onSettled = traffic.settled;
+  const loader = await createLoader({ store, journal, log: silentLog, newId, onError: fail, onSettled });
+  const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
+  const seal = createSeal(new Secret('master'));
+  const engineBaseUrl = (id: string) => `unix:/run/${id}.sock:/v1`;
+  const catalog = await createCatalog({ store, clock: systemClock, seal, engineBaseUrl });
+  const identity = await createIdentity({
+    store,
+    clock: systemClock,
+    newId,
+    pepper: new Secret('pepper'),
+    slots: slots.keys,
+    walletsOf: id => ledger.walletsOf(id),
+  });
+  const deps: ControlDeps = {
+    store,
+    ledger,
+    identity,
+    catalog,
+    loader,
+    journal,
+    slots,
+    traffic,
+    newId,
+    host,
+    log: silentLog,
+    clock: systemClock,
+    version: '0.0.0-test',
+    startedAtMs: systemClock.nowMs(),
+    async publish() {
+      await ledger.refresh();
+      await identity.refresh();
+      await catalog.refresh();
+    },
+    async inspectModel(file) {
+      if (file.endsWith('good.gguf')) return { name: 'Good', contextTokens: 512 };
+      throw new Fault('config_invalid', {
+        message: `${file}: cannot be opened (ENOENT)`,
+        messageZh: `${file}：无法打开（ENOENT）`,
+      });
+    },
+    backup: async () => {},
+  };
+  return {
+    home,
+    deps,
+    owner: createControlApp(deps, 'owner'),
+    public: createControlApp(deps, 'public'),
+    async [Symbol.asyncDispose]() {
+      await loader.stop();
+      await journal[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+      rmSync(home, { recursive: true });
+    },
+  };
+}
+
+/** Sends a request as JSON and reads the answer as JSON. */
+export async function callJson(
+  app: App,
+  target: string,
+  {
+    method = 'GET',
+    body,
+    headers = {},
+  }: { readonly method?: string; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<{ readonly status: number; readonly headers: Headers; readonly body: unknown }> {
+  const init: RequestInit = { method, headers: { host: 'localhost', ...headers } };
+  if (body !== undefined) init.body = typeof body === 'string' ? body : JSON.stringify(body);
+  const answer = await app.request(`http://localhost${target}`, init);
+  return { status: answer.status, headers: answer.headers, body: await answer.json() };
+}
