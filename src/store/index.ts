@@ -4,3 +4,4 @@ export type { NewRows } from './insert-new.ts';
 export type { StoreDialect } from './migrate.ts';
 export * from './store.ts';
 export type * from './tables.ts';
+export type { StoreTransaction, StoreValue } from './transaction.ts';

@@ -1,7 +1,7 @@
 import { CompiledQuery } from 'kysely';
 import { portableText } from './statement-cache.ts';
-import type { StoreTransaction, StoreValue } from './store.ts';
 import type { Database } from './tables.ts';
+import type { StoreTransaction, StoreValue } from './transaction.ts';
 
 /** Rows to insert, passing over those whose key is there. */
 export interface NewRows {

@@ -1,4 +1,4 @@
-import { Kysely, sql, type Transaction } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { Fault, type Log, silentLog } from '../std/index.ts';
 import { createTransactionScope, postgresDialect, sqliteDialect } from './guarded-dialect.ts';
 import { createColumnTypes, insertNewPostgres, insertRowText, type NewRows } from './insert-new.ts';
@@ -10,10 +10,8 @@ import { openSqlite } from './sqlite.ts';
 import { backupSqlite } from './sqlite-backup.ts';
 import { storeFault } from './store-fault.ts';
 import type { Database } from './tables.ts';
+import type { StoreTransaction } from './transaction.ts';
 import { takeWriterLock, type WriterLock } from './writer-lock.ts';
-
-export type StoreTransaction = Transaction<Database>;
-export type StoreValue = string | bigint | null;
 
 export interface Store extends AsyncDisposable {
   readonly dialect: StoreDialect;

@@ -39,7 +39,7 @@ interface Options {
 const CLIENTS = 8;
 const RECOVERY = /^recovery\./;
 
-/** Rounds in turn: a random moment, then each point, then again. What a client saw complete must be in the books, once. */
+/** Rounds in turn: a random moment, each point, and again. What a client saw complete must be in the books, once. */
 export async function crashRounds({ rounds, seed, points, say }: Options): Promise<CrashReport> {
   const random = mulberry32(seed);
   const { home, remove } = newHome();
@@ -55,7 +55,7 @@ export async function crashRounds({ rounds, seed, points, say }: Options): Promi
     const key = String(json['key']);
     await server.signal('SIGKILL');
     for (let round = 0; round < rounds && failures.length === 0; round++) {
-      const point = round % 2 === 0 ? undefined : points[((round - 1) / 2) % points.length];
+      const point = round % (points.length + 1) === 0 ? undefined : points[(round % (points.length + 1)) - 1];
       const armed = point === undefined ? {} : { CRASH_AT: `${point}:${1 + Math.floor(random() * 5)}` };
       if (point !== undefined && RECOVERY.test(point)) await leaveOrphans(home, { key, upstream });
       const started = await startServer(
