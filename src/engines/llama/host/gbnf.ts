@@ -1,0 +1,78 @@
+/** Rules of one grammar in llama.cpp's GBNF (grammars/README.md of llama.cpp). Expressions are text in that notation. */
+export interface GbnfRules {
+  /** Adds a rule under a free name that starts with `hint`, and returns the name. */
+  add(hint: string, expression: string): string;
+  /** Takes a name before its expression is known: a rule may refer to itself. */
+  reserve(hint: string): string;
+  define(name: string, expression: string): void;
+  /** The grammar that begins at `root`, with the rules of JSON values that it uses. @throws RangeError when too large */
+  text(root: string): string;
+}
+
+/** Whitespace a model may put between tokens of JSON. Bounded, or a confused model would fill its limit with spaces. */
+export const WS = 'ws';
+
+/** Any value, object and so on. Numbers are bounded so that each is exact or at least finite as a double. */
+const JSON_RULES: ReadonlyMap<string, string> = new Map([
+  [WS, '| " " | "\\n" [ \\t]{0,20}'],
+  ['value', 'object | array | string | number | boolean | null'],
+  ['object', '"{" ws (member ("," ws member)*)? ws "}"'],
+  ['member', 'string ":" ws value'],
+  ['array', '"[" ws (value ("," ws value)*)? ws "]"'],
+  ['string', '"\\"" char* "\\""'],
+  ['char', '[^"\\\\\\x7F\\x00-\\x1F] | "\\\\" (["\\\\/bfnrt] | "u" [0-9a-fA-F]{4})'],
+  ['number', 'integer fraction? ([eE] [-+]? [0-9]{1,2})?'],
+  ['integer', '"-"? ("0" | [1-9] [0-9]{0,15})'],
+  ['fraction', '"." [0-9]{1,16}'],
+  ['boolean', '"true" | "false"'],
+  ['null', '"null"'],
+]);
+
+const RULES_MAX = 4_096;
+const TEXT_LENGTH_MAX = 262_144;
+
+export function createGbnfRules(): GbnfRules {
+  const rules = new Map<string, string>(JSON_RULES);
+  let next = 0;
+  const reserve = (hint: string) => {
+    if (rules.size >= RULES_MAX) throw new RangeError(`more than ${RULES_MAX} rules`);
+    next += 1;
+    const name = `${hint.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 24)}-${next}`;
+    rules.set(name, '');
+    return name;
+  };
+  return {
+    reserve,
+    define: (name, expression) => void rules.set(name, expression),
+    add(hint, expression) {
+      const name = reserve(hint);
+      rules.set(name, expression);
+      return name;
+    },
+    text(root) {
+      let text = `root ::= ${root}\n`;
+      for (const [name, expression] of rules) text += `${name} ::= ${expression}\n`;
+      if (text.length > TEXT_LENGTH_MAX) throw new RangeError(`a grammar of ${text.length} characters`);
+      return text;
+    },
+  };
+}
+
+/** These very characters. */
+export function literal(text: string): string {
+  const escaped = text.replace(/[\\"\p{Cc}]/gu, char => {
+    if (char === '\\' || char === '"') return `\\${char}`;
+    const code = char.codePointAt(0) ?? 0;
+    return `\\x${code.toString(16).padStart(2, '0')}`;
+  });
+  return `"${escaped}"`;
+}
+
+/** A JSON value as its compact text. */
+export function jsonLiteral(value: unknown): string {
+  return literal(JSON.stringify(value));
+}
+
+export function oneOf(expressions: readonly string[]): string {
+  return expressions.length === 1 ? (expressions[0] ?? '') : `(${expressions.join(' | ')})`;
+}
