@@ -4,3 +4,4 @@ export * from './caller.ts';
 export * from './caller-index.ts';
 export * from './identity.ts';
 export * from './key-text.ts';
+export type { CreatedKey, KeyEntry, NewKey } from './keys.ts';

@@ -14,8 +14,10 @@ test('a row rests before another gets it', () => {
   assert.deepEqual([slots.take(), slots.take(), slots.take()], [0, 1, undefined]);
   slots.release(0);
   state.nowMs = 99;
+  assert.equal(slots.hasFree(), false);
   assert.equal(slots.take(), undefined);
   state.nowMs = 100;
+  assert.equal(slots.hasFree(), true);
   assert.equal(slots.take(), 0);
 });
 

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 export interface SlotPool {
   /** Undefined when none is free. */
   take(): number | undefined;
+  hasFree(): boolean;
   release(slot: number): void;
 }
 
@@ -24,19 +25,22 @@ export function createSlotPool({
 }): SlotPool {
   let fresh = 0;
   const resting: { readonly slot: number; readonly fromMs: number }[] = [];
-  const takeRested = (): number | undefined => {
+  /** In order of release: the first that has not rested ends the search. */
+  const restedAt = (): number => {
     const restedFromMs = clock.monotonicMs() - restMs;
-    // In order of release: the first that has not rested ends the search.
     for (const [index, { slot, fromMs }] of resting.entries()) {
-      if (fromMs > restedFromMs) return undefined;
-      if (!isIdle(slot)) continue;
-      resting.splice(index, 1);
-      return slot;
+      if (fromMs > restedFromMs) return -1;
+      if (isIdle(slot)) return index;
     }
-    return undefined;
+    return -1;
   };
   return {
-    take: () => takeRested() ?? (fresh < rows ? fresh++ : undefined),
+    take() {
+      const index = restedAt();
+      if (index >= 0) return resting.splice(index, 1)[0]?.slot;
+      return fresh < rows ? fresh++ : undefined;
+    },
+    hasFree: () => fresh < rows || restedAt() >= 0,
     release: slot => void resting.push({ slot, fromMs: clock.monotonicMs() }),
   };
 }

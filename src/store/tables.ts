@@ -1,11 +1,18 @@
 // One rule for both databases: every integer column is BIGINT and arrives as a bigint; all times are µs UTC; flags are 0n or 1n.
 
+/** `name` is an area such as `identity`; `value` counts its changes. */
+export interface RevisionTable {
+  name: string;
+  value: bigint;
+}
 export interface OrganizationTable {
   id: string;
   name: string;
   weight: bigint;
   suspended: bigint;
   created_us: bigint;
+  /** Value of the `identity` revision at the last change. */
+  revision: bigint;
 }
 export interface ProjectTable {
   organization_id: string;
@@ -25,6 +32,7 @@ export interface ApiKeyTable {
   expires_us: bigint | null;
   revoked_us: bigint | null;
   created_us: bigint;
+  revision: bigint;
 }
 /** `period` is `total`, a month `2026-11` or a day `2026-11-24`, UTC. */
 export interface KeySpendTable {
@@ -184,6 +192,7 @@ export interface JournalCursorTable {
 }
 
 export interface Database {
+  revisions: RevisionTable;
   organizations: OrganizationTable;
   projects: ProjectTable;
   api_keys: ApiKeyTable;

@@ -4,10 +4,14 @@ import { insertOnly, type Migration } from '../migrate.ts';
 export const core: Migration = {
   id: 1,
   statements: dialect => [
-    `create table organizations (id text primary key, name text not null, weight bigint not null, suspended bigint not null, created_us bigint not null)`,
+    // One counter per area, raised in the transaction of each change: who remembers the last value reads only what came after.
+    `create table revisions (name text primary key, value bigint not null)`,
+    `create table organizations (id text primary key, name text not null, weight bigint not null, suspended bigint not null, created_us bigint not null, revision bigint not null)`,
+    `create index organizations_by_revision on organizations (revision)`,
     `create table projects (organization_id text not null references organizations(id), id text not null, name text not null, created_us bigint not null, primary key (organization_id, id))`,
     `create table api_keys (id text primary key, kind text not null, organization_id text, project_id text, name text not null, mac text not null unique, hint text not null,
-      scopes text not null, expires_us bigint, revoked_us bigint, created_us bigint not null)`,
+      scopes text not null, expires_us bigint, revoked_us bigint, created_us bigint not null, revision bigint not null)`,
+    `create index api_keys_by_revision on api_keys (revision)`,
     `create index api_keys_by_organization on api_keys (organization_id, id)`,
     `create table key_spend (key_id text not null, period text not null, currency text not null, spent_nano bigint not null, primary key (key_id, period, currency))`,
     `create table providers (id text primary key, dialect text not null, base_url text not null, api_key_sealed text, allow_private bigint not null, quirks text not null, created_us bigint not null, updated_us bigint not null)`,

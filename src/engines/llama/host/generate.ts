@@ -78,7 +78,7 @@ export async function generate(
       reasoningTokens,
     };
   } catch (error) {
-    if (!want.signal.aborted) state = 'broken';
+    if (error !== want.signal.reason) state = 'broken';
     throw error;
   } finally {
     metrics.promptTokens += want.promptTokens.length - lease.cachedTokens;
@@ -96,9 +96,9 @@ async function evaluatePrompt(
 ): Promise<Token[]> {
   let rest = promptTokens.slice(cachedTokens);
   while (rest.length > chunkTokens) {
-    await pool.turn();
     signal.throwIfAborted();
-    await sequence.evaluateWithoutGeneratingNewTokens(rest.slice(0, chunkTokens));
+    const part = rest.slice(0, chunkTokens);
+    await pool.step(() => sequence.evaluateWithoutGeneratingNewTokens(part));
     rest = rest.slice(chunkTokens);
   }
   return rest;
@@ -119,9 +119,7 @@ async function sampleAnswer(
   const steps = sequence.evaluateWithMetadata(tokens, metadata, samplingOptions(engine, want, answer));
   try {
     for (;;) {
-      await generator.pool.turn();
-      want.signal.throwIfAborted();
-      const { value, done } = await steps.next();
+      const { value, done } = await generator.pool.step(() => steps.next());
       want.signal.throwIfAborted();
       if (done || value === undefined) return answer.end('stop');
       if (answer.completionTokens === 0) onFirst();

@@ -103,7 +103,8 @@ async function createGenerator(
     pool: createSequencePool(context, { queueMax: plan.sequences * QUEUED_PER_SEQUENCE, nowMs }),
     template: createChatTemplate(summary.chatTemplate, { bos: bosString ?? '', eos: eosString ?? '' }),
     chunkTokens: Math.min(
-      plan.batchTokens,
+      // With a token for each other answer, the part still makes one batch.
+      Math.max(1, plan.batchTokens - plan.sequences),
       Math.max(CHUNK_TOKENS_MIN, Math.floor((tuning.chosen.promptTokensPerSecond * CHUNK_MS) / 1000)),
     ),
     shownTokens: markTokens(model),

@@ -1,5 +1,6 @@
 import type { LlamaContext, LlamaContextSequence, Token } from 'node-llama-cpp';
 import { Fault } from '../../../std/index.ts';
+import { createStepper } from './stepper.ts';
 
 /** llama.cpp's server reuses a slot when a tenth of the prompt is in it already (`--slot-prompt-similarity`). */
 const REUSE_SHARE_MIN = 0.1;
@@ -35,17 +36,11 @@ export interface SequencePool {
   reserve(count: number): void;
   /** The idle sequence that shares most with `tokens`; waits in line for one. @throws the signal's reason */
   acquire(tokens: readonly Token[], signal: AbortSignal): Promise<SequenceLease>;
-  /** Awaited between two steps of an answer, see {@link createSequencePool}. */
-  turn(): Promise<void> | undefined;
+  /** Runs one evaluation of an answer, together with those of all other answers; see {@link createStepper}. */
+  step<Result>(evaluate: () => Promise<Result>): Promise<Result>;
 }
 
-/**
- * Sequences of one context, each keeping the prompt it last held.
- *
- * Cutting a cache back needs the context's lock, which node-llama-cpp holds for as long as any sequence has tokens
- * queued: under load a newcomer waited 0.3 to 1.2 s. So while one is being prepared, the others stop before their next
- * step ({@link SequencePool.turn}); the queue runs dry after the step under way, and all go on together.
- */
+/** Sequences of one context, each keeping the prompt it last held. */
 export function createSequencePool(
   context: LlamaContext,
   options: { readonly queueMax: number; readonly nowMs: () => number },
@@ -55,22 +50,6 @@ export function createSequencePool(
   const line: Waiting[] = [];
   let uses = 0;
   let meanHeldMs = 0;
-  let preparing = 0;
-  let opened: PromiseWithResolvers<void> | undefined;
-
-  const exclusively = async (prepare: () => Promise<void>): Promise<void> => {
-    preparing += 1;
-    opened ??= Promise.withResolvers();
-    try {
-      await prepare();
-    } finally {
-      preparing -= 1;
-      if (preparing === 0) {
-        opened.resolve();
-        opened = undefined;
-      }
-    }
-  };
 
   const giveBack = (slot: Slot): void => {
     uses += 1;
@@ -107,7 +86,7 @@ export function createSequencePool(
         const heldMs = options.nowMs() - sinceMs;
         meanHeldMs += (meanHeldMs === 0 ? 1 : MEAN_WEIGHT) * (heldMs - meanHeldMs);
         try {
-          if (state === 'broken') await exclusively(() => slot.sequence.clearHistory());
+          if (state === 'broken') await slot.sequence.clearHistory();
         } finally {
           giveBack(slot);
         }
@@ -136,14 +115,14 @@ export function createSequencePool(
         // At least one token is evaluated: the model's next word comes out of an evaluation.
         const reusable = tokens.slice(0, -1);
         if (slot.sequence.compareContextTokens(reusable).firstDifferentIndex < slot.sequence.nextTokenIndex)
-          await exclusively(() => slot.sequence.adaptStateToTokens(reusable, false));
+          await slot.sequence.adaptStateToTokens(reusable, false);
         return lease(slot, slot.sequence.nextTokenIndex);
       } catch (error) {
         giveBack(slot);
         throw error;
       }
     },
-    turn: () => opened?.promise,
+    step: createStepper(),
   };
 }
 
