@@ -141,10 +141,10 @@ function refuseRequest(
   const fault = toFault(error);
   if (fault.details.internal !== undefined)
     deps.log.error('request-failed', { requestId, code: fault.code, internal: fault.details.internal });
-  // An unread body would be taken for the next request of this connection.
-  const unread = !req.readableEnded && req.headers['content-length'] !== '0';
-  const headers =
-    unread && !req.complete ? ['x-request-id', requestId, 'connection', 'close'] : ['x-request-id', requestId];
+  // What is still coming is read and thrown away, so that the sender can read our answer; a flood is cut off.
+  const unread = !req.complete;
+  const flood = Number(req.headers['content-length'] ?? 0) > 8 * BODY_BYTES_MAX;
+  const headers = unread && flood ? ['x-request-id', requestId, 'connection', 'close'] : ['x-request-id', requestId];
   sendFault(res, fault, { codec: deps.codec, requestId, lang, headers });
   if (unread) req.resume();
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import type { StoreTransaction } from './store.ts';
 import type { Database } from './tables.ts';
+import type { StoreTransaction } from './transaction.ts';
 
 export type RevisionName = 'identity' | 'catalog';
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { FAULTS } from '@millrace/contract';
-import { Fault, formatSseEvent } from '../../../std/index.ts';
+import { type Fault, formatSseEvent } from '../../../std/index.ts';
 
 /** Answers in the OpenAI error shape; `message_zh` is ours, for clients that show it. */
 export function faultBody(fault: Fault): string {
@@ -59,9 +59,4 @@ export function openEventStream(response: ServerResponse): EventStream {
       response.end();
     },
   };
-}
-
-/** Errors of a request's own making are a Fault already; an abort is the caller's leaving. */
-export function isFault(error: unknown): error is Fault {
-  return error instanceof Fault;
 }
