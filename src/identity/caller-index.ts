@@ -23,7 +23,7 @@ export function createCallerIndex({
 }): CallerIndex {
   const byMac = new Map<string, CallerRecord>();
   const macOf = new Map<KeyId, string>();
-  // An HMAC costs about 3 µs, a twentieth of a request: the result is remembered, and forgotten when its key changes.
+  // An HMAC costs about 1.3 µs, finding its result again 0.1: the result is remembered, and forgotten when its key changes.
   const cached = new Map<string, CallerRecord>();
   const cachedText = new Map<KeyId, string>();
 
@@ -86,8 +86,7 @@ const lists = new WeakMap<CallerRecord, BlockList>();
 export function ipAllowed(caller: CallerRecord, address: string): boolean {
   const { ipRanges } = caller.scopes;
   if (ipRanges === undefined) return true;
-  const plain = address.startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address;
-  const family = isIP(plain);
+  const family = isIP(address);
   if (family === 0) return false;
   let list = lists.get(caller);
   if (!list) {
@@ -98,7 +97,7 @@ export function ipAllowed(caller: CallerRecord, address: string): boolean {
     }
     lists.set(caller, list);
   }
-  return list.check(plain, family === 4 ? 'ipv4' : 'ipv6');
+  return list.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 export interface Cidr {

@@ -3,6 +3,8 @@
 export * from './clock.ts';
 export * from './crash-point.ts';
 export * from './egress.ts';
+export { type AddressKind, addressKind } from './egress-address.ts';
+export type { Resolve, ResolvedAddress } from './egress-names.ts';
 export * from './fault.ts';
 export * from './home-lock.ts';
 export * from './log.ts';

@@ -1,252 +1,145 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Upstream } from '../../catalog/index.ts';
-import { type Clock, type Destination, type Egress, Fault } from '../../std/index.ts';
+import { type Clock, type Egress, Fault, type Log, silentLog, toFault } from '../../std/index.ts';
+import { Call } from './call.ts';
+import { type Connections, createConnections } from './connections.ts';
+import { createDeadlines } from './deadlines.ts';
 import type { UpstreamCall, UpstreamRequest, UpstreamSink } from './upstream.ts';
 
 export interface Upstreams {
+  /** Never throws, and calls nothing on the sink before it returned. */
   send(request: UpstreamRequest, sink: UpstreamSink): UpstreamCall;
+  /** Connections that are open, and those of them that carry a request now. */
+  counts(): { readonly open: number; readonly inUse: number };
+  /** Closes all connections. What is still running fails as `unavailable`. */
   close(): Promise<void>;
 }
 
-/** Idle sockets are kept this long; vendors' load balancers close at 60 s and more. */
-const KEEP_ALIVE_MS = 50_000;
-const CONNECTIONS_MAX = 8_192;
-const HEADER_BYTES_MAX = 32_768;
-/** Granularity of all timeouts: one timer for all requests of a thread, none per chunk. */
-const TICK_MS = 100;
+/** Headers a request may add; whatever else is given is a mistake in our own code. */
+const HEADERS_ALLOWED: ReadonlySet<string> = new Set([
+  'accept',
+  'idempotency-key',
+  'openai-organization',
+  'openai-project',
+  'traceparent',
+  'tracestate',
+  'x-request-id',
+]);
 
-interface Origin {
-  readonly pool: Pool;
+/** What an upstream's row of data means on the wire; worked out once per row. */
+interface Route {
+  readonly connections: Connections;
   readonly basePath: string;
+  readonly search: string;
+  readonly headers: string[];
 }
 
-/** Sends requests to engines and vendors over kept connections. Push: bytes reach the sink in the turn they arrive. */
-export function createUpstreams({ egress, clock }: { readonly egress: Egress; readonly clock: Clock }): Upstreams {
-  const origins = new Map<string, Origin>();
-  const watched = new Set<{ check(nowMs: number): void }>();
-  let ticker: NodeJS.Timeout | undefined;
-  const watch = (entry: { check(nowMs: number): void }) => {
-    watched.add(entry);
-    ticker ??= setInterval(() => {
-      const now = clock.monotonicMs();
-      for (const each of watched) each.check(now);
-      if (watched.size === 0) {
-        clearInterval(ticker);
-        ticker = undefined;
+/** Sends requests to engines and vendors over kept connections. Pushed: bytes reach the sink in the turn they arrive. */
+export function createUpstreams({
+  egress,
+  clock,
+  log = silentLog,
+}: {
+  readonly egress: Egress;
+  readonly clock: Clock;
+  readonly log?: Log;
+}): Upstreams {
+  const deadlines = createDeadlines(clock);
+  const shared = { deadlines, log };
+  const routes = new WeakMap<Upstream, Route | Fault>();
+  const pools = new Map<string, Connections>();
+  let closed = false;
+
+  const poolOf = (upstream: Upstream): Route | Fault => {
+    try {
+      const target = egress.target(upstream.baseUrl, upstream);
+      // The provider is part of the key: connections, like keys, are never shared between providers of one host. So is the
+      // permission: what was opened under it is not used without it.
+      const key = `${upstream.providerId} ${upstream.allowPrivateNetwork} ${upstream.baseUrl}`;
+      let connections = pools.get(key);
+      if (!connections) {
+        for (const [name, pool] of pools) if (pool.open() === 0) pools.delete(name);
+        connections = createConnections(target, clock.monotonicMs);
+        pools.set(key, connections);
       }
-    }, TICK_MS);
-  };
-
-  const originOf = (upstream: Upstream, connectMs: number): Origin => {
-    // The provider is part of the key: connections, like keys, are never shared between providers of one host.
-    const key = `${upstream.providerId} ${upstream.allowPrivateNetwork} ${upstream.baseUrl}`;
-    let origin = origins.get(key);
-    if (!origin) {
-      origin = createOrigin(egress, upstream, connectMs);
-      origins.set(key, origin);
+      return { connections, basePath: target.basePath, search: target.search, headers: headersOf(upstream) };
+    } catch (error) {
+      const { message, details } = toFault(error);
+      return new Fault('unavailable', { internal: details.internal ?? message, cause: error });
     }
-    return origin;
   };
-
+  const routeOf = (upstream: Upstream): Route | Fault => {
+    let route = routes.get(upstream);
+    if (!route) {
+      route = poolOf(upstream);
+      routes.set(upstream, route);
+    }
+    return route;
+  };
   return {
     send(request, sink) {
-      const { pool, basePath } = originOf(request.upstream, request.timeoutMs.connect);
-      const startedMs = clock.monotonicMs();
-      const { timeoutMs } = request;
-      let controller: Dispatcher.DispatchController | undefined;
-      let over = false;
-      let answered = false;
-      let paused = false;
-      let lastMs = startedMs;
-      const finish = () => {
-        over = true;
-        watched.delete(entry);
-      };
-      const stop = (fault: Fault, reached: boolean) => {
-        if (over) return;
-        finish();
-        controller?.abort(new Error('stopped'));
-        sink.onError(fault, reached);
-      };
-      const entry = {
-        check(nowMs: number) {
-          if (nowMs - startedMs > timeoutMs.total) stop(timedOut('total', timeoutMs.total), true);
-          else if (!answered && nowMs - startedMs > timeoutMs.firstByte)
-            stop(timedOut('first byte', timeoutMs.firstByte), true);
-          // While we hold the upstream back for a slow client, its silence is ours.
-          else if (answered && !paused && nowMs - lastMs > timeoutMs.idle) stop(timedOut('idle', timeoutMs.idle), true);
-        },
-      };
-      watch(entry);
-      pool.dispatch(
-        { path: basePath + request.path, method: 'POST', headers: headersOf(request), body: request.body },
-        {
-          onRequestStart(started) {
-            controller = started;
-            if (over) started.abort(new Error('stopped'));
-          },
-          onResponseStart(_controller, status, headers) {
-            if (over) return;
-            answered = true;
-            lastMs = clock.monotonicMs();
-            const encoding = headers['content-encoding'];
-            if (status >= 300 && status < 400)
-              stop(new Fault('upstream_error', { internal: `the upstream redirects (${status})` }), true);
-            else if (encoding !== undefined && encoding !== 'identity')
-              stop(
-                new Fault('upstream_error', {
-                  internal: `the upstream answered with content-encoding ${String(encoding)} though identity was asked`,
-                }),
-                true,
-              );
-            else sink.onHeaders(status, flatten(headers));
-          },
-          onResponseData(_controller, chunk) {
-            if (over) return;
-            lastMs = clock.monotonicMs();
-            sink.onData(chunk);
-          },
-          onResponseEnd() {
-            if (over) return;
-            finish();
-            sink.onEnd();
-          },
-          onResponseError(_controller, error) {
-            if (over) return;
-            finish();
-            const [fault, reached] = faultOf(error);
-            sink.onError(fault, answered || reached);
-          },
-        },
-      );
-      return {
-        pause() {
-          paused = true;
-          controller?.pause();
-        },
-        resume() {
-          paused = false;
-          lastMs = clock.monotonicMs();
-          controller?.resume();
-        },
-        abort() {
-          if (over) return;
-          finish();
-          controller?.abort(new Error('aborted'));
-        },
-      };
+      const call = new Call(sink, request.timeoutMs, shared);
+      const route = closed ? closedFault() : routeOf(request.upstream);
+      if (route instanceof Fault) {
+        call.refuse(route);
+        return call;
+      }
+      const extra = request.headers === undefined ? route.headers : withExtra(route.headers, request.headers);
+      const connection = extra instanceof Fault ? undefined : route.connections.acquire();
+      if (extra instanceof Fault) call.refuse(extra);
+      else if (!connection)
+        call.refuse(new Fault('unavailable', { internal: 'too many connections to this upstream' }));
+      else call.start(connection, optionsOf(route, request, extra));
+      return call;
+    },
+    counts() {
+      let open = 0;
+      let inUse = 0;
+      for (const pool of pools.values()) {
+        open += pool.open();
+        inUse += pool.inUse();
+      }
+      return { open, inUse };
     },
     async close() {
-      clearInterval(ticker);
-      await Promise.all([...origins.values()].map(({ pool }) => pool.destroy()));
+      closed = true;
+      for (const pool of pools.values()) pool.close();
+      deadlines.close();
     },
   };
 }
 
-function createOrigin(egress: Egress, upstream: Upstream, connectMs: number): Origin {
-  const unix = /^unix:[^:]+:(\/.*)$/.exec(upstream.baseUrl)?.[1];
-  const url = unix === undefined ? new URL(upstream.baseUrl) : undefined;
-  const pool = new Pool(url?.origin ?? 'http://localhost', {
-    connections: CONNECTIONS_MAX,
-    pipelining: 1,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: HEADER_BYTES_MAX,
-    // Ours are in `send`: one timer for all.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect(_options, callback) {
-      egress
-        .resolve(upstream.baseUrl, { allowPrivateNetwork: upstream.allowPrivateNetwork })
-        .then(destination => open(destination, url, connectMs))
-        .then(
-          socket => callback(null, socket),
-          error => callback(error instanceof Error ? error : new Error(String(error)), null),
-        );
-    },
-  });
-  return { pool, basePath: (unix ?? url?.pathname ?? '').replace(/\/+$/, '') };
-}
-
-/** Connects to a checked address, the next one where that fails. TLS verifies the name of the URL, not of the address. */
-async function open(destination: Destination, url: URL | undefined, connectMs: number): Promise<Socket> {
-  if (destination.kind === 'unix') return opened(connectTcp({ path: destination.path }), 'connect', connectMs);
-  const port = Number(url?.port || (url?.protocol === 'https:' ? 443 : 80));
-  let last: unknown;
-  for (const { address, family } of destination.addresses) {
-    try {
-      const base = { host: address, port, family, noDelay: true, keepAlive: true };
-      if (url?.protocol !== 'https:') return await opened(connectTcp(base), 'connect', connectMs);
-      return await opened(
-        connectTls({ ...base, servername: destination.hostname, ALPNProtocols: ['http/1.1'] }),
-        'secureConnect',
-        connectMs,
-      );
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw last;
-}
-
-function opened(socket: Socket, event: 'connect' | 'secureConnect', connectMs: number): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => socket.destroy(timedOut('connect', connectMs)), connectMs);
-    const failed = (error: Error) => {
-      clearTimeout(timer);
-      reject(
-        error instanceof Fault
-          ? error
-          : new Fault('unavailable', {
-              internal: `cannot connect: ${error.message}`,
-              retryAfterMs: 2_000,
-              cause: error,
-            }),
-      );
-    };
-    socket.once('error', failed);
-    socket.once(event, () => {
-      clearTimeout(timer);
-      socket.off('error', failed);
-      resolve(socket);
-    });
-  });
-}
-
-function timedOut(what: string, ms: number): Fault {
-  return new Fault('upstream_timeout', { internal: `${what} timeout after ${ms} ms` });
-}
-
-/** Our fault, and whether a byte of the request can have arrived. */
-function faultOf(error: unknown): readonly [Fault, boolean] {
-  const cause = error instanceof Error && error.cause instanceof Fault ? error.cause : error;
-  if (cause instanceof Fault) return [cause, false];
-  const text =
-    error instanceof Error ? `${'code' in error ? String(error.code) : error.name}: ${error.message}` : String(error);
-  return [
-    new Fault('upstream_error', { internal: `the connection to the upstream broke (${text})`, cause: error }),
-    true,
-  ];
-}
-
-function headersOf({ upstream, headers }: UpstreamRequest): Record<string, string> {
+function optionsOf(route: Route, request: UpstreamRequest, headers: string[]): Dispatcher.DispatchOptions {
   return {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'accept-encoding': 'identity',
-    'user-agent': 'millrace',
-    ...(upstream.apiKey === undefined ? {} : { authorization: `Bearer ${upstream.apiKey}` }),
-    ...headers,
+    method: 'POST',
+    path: `${route.basePath}${request.path}${route.search}`,
+    headers,
+    body: request.body,
   };
 }
 
-function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | undefined> {
-  const flat: Record<string, string | undefined> = {};
-  for (const name in headers) {
-    const value = headers[name];
-    flat[name] = typeof value === 'string' ? value : value?.[0];
+function headersOf(upstream: Upstream): string[] {
+  const headers = [
+    ...['content-type', 'application/json', 'accept', 'application/json, text/event-stream'],
+    ...['accept-encoding', 'identity', 'user-agent', 'millrace'],
+  ];
+  if (upstream.apiKey === undefined) return headers;
+  if (!/^[\x21-\x7e]+$/.test(upstream.apiKey))
+    throw new Fault('unavailable', { internal: `the key of provider ${upstream.providerId} is no header text` });
+  return [...headers, 'authorization', `Bearer ${upstream.apiKey}`];
+}
+
+function withExtra(headers: readonly string[], extra: Readonly<Record<string, string>>): string[] | Fault {
+  const all = [...headers];
+  for (const [name, value] of Object.entries(extra)) {
+    if (!HEADERS_ALLOWED.has(name)) return new Fault('internal', { internal: `header ${name} is not for upstreams` });
+    const at = headers.indexOf(name);
+    if (at >= 0) all[at + 1] = value;
+    else all.push(name, value);
   }
-  return flat;
+  return all;
+}
+
+function closedFault(): Fault {
+  return new Fault('unavailable', { internal: 'this node is shutting down' });
 }
