@@ -19,7 +19,10 @@ async function measure(streams: number, stream: boolean) {
       temperature: 1,
       seed,
     };
-    if (!stream) return (await nano.post('/v1/chat/completions', body), Number.NaN);
+    if (!stream) {
+      await nano.post('/v1/chat/completions', body);
+      return Number.NaN;
+    }
     let firstMs = 0;
     for await (const _ of nano.stream('/v1/chat/completions', body))
       if (firstMs === 0) firstMs = performance.now() - startMs;
