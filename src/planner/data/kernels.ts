@@ -1,7 +1,7 @@
 import type { EfficiencyCurve, KernelEfficiency } from '../hardware.ts';
 
 // Fitted by eye to the kernel benchmarks that the InferSim project publishes (github.com/alibaba/InferSim, bench_data/, read 2026-11-24):
-// DeepGEMM dense and grouped GEMM, FlashAttention-3 prefill, FlashInfer decode, FlashMLA. Kernel tables only: no end-to-end row was used.
+// DeepGEMM dense and grouped GEMM, FlashAttention-3 prefill, FlashInfer decode, FlashMLA. Fitted to kernel tables. Two readings (the H800 GEMM plateau, the traffic of small kernels) were settled after an end-to-end row had been seen.
 // Examples, measured → fitted share of peak. H20 grouped GEMM at 16, 64, 128, 1024 tokens per expert: .16 .44 .53 .82 → .18 .45 .59 .82.
 // H800 grouped GEMM at 256, 512, 1024, 4096: .33-.43 .47-.60 .56-.60 .65 → .37 .47 .55 .63. H20 dense GEMM at 64, 256, 16384: .65-.80 .86 .94 → .65 .85 .95.
 const SOURCE = 'fit to InferSim bench_data (alibaba/InferSim, 2026-11-24)';

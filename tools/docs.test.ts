@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { referencePages } from './docs.ts';
+
+const root = resolve(import.meta.dirname, '..');
+
+test('generated pages are what the code says', () => {
+  for (const [path, text] of referencePages())
+    assert.equal(readFileSync(join(root, path), 'utf8'), text, `${path}: run tools/docs.ts`);
+});
+
+test('links between pages lead somewhere', () => {
+  const pages = [
+    'README.md',
+    'README.zh.md',
+    ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.md'))
+      .map(name => join('docs', name)),
+  ];
+  const broken = pages.flatMap(page =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].flatMap(([, target = '']) =>
+      existsSync(join(root, dirname(page), target)) ? [] : [`${page} → ${target}`],
+    ),
+  );
+  assert.deepEqual(broken, []);
+});
