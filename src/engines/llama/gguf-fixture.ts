@@ -66,6 +66,20 @@ export const LLAMA_ENTRIES: readonly Buffer[] = [
 
 const TEMPLATE_KEY = 'tokenizer.chat_template';
 
+/** Writes the model at `from` with another chat template, or with none. Its template must be its last entry, as in millrace-nano. */
+export function withTemplate(from: string, to: string, template: string | undefined): void {
+  const bytes = readFileSync(from);
+  const key = text(TEMPLATE_KEY);
+  const at = bytes.indexOf(key);
+  const lengthAt = at + key.length + 4;
+  const end = lengthAt + 8 + Number(bytes.readBigUInt64LE(lengthAt));
+  const tensorsEnd = dataStart(bytes, end);
+  const replaced = template === undefined ? [] : [entry.string(TEMPLATE_KEY, template)];
+  const head = Buffer.concat([bytes.subarray(0, at), ...replaced, bytes.subarray(end, tensorsEnd)]);
+  if (template === undefined) head.writeBigUInt64LE(head.readBigUInt64LE(16) - 1n, 16);
+  writeFileSync(to, Buffer.concat([head, Buffer.alloc(-head.length & 31), bytes.subarray((tensorsEnd + 31) & ~31)]));
+}
+
 /** End of the tensor table that begins at `from`. */
 function dataStart(bytes: Buffer, from: number): number {
   let at = from;
