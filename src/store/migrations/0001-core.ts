@@ -17,9 +17,10 @@ export const core: Migration = {
     `create table providers (id text primary key, dialect text not null, base_url text not null, api_key_sealed text, allow_private bigint not null, quirks text not null, created_us bigint not null, updated_us bigint not null)`,
     `create table models (id text primary key, operations text not null, context_tokens bigint, max_output_tokens bigint not null, owned_by text not null, created_us bigint not null, removed_us bigint)`,
     `create table deployments (id text primary key, model_id text not null references models(id), provider_id text references providers(id), engine text, upstream_model text not null,
-      concurrency bigint, priority bigint not null, weight bigint not null, position bigint not null, slot bigint not null)`,
+      concurrency bigint, priority bigint not null, weight bigint not null, position bigint not null)`,
     `create table price_versions (version text primary key, content text not null, created_us bigint not null)`,
     `create table price_list (kind text not null, subject_id text not null, position bigint not null, version text not null references price_versions(version), primary key (kind, subject_id, position))`,
+    `create table price_history (revision bigint not null, kind text not null, subject_id text not null, at_us bigint not null, versions text not null, primary key (kind, subject_id, revision))`,
     `create table accounts (id text primary key, kind text not null, organization_id text, currency text not null, min_balance_nano bigint not null)`,
     `create table ledger_tx (id text primary key, seq bigint not null unique, kind text not null, idem_key text not null unique, request_id text, booked_us bigint not null, reverses_tx_id text,
       price_version text, note text not null, prev_hash text not null, hash text not null)`,
@@ -39,6 +40,8 @@ export const core: Migration = {
       input_tokens bigint not null, cached_input_tokens bigint not null, output_tokens bigint not null, revenue_nano bigint not null, cost_nano bigint not null,
       primary key (organization_id, hour_us, project_id, key_id, model, currency))`,
     `create table journal_cursor (node_id text primary key, seq bigint not null)`,
-    ...['price_versions', 'ledger_tx', 'postings', 'requests', 'attempts'].flatMap(table => insertOnly(table, dialect)),
+    ...['price_versions', 'price_history', 'ledger_tx', 'postings', 'requests', 'attempts'].flatMap(table =>
+      insertOnly(table, dialect),
+    ),
   ],
 };
