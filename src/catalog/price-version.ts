@@ -55,7 +55,7 @@ export function priceVersionOf(
   return { version: readPriceVersion(text), content: text };
 }
 
-function hashPriceContent(content: string): string {
+export function hashPriceContent(content: string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
