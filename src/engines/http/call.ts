@@ -19,7 +19,7 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined {
   wheelPrevious: Deadlined | undefined = undefined;
   wheelNext: Deadlined | undefined = undefined;
-  wheelSlot = -1;
+  wheelTicks = -1;
   wheelLate = false;
   private readonly sink: UpstreamSink;
   private readonly limits: UpstreamRequest['timeoutMs'];
@@ -74,6 +74,7 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
   resume(): void {
     this.paused = false;
     this.lastByteMs = this.deadlines.nowMs;
+    this.deadlines.nearer(this);
     // In a later turn: undici's parser, which all calls of a thread share, may be at work right now.
     queueMicrotask(() => {
       if (this.over || this.paused) return;
@@ -114,6 +115,7 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
     this.controller = controller;
     this.reached = true;
     this.sentMs = this.deadlines.nowMs;
+    this.deadlines.nearer(this);
     if (this.sourcePaused) controller.pause();
   }
 
@@ -145,8 +147,11 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
     if (this.over) return;
-    this.hasBody = true;
     this.lastByteMs = this.deadlines.nowMs;
+    if (!this.hasBody) {
+      this.hasBody = true;
+      this.deadlines.nearer(this);
+    }
     if (this.decoder) this.decoder.write(chunk);
     else this.sink.onData(chunk);
   }

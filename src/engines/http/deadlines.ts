@@ -9,7 +9,7 @@ export interface Deadlined {
   /** The wheel's own; start with `undefined` and -1. */
   wheelPrevious: Deadlined | undefined;
   wheelNext: Deadlined | undefined;
-  wheelSlot: number;
+  wheelTicks: number;
   /** Seen overdue once. */
   wheelLate: boolean;
 }
@@ -23,6 +23,8 @@ export interface Deadlines {
   /** Now, as of the last tick: good to one tick, and free. */
   readonly nowMs: number;
   add(entry: Deadlined): void;
+  /** Its deadline may have moved nearer. One that moves away needs no word. */
+  nearer(entry: Deadlined): void;
   remove(entry: Deadlined): void;
   /** Visits what is due; called by its own timer, and by tests. */
   tick(): void;
@@ -37,16 +39,18 @@ export function createDeadlines(clock: Clock): Deadlines {
   let count = 0;
   let nowMs = clock.monotonicMs();
   let visited = Math.floor(nowMs / TICK_MS);
+  /** Last tick whose slot is free of what this round still visits. */
+  let farthest = visited + SLOTS;
   let timer: NodeJS.Timeout | undefined;
 
   const insert = (entry: Deadlined, dueMs: number) => {
-    // Never the slot being visited, and never beyond one turn: what is later is asked again after it.
-    const ticks = Math.min(Math.max(Math.ceil(dueMs / TICK_MS), visited + 1), visited + SLOTS - 1);
+    // Never a slot of this round, and never beyond one turn: what is later is asked again after it.
+    const ticks = Math.min(Math.max(Math.ceil(dueMs / TICK_MS), visited + 1), farthest);
     const slot = ticks % SLOTS;
     const first = slots[slot];
     entry.wheelPrevious = undefined;
     entry.wheelNext = first;
-    entry.wheelSlot = slot;
+    entry.wheelTicks = ticks;
     if (first) first.wheelPrevious = entry;
     slots[slot] = entry;
     count += 1;
@@ -54,11 +58,11 @@ export function createDeadlines(clock: Clock): Deadlines {
   const unlink = (entry: Deadlined) => {
     const { wheelPrevious: previous, wheelNext: next } = entry;
     if (previous) previous.wheelNext = next;
-    else slots[entry.wheelSlot] = next;
+    else slots[entry.wheelTicks % SLOTS] = next;
     if (next) next.wheelPrevious = previous;
     entry.wheelPrevious = undefined;
     entry.wheelNext = undefined;
-    entry.wheelSlot = -1;
+    entry.wheelTicks = -1;
     count -= 1;
   };
   const visit = (slot: number) => {
@@ -83,11 +87,12 @@ export function createDeadlines(clock: Clock): Deadlines {
   const tick = () => {
     nowMs = clock.monotonicMs();
     const last = Math.floor(nowMs / TICK_MS);
-    const from = Math.max(visited + 1, last - SLOTS + 1);
-    for (let at = from; at <= last; at += 1) {
-      visited = at;
-      visit(at % SLOTS);
-    }
+    // At most one turn, less the slot in which this round puts what comes next.
+    const from = Math.max(visited + 1, last - SLOTS + 2);
+    visited = last;
+    farthest = from - 1 + SLOTS;
+    for (let at = from; at <= last; at += 1) visit(at % SLOTS);
+    farthest = last + SLOTS;
     if (count === 0 && timer) {
       clearInterval(timer);
       timer = undefined;
@@ -102,13 +107,21 @@ export function createDeadlines(clock: Clock): Deadlines {
       if (count === 0 && !timer) {
         nowMs = clock.monotonicMs();
         visited = Math.floor(nowMs / TICK_MS);
+        farthest = visited + SLOTS;
         timer = setInterval(tick, TICK_MS).unref();
       }
       entry.wheelLate = false;
       insert(entry, entry.dueMs());
     },
+    nearer(entry) {
+      if (entry.wheelTicks < 0) return;
+      const dueMs = entry.dueMs();
+      if (Math.ceil(dueMs / TICK_MS) >= entry.wheelTicks) return;
+      unlink(entry);
+      insert(entry, dueMs);
+    },
     remove(entry) {
-      if (entry.wheelSlot >= 0) unlink(entry);
+      if (entry.wheelTicks >= 0) unlink(entry);
     },
     tick,
     close() {
