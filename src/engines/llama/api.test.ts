@@ -41,6 +41,21 @@ test('completions: a text, several, tokens; each with its choices', async () => 
   assert.equal(offsets[1], tokens[0].length);
 });
 
+test('a prompt that fills the context but for two tokens gets two, in parts', async () => {
+  const prompt = Array.from({ length: 510 }, (_, index) => 300 + ((index * 7) % 2000));
+  const { json } = await nano.post(COMPLETE, { prompt, temperature: 0 });
+  assert.equal(json.usage.prompt_tokens, 510);
+  assert.deepEqual([json.usage.completion_tokens, json.choices[0].finish_reason], [2, 'length']);
+  const whole = await nano.post(COMPLETE, { prompt: prompt.slice(0, 480), max_tokens: 5, temperature: 0 });
+  assert.equal(whole.json.usage.prompt_tokens_details.cached_tokens, 479);
+});
+
+test('fields that have no effect are named', async () => {
+  const { headers } = await nano.post(COMPLETE, { prompt: 'a', max_tokens: 1, user: 'u', typo_k: 3, 'x\ny': 1 });
+  assert.equal(headers['x-millrace-ignored'], 'typo_k');
+  assert.equal((await nano.post(EMBED, { input: 'a', user: 'u' })).headers['x-millrace-ignored'], undefined);
+});
+
 test('completions: streamed they are the same, echo included', async () => {
   const body = { prompt: ['Hello', 'What is Millrace?'], max_tokens: 20, temperature: 0, echo: true };
   const whole = await nano.post(COMPLETE, body);

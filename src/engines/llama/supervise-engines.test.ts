@@ -71,16 +71,12 @@ test('a host sees none of our environment, and runs below the gateway', {
   await using nano = await startNano();
   delete process.env['SECRET_OF_OURS'];
   const pid = nano.engines.status()[0]?.pid ?? 0;
+  const own = ['HOME', 'LANG', 'PATH', 'UV_THREADPOOL_SIZE', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'];
   const names = readFileSync(`/proc/${pid}/environ`, 'utf8')
     .split('\0')
-    .map(each => each.split('=')[0]);
-  assert.deepEqual(
-    names.filter(Boolean).toSorted(),
-    ['HOME', 'LANG', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'PATH', 'UV_THREADPOOL_SIZE'].filter(name =>
-      names.includes(name),
-    ),
-  );
-  assert.ok(!names.includes('SECRET_OF_OURS'));
+    .map(each => each.split('=')[0] ?? '')
+    .filter(name => name !== '' && !own.includes(name));
+  assert.deepEqual(names, []);
   await nano.post(CHAT, { ...SUM, max_tokens: 3 });
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     const fields = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
