@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { NANO, type RunningEngine, startNano } from './engine-fixture.ts';
-import { withTemplate } from './gguf-fixture.ts';
+import { entry, TEMPLATE_KEY, withEntries } from './gguf-fixture.ts';
 
 let nano: RunningEngine;
 before(async () => {
@@ -179,12 +179,26 @@ test('only the owner can reach the socket', { skip: process.platform === 'win32'
   assert.equal(statSync(nano.socketPath).mode & 0o777, 0o600);
 });
 
+test('a model of vectors alone makes those, and says so of the rest', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mr-'));
+  const file = join(folder, 'vectors.gguf');
+  withEntries(NANO, file, [entry.u32('llama.pooling_type', 1)]);
+  await using engine = await startNano({ file });
+  assert.equal((await engine.post(EMBED, { input: 'Hello' })).json.data[0].embedding.length, 192);
+  for (const path of [CHAT, COMPLETE]) {
+    const { status, json } = await engine.post(path, { messages: [], prompt: 'a' });
+    assert.deepEqual([status, json.error.param], [400, 'model']);
+  }
+  assert.deepEqual((await engine.get('/props')).json.model.operations, ['embeddings']);
+  rmSync(folder, { recursive: true });
+});
+
 test('other templates: tools that the model was taught, thinking that never stops, and none', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mr-'));
   const messages = [{ role: 'user', content: 'What is 1 + 2?' }];
   const withNano = async (template: string | undefined, use: (engine: RunningEngine) => Promise<void>) => {
     const file = join(folder, 'other.gguf');
-    withTemplate(NANO, file, template);
+    withEntries(NANO, file, template === undefined ? [] : [entry.string(TEMPLATE_KEY, template)]);
     await using engine = await startNano({ file, sequences: 2, contextTokens: 400 });
     await use(engine);
   };

@@ -97,7 +97,7 @@ test('a host dies with its parent, however that dies', async () => {
   const script = `const { startNano } = await import(${JSON.stringify(index)}); const nano = await startNano();
     void nano.post('${CHAT}', ${JSON.stringify({ ...SUM, ignore_eos: true, n: 8 })}).catch(() => {});
     await nano.until(async () => (await nano.metric('requests_processing')) === 8);
-    console.log(nano.engines.status()[0].pid);`;
+    process.stdout.write(String(nano.engines.status()[0].pid));`;
   const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -37,9 +37,9 @@ export async function answerEmbeddings(
   try {
     for (const tokens of texts) {
       signal.throwIfAborted();
-      const vector = await embedder.embed(tokens);
-      promptTokens += tokens.length;
-      metrics.promptTokens += tokens.length;
+      const { vector, tokens: evaluated } = await embedder.embed(tokens);
+      promptTokens += evaluated;
+      metrics.promptTokens += evaluated;
       const embedding = format === 'float' ? [...vector] : Buffer.from(vector.buffer).toString('base64');
       data.push({ object: 'embedding', index: data.length, embedding });
     }

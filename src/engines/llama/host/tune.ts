@@ -24,6 +24,7 @@ type Setting = Pick<Reading, 'threads' | 'flashAttention'>;
 const PROMPT_SHARE = 4;
 /** A step must be this much faster to be worth more threads, or memory. */
 const GAIN_MIN = 1.05;
+const SAMPLE = 'The quick brown fox jumps over the lazy dog. 你好，世界！0123456789';
 const DECODE_MS = 30;
 const DECODE_TOKENS_MIN = 4;
 const WARM_TOKENS = 2;
@@ -53,12 +54,15 @@ export async function tune(
     readonly threads?: number;
     readonly threadsMax: number;
     readonly headCount: number;
+    /** It makes text; else vectors alone, which have no second phase. */
+    readonly generates: boolean;
     readonly nowMs: () => number;
   },
 ): Promise<Tuning> {
   const { nowMs } = limits;
   const deadlineMs = nowMs() + BUDGET_MS;
   const first: Setting = { threads: limits.threads ?? 1, flashAttention: true };
+  const measure = limits.generates ? measureText : measureVectors;
   let chosen = await measure(model, first, nowMs);
   const readings = [chosen];
   const attempt = async (setting: Setting): Promise<boolean> => {
@@ -71,7 +75,7 @@ export async function tune(
     if (faster) chosen = reading;
     return faster;
   };
-  if (plan.batchTokens * plan.contextTokens * limits.headCount * 4 <= SCORE_BYTES_MAX)
+  if (limits.generates && plan.batchTokens * plan.contextTokens * limits.headCount * 4 <= SCORE_BYTES_MAX)
     await attempt({ ...first, flashAttention: false });
   if (limits.threads === undefined) {
     let threads = 2;
@@ -88,7 +92,7 @@ function speed({ promptTokensPerSecond, tokensPerSecond }: Reading): number {
   return 1 / (PROMPT_SHARE / promptTokensPerSecond + 1 / tokensPerSecond);
 }
 
-async function measure(model: LlamaModel, setting: Setting, nowMs: () => number): Promise<Reading> {
+async function measureText(model: LlamaModel, setting: Setting, nowMs: () => number): Promise<Reading> {
   await using context = await model.createContext({
     ...contextOptions(setting),
     sequences: 1,
@@ -96,7 +100,7 @@ async function measure(model: LlamaModel, setting: Setting, nowMs: () => number)
     batchSize: 128,
   });
   const sequence = context.getSequence();
-  const vocabulary = model.tokenize('The quick brown fox jumps over the lazy dog. 你好，世界！0123456789', false);
+  const vocabulary = model.tokenize(SAMPLE, false);
   const words = (count: number): Token[] =>
     Array.from({ length: Math.ceil(count / vocabulary.length) }, () => vocabulary)
       .flat()
@@ -122,6 +126,21 @@ async function measure(model: LlamaModel, setting: Setting, nowMs: () => number)
   }
   const tokensPerSecond = ((generated - WARM_TOKENS) / (nowMs() - startMs)) * 1000;
   return { ...setting, promptTokensPerSecond: (promptTokens / promptMs) * 1000, tokensPerSecond };
+}
+
+async function measureVectors(model: LlamaModel, setting: Setting, nowMs: () => number): Promise<Reading> {
+  const contextSize = Math.min(256, model.trainContextSize);
+  await using context = await model.createEmbeddingContext({
+    contextSize,
+    batchSize: contextSize,
+    threads: setting.threads,
+  });
+  const tokens = model.tokenize(SAMPLE, false);
+  await context.getEmbeddingFor(tokens.slice(0, WARM_TOKENS));
+  const startMs = nowMs();
+  await context.getEmbeddingFor([...tokens]);
+  const perSecond = (tokens.length / (nowMs() - startMs)) * 1000;
+  return { ...setting, promptTokensPerSecond: perSecond, tokensPerSecond: perSecond };
 }
 
 /** A setting as options of a context. */
