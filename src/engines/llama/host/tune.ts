@@ -40,39 +40,55 @@ export function threadsMax(llama: Pick<Llama, 'cpuMathCores'>): number {
   return Math.max(1, Math.min(llama.cpuMathCores, availableParallelism()) - 1);
 }
 
+export interface TuneLimits {
+  /** Given by the operator, and then not explored. */
+  readonly threads?: number;
+  readonly threadsMax: number;
+  /** Whether attention without the flash kernel is a choice. */
+  readonly plainAttention: boolean;
+  readonly nowMs: () => number;
+}
+
+/** Explores what is fastest for this model on this machine, as it is now. */
+export async function tune(
+  model: LlamaModel,
+  plan: MemoryPlan,
+  limits: Omit<TuneLimits, 'plainAttention'> & {
+    readonly headCount: number;
+    /** It makes text; else vectors alone, which have no second phase. */
+    readonly generates: boolean;
+  },
+): Promise<Tuning> {
+  const { generates, headCount, nowMs } = limits;
+  const scoreBytes = plan.batchTokens * plan.contextTokens * headCount * 4;
+  const measure = generates ? measureText : measureVectors;
+  return explore(setting => measure(model, setting, nowMs), {
+    ...limits,
+    plainAttention: generates && scoreBytes <= SCORE_BYTES_MAX,
+  });
+}
+
 /**
  * Runs a few tokens under each setting and takes the fastest; the smaller of near-equals. Reckoning does not do: on a shared
  * 2-core machine two threads gave 74 tokens/s where one gave 510, and llama.cpp's flash attention, its default, was half as fast
  * as none for small heads on a CPU.
- * @param limits `threads`: given by the operator, not explored
  */
-export async function tune(
-  model: LlamaModel,
-  plan: MemoryPlan,
-  limits: {
-    readonly threads?: number;
-    readonly threadsMax: number;
-    readonly headCount: number;
-    readonly nowMs: () => number;
-  },
-): Promise<Tuning> {
-  const { nowMs } = limits;
-  const deadlineMs = nowMs() + BUDGET_MS;
+export async function explore(measure: (setting: Setting) => Promise<Reading>, limits: TuneLimits): Promise<Tuning> {
+  const deadlineMs = limits.nowMs() + BUDGET_MS;
   const first: Setting = { threads: limits.threads ?? 1, flashAttention: true };
-  let chosen = await measure(model, first, nowMs);
+  let chosen = await measure(first);
   const readings = [chosen];
   const attempt = async (setting: Setting): Promise<boolean> => {
-    if (nowMs() >= deadlineMs) return false;
+    if (limits.nowMs() >= deadlineMs) return false;
     // A setting that this model cannot run under is no reason to give it up.
-    const reading = await measure(model, setting, nowMs).catch(() => undefined);
+    const reading = await measure(setting).catch(() => undefined);
     if (reading === undefined) return false;
     readings.push(reading);
     const faster = speed(reading) > speed(chosen) * GAIN_MIN;
     if (faster) chosen = reading;
     return faster;
   };
-  if (plan.batchTokens * plan.contextTokens * limits.headCount * 4 <= SCORE_BYTES_MAX)
-    await attempt({ ...first, flashAttention: false });
+  if (limits.plainAttention) await attempt({ ...first, flashAttention: false });
   if (limits.threads === undefined) {
     let threads = 2;
     while (threads <= limits.threadsMax && (await attempt({ ...chosen, threads }))) threads *= 2;
