@@ -2,6 +2,7 @@
 // It must not know wallets, keys, or how a request is served.
 export * from './catalog.ts';
 export * from './input.ts';
+export { withKnownProviders } from './known-providers.ts';
 export { hashPriceContent, type PriceInput, readPriceVersion, showPrice } from './price-version.ts';
 export { createSeal, type Seal } from './seal.ts';
 export * from './snapshot.ts';

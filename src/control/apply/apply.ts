@@ -1,4 +1,5 @@
 import { type ApplyResult, type Change, type ConfigDocument, configSchema } from '@millrace/contract';
+import { withKnownProviders } from '../../catalog/index.ts';
 import { Fault } from '../../std/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import { type Checked, check, pathText } from '../issue-text.ts';
@@ -21,7 +22,7 @@ export async function applyDocument(
   value: unknown,
   { dryRun }: { readonly dryRun: boolean },
 ): Promise<Checked<ApplyResult>> {
-  const parsed = check(configSchema, value ?? {});
+  const parsed = check(configSchema, withKnownProviders(value ?? {}));
   if (!parsed.ok) return parsed;
   const document = parsed.value;
   const issues = await checkReferences(deps, document);
