@@ -22,11 +22,11 @@ export interface EngineDeployment {
   /** A GGUF file on this machine. */
   readonly file: string;
   /** Longest prompt plus answer; absent: from the model and the memory. */
-  readonly contextTokens?: number | undefined;
+  readonly contextTokens?: number;
   /** Answers at once; absent: from the memory. */
-  readonly sequences?: number | undefined;
+  readonly sequences?: number;
   /** Absent: measured. */
-  readonly threads?: number | undefined;
+  readonly threads?: number;
 }
 
 export interface EngineStatus {

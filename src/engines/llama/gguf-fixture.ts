@@ -64,19 +64,18 @@ export const LLAMA_ENTRIES: readonly Buffer[] = [
   entry.u32('llama.attention.head_count_kv', 2),
 ];
 
-const TEMPLATE_KEY = 'tokenizer.chat_template';
+export const TEMPLATE_KEY = 'tokenizer.chat_template';
 
-/** Writes the model at `from` with another chat template, or with none. Its template must be its last entry, as in millrace-nano. */
-export function withTemplate(from: string, to: string, template: string | undefined): void {
+/** Writes the model at `from` with other entries in place of its chat template, which must be its last, as in millrace-nano. */
+export function withEntries(from: string, to: string, entries: readonly Buffer[]): void {
   const bytes = readFileSync(from);
   const key = text(TEMPLATE_KEY);
   const at = bytes.indexOf(key);
   const lengthAt = at + key.length + 4;
   const end = lengthAt + 8 + Number(bytes.readBigUInt64LE(lengthAt));
   const tensorsEnd = dataStart(bytes, end);
-  const replaced = template === undefined ? [] : [entry.string(TEMPLATE_KEY, template)];
-  const head = Buffer.concat([bytes.subarray(0, at), ...replaced, bytes.subarray(end, tensorsEnd)]);
-  if (template === undefined) head.writeBigUInt64LE(head.readBigUInt64LE(16) - 1n, 16);
+  const head = Buffer.concat([bytes.subarray(0, at), ...entries, bytes.subarray(end, tensorsEnd)]);
+  head.writeBigUInt64LE(head.readBigUInt64LE(16) - 1n + BigInt(entries.length), 16);
   writeFileSync(to, Buffer.concat([head, Buffer.alloc(-head.length & 31), bytes.subarray((tensorsEnd + 31) & ~31)]));
 }
 

@@ -30,6 +30,10 @@ export class AnswerText {
     return this.think?.thinking ?? false;
   }
 
+  get answering(): boolean {
+    return this.think?.answering ?? true;
+  }
+
   get stopped(): boolean {
     return this.stop.stopped;
   }

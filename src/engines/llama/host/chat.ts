@@ -6,7 +6,7 @@ import { type Generated, type GeneratedPiece, generate, type TokenLogprob } from
 import { answerId, generateAll } from './generate-all.ts';
 import { chatLogprobs } from './logprobs.ts';
 import { type ChatRequest, parseChat } from './parse-chat.ts';
-import { openEventStream, sendJson } from './reply.ts';
+import { noteIgnored, openEventStream, sendJson } from './reply.ts';
 import type { ToolCall } from './tool-text.ts';
 import { usageOf } from './usage.ts';
 
@@ -20,6 +20,7 @@ export async function answerChat(
   signal: AbortSignal,
 ): Promise<void> {
   const request = await parseChat(engine, fields);
+  noteIgnored(response, fields.ignored);
   const head = {
     id: answerId('chatcmpl'),
     created: Math.floor(Date.now() / 1000),

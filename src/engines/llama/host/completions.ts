@@ -7,7 +7,7 @@ import { answerId, generateAll } from './generate-all.ts';
 import { completionLogprobs } from './logprobs.ts';
 import { type GenerationFields, parseGenerationFields } from './parse-sampling.ts';
 import { checkContext, parseTexts } from './prompt-tokens.ts';
-import { openEventStream, sendJson } from './reply.ts';
+import { noteIgnored, openEventStream, sendJson } from './reply.ts';
 import { usageOf } from './usage.ts';
 
 type TextEngine = Engine & { readonly generator: Generator };
@@ -47,6 +47,7 @@ export async function answerCompletion(
   signal: AbortSignal,
 ): Promise<void> {
   const request = parseCompletion(engine, fields);
+  noteIgnored(response, fields.ignored);
   const head = {
     id: answerId('cmpl'),
     object: 'text_completion',

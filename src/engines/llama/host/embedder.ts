@@ -7,14 +7,21 @@ const EMBEDDING_TOKENS_MAX = 2_048;
 const WAITING_MAX = 4_096;
 const RETRY_AFTER_MS = 5_000;
 
+export interface Embedding {
+  /** Of length 1 (L2). */
+  readonly vector: Float32Array;
+  /** Evaluated, with the marks that some models want around a text. */
+  readonly tokens: number;
+}
+
 /** Vectors for texts. Its context is made at first use: many deployments never need one. */
 export interface Embedder {
   readonly tokensMax: number;
   readonly vectorLength: number;
   /** Takes room for `count` texts, and gives it back. @throws Fault `capacity` */
   reserve(count: number): () => void;
-  /** Of length 1 (L2). One at a time: they share one sequence. */
-  embed(tokens: readonly Token[]): Promise<Float32Array>;
+  /** One at a time: they share one sequence. */
+  embed(tokens: readonly Token[]): Promise<Embedding>;
 }
 
 export function createEmbedder(
@@ -43,9 +50,13 @@ export function createEmbedder(
     },
     async embed(tokens) {
       context ??= create();
-      const { vector } = await (await context).getEmbeddingFor([...tokens]);
+      const embedding = await context;
+      const { vector } = await embedding.getEmbeddingFor([...tokens]);
       const length = Math.hypot(...vector);
-      return Float32Array.from(vector, value => (length > 0 ? value / length : 0));
+      return {
+        vector: Float32Array.from(vector, value => (length > 0 ? value / length : 0)),
+        tokens: embedding.calculateInputLength([...tokens]),
+      };
     },
   };
 }

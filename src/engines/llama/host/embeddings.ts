@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Engine } from './engine.ts';
 import { type Fields, invalid } from './fields.ts';
 import { checkContext, parseTexts } from './prompt-tokens.ts';
-import { sendJson } from './reply.ts';
+import { noteIgnored, sendJson } from './reply.ts';
 
 /** As OpenAI's API has it. */
 const INPUTS_MAX = 2_048;
@@ -30,15 +30,16 @@ export async function answerEmbeddings(
   if (input === undefined) throw invalid('input', 'is missing', '缺失');
   const texts = parseTexts(input, engine, { param: 'input', countMax: INPUTS_MAX });
   for (const tokens of texts) checkContext(tokens.length, embedder.tokensMax, 'input');
+  noteIgnored(response, fields.ignored);
   const data: object[] = [];
   let promptTokens = 0;
   const release = embedder.reserve(texts.length);
   try {
     for (const tokens of texts) {
       signal.throwIfAborted();
-      const vector = await embedder.embed(tokens);
-      promptTokens += tokens.length;
-      metrics.promptTokens += tokens.length;
+      const { vector, tokens: evaluated } = await embedder.embed(tokens);
+      promptTokens += evaluated;
+      metrics.promptTokens += evaluated;
       const embedding = format === 'float' ? [...vector] : Buffer.from(vector.buffer).toString('base64');
       data.push({ object: 'embedding', index: data.length, embedding });
     }

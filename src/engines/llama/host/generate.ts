@@ -214,8 +214,9 @@ class Answer {
     const piece = this.text.push(this.characters.push(token));
     // The token that opened the thinking belongs to it.
     if (!wasThinking && this.text.thinking) this.reasoningTokens += 1;
-    if (probabilities !== undefined && !wasThinking && !this.text.thinking)
-      this.logprobs.push(this.logprob(token, probabilities));
+    // Of thinking, and of the white space around it, nothing is reported.
+    if (!this.text.answering) this.logprobs = [];
+    else if (probabilities !== undefined) this.logprobs.push(this.logprob(token, probabilities));
     this.give(piece);
   }
 

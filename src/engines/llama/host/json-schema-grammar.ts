@@ -32,10 +32,9 @@ interface Place {
  * @throws Fault `invalid_parameter`
  */
 export function jsonSchemaGrammar(schema: unknown, path: string): string {
-  return bounded(path, () => {
-    const rules = createGbnfRules();
-    return rules.text(schemaExpression(schema, { rules, root: schema, path, depth: 0, refs: new Map() }));
-  });
+  const rules = createGbnfRules();
+  const root = schemaExpression(schema, { rules, root: schema, path, depth: 0, refs: new Map() });
+  return grammarText(rules, root, path);
 }
 
 /** Any JSON object. */
@@ -51,23 +50,25 @@ export function toolCallGrammar(
   tools: readonly { readonly name: string; readonly parameters: unknown; readonly path: string }[],
   frame: { readonly before: string; readonly after: string },
 ): string {
-  return bounded('tools', () => {
-    const rules = createGbnfRules();
-    const calls = tools.map(({ name, parameters, path }) => {
-      const body = schemaExpression(parameters, { rules, root: parameters, path, depth: 0, refs: new Map() });
-      return `"{\\"name\\": " ${jsonLiteral(name)} ", \\"arguments\\": " ${body} "}"`;
-    });
-    return rules.text(`${frame.before} ${oneOf(calls)} ${frame.after}`);
+  const rules = createGbnfRules();
+  const calls = tools.map(({ name, parameters, path }) => {
+    const body = schemaExpression(parameters, { rules, root: parameters, path, depth: 0, refs: new Map() });
+    return `"{\\"name\\": " ${jsonLiteral(name)} ", \\"arguments\\": " ${body} "}"`;
   });
+  return grammarText(rules, `${frame.before} ${oneOf(calls)} ${frame.after}`, 'tools');
 }
 
-function bounded(path: string, build: () => string): string {
+function grammarText(rules: GbnfRules, root: string, path: string): string {
   try {
-    return build();
+    return rules.text(root);
   } catch (error) {
-    if (error instanceof RangeError) throw invalid(path, 'is too large a schema', '的 schema 过大');
-    throw error;
+    throw tooLarge(error, path);
   }
+}
+
+function tooLarge(error: unknown, path: string): Error {
+  if (!(error instanceof RangeError)) throw error;
+  return invalid(path, 'the schema is too large', 'schema 过大');
 }
 
 function below(place: Place, step: string): Place {
@@ -82,7 +83,11 @@ function schemaExpression(schema: unknown, place: Place): string {
   const expression = constraint(schema, place);
   const nullable = schema['nullable'] === true ? oneOf([expression, 'null']) : expression;
   if (/^[a-z-]+$/.test(nullable)) return nullable;
-  return place.rules.add('s', nullable);
+  try {
+    return place.rules.add('s', nullable);
+  } catch (error) {
+    throw tooLarge(error, place.path);
+  }
 }
 
 function constraint(schema: Json, place: Place): string {

@@ -47,13 +47,14 @@ export async function loadEngine(options: LoadOptions): Promise<Engine> {
     ...(summary.poolingType === undefined ? { metadataOverrides: poolingOverride(summary) } : {}),
   });
   const metrics = new EngineMetrics();
+  const generates = summary.operations.includes('chat');
   const tuning = await tune(model, plan, {
     ...(options.threads === undefined ? {} : { threads: options.threads }),
     threadsMax: most,
     headCount: summary.headCount,
+    generates,
     nowMs,
   });
-  const generates = summary.operations.includes('chat');
   return {
     summary,
     profile: profileOf(summary),

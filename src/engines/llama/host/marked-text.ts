@@ -71,6 +71,11 @@ export class ThinkText {
     return this.state === 'thinking';
   }
 
+  /** What came last is part of the answer, or may yet be. */
+  get answering(): boolean {
+    return this.state === 'answer' || this.state === 'start';
+  }
+
   push(text: string): ThinkPiece {
     let reasoning = '';
     this.held += text;

@@ -2,6 +2,8 @@ import type { ServerResponse } from 'node:http';
 import { FAULTS } from '@millrace/contract';
 import { type Fault, formatSseEvent } from '../../../std/index.ts';
 
+const IGNORED_SHOWN_MAX = 16;
+
 /** Answers in the OpenAI error shape; `message_zh` is ours, for clients that show it. */
 export function faultBody(fault: Fault): string {
   const { openaiType } = FAULTS[fault.code];
@@ -30,6 +32,12 @@ export function sendFault(response: ServerResponse, fault: Fault): void {
     ...(retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }),
   });
   response.end(body);
+}
+
+/** Names the fields that had no effect: not an error, since clients send hints of all kinds, but not a secret either. */
+export function noteIgnored(response: ServerResponse, names: readonly string[]): void {
+  const shown = names.filter(name => /^[\w.-]{1,64}$/.test(name)).slice(0, IGNORED_SHOWN_MAX);
+  if (shown.length > 0) response.setHeader('x-millrace-ignored', shown.join(', '));
 }
 
 export function sendJson(response: ServerResponse, value: unknown): void {

@@ -17,10 +17,6 @@ export const TOOL_CLOSE = '</tool_call>';
 export class ToolText {
   private held = '';
   private inside: boolean;
-  /** White space before the opening mark: dropped with a call, kept with what is none. */
-  private gap = '';
-  /** Nothing but white space came since the last call; it belongs to the calls. */
-  private after = false;
   /** The whole answer is one call without marks: what a forced call looks like. */
   private readonly bare: boolean;
 
@@ -33,30 +29,25 @@ export class ToolText {
     this.held += text;
     let content = '';
     const calls: ToolCall[] = [];
-    if (this.bare) return { content, calls };
     for (;;) {
+      if (this.bare) return { content: '', calls };
       if (this.inside) {
         const close = this.held.indexOf(TOOL_CLOSE);
         if (close < 0) return { content, calls };
         const body = this.held.slice(0, close);
         const call = parseCall(body);
-        if (call === undefined) content += this.gap + TOOL_OPEN + body + TOOL_CLOSE;
+        if (call === undefined) content += TOOL_OPEN + body + TOOL_CLOSE;
         else calls.push(call);
-        this.after = call !== undefined;
+        this.held = this.held.slice(close + TOOL_CLOSE.length).trimStart();
         this.inside = false;
-        this.held = this.held.slice(close + TOOL_CLOSE.length);
       }
-      if (this.after) this.held = this.held.trimStart();
       const open = this.held.indexOf(TOOL_OPEN);
-      const [safe] = open < 0 ? splitSafe(this.held, [TOOL_OPEN]) : [this.held.slice(0, open)];
-      const solid = safe.trimEnd();
-      content += solid;
-      if (solid !== '') this.after = false;
       if (open < 0) {
-        this.held = this.held.slice(solid.length);
-        return { content, calls };
+        const [safe, held] = splitSafe(this.held, [TOOL_OPEN]);
+        this.held = held;
+        return { content: content + safe, calls };
       }
-      this.gap = safe.slice(solid.length);
+      content += this.held.slice(0, open).trimEnd();
       this.held = this.held.slice(open + TOOL_OPEN.length);
       this.inside = true;
     }
@@ -67,8 +58,9 @@ export class ToolText {
     this.held = '';
     if (!this.inside) return { content: rest, calls: [] };
     const call = parseCall(rest) ?? cutCall(rest);
-    if (call !== undefined) return { content: '', calls: [call] };
-    return { content: this.bare ? rest : this.gap + TOOL_OPEN + rest, calls: [] };
+    return call === undefined
+      ? { content: this.bare ? rest : TOOL_OPEN + rest, calls: [] }
+      : { content: '', calls: [call] };
   }
 }
 

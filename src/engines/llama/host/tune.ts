@@ -24,6 +24,7 @@ type Setting = Pick<Reading, 'threads' | 'flashAttention'>;
 const PROMPT_SHARE = 4;
 /** A step must be this much faster to be worth more threads, or memory. */
 const GAIN_MIN = 1.05;
+const SAMPLE = 'The quick brown fox jumps over the lazy dog. 你好，世界！0123456789';
 const DECODE_MS = 30;
 const DECODE_TOKENS_MIN = 4;
 const WARM_TOKENS = 2;
@@ -95,6 +96,13 @@ export async function explore(measure: (setting: Setting) => Promise<Reading>, l
     // Between the last that was faster and the first that was not, or the most there are.
     const middle = Math.floor((chosen.threads + Math.min(threads, limits.threadsMax + 1)) / 2);
     if (middle > chosen.threads) await attempt({ ...chosen, threads: middle });
+    // The last doubling may have gone too far: three quarters that do as well are better neighbours.
+    const fewer = Math.ceil((chosen.threads * 3) / 4);
+    const most = chosen;
+    if (fewer < most.threads && fewer > most.threads / 2 && !(await attempt({ ...most, threads: fewer }))) {
+      const reading = readings.at(-1);
+      if (reading?.threads === fewer && speed(reading) * GAIN_MIN > speed(most)) chosen = reading;
+    }
   }
   return { chosen, readings };
 }
@@ -104,7 +112,7 @@ function speed({ promptTokensPerSecond, tokensPerSecond }: Reading): number {
   return 1 / (PROMPT_SHARE / promptTokensPerSecond + 1 / tokensPerSecond);
 }
 
-async function measure(model: LlamaModel, setting: Setting, nowMs: () => number): Promise<Reading> {
+async function measureText(model: LlamaModel, setting: Setting, nowMs: () => number): Promise<Reading> {
   await using context = await model.createContext({
     ...contextOptions(setting),
     sequences: 1,
@@ -112,7 +120,7 @@ async function measure(model: LlamaModel, setting: Setting, nowMs: () => number)
     batchSize: 128,
   });
   const sequence = context.getSequence();
-  const vocabulary = model.tokenize('The quick brown fox jumps over the lazy dog. 你好，世界！0123456789', false);
+  const vocabulary = model.tokenize(SAMPLE, false);
   const words = (count: number): Token[] =>
     Array.from({ length: Math.ceil(count / vocabulary.length) }, () => vocabulary)
       .flat()
@@ -138,6 +146,21 @@ async function measure(model: LlamaModel, setting: Setting, nowMs: () => number)
   }
   const tokensPerSecond = ((generated - WARM_TOKENS) / (nowMs() - startMs)) * 1000;
   return { ...setting, promptTokensPerSecond: (promptTokens / promptMs) * 1000, tokensPerSecond };
+}
+
+async function measureVectors(model: LlamaModel, setting: Setting, nowMs: () => number): Promise<Reading> {
+  const contextSize = Math.min(256, model.trainContextSize);
+  await using context = await model.createEmbeddingContext({
+    contextSize,
+    batchSize: contextSize,
+    threads: setting.threads,
+  });
+  const tokens = model.tokenize(SAMPLE, false);
+  await context.getEmbeddingFor(tokens.slice(0, WARM_TOKENS));
+  const startMs = nowMs();
+  await context.getEmbeddingFor([...tokens]);
+  const perSecond = (tokens.length / (nowMs() - startMs)) * 1000;
+  return { ...setting, promptTokensPerSecond: perSecond, tokensPerSecond: perSecond };
 }
 
 /** A setting as options of a context. */
