@@ -50,6 +50,32 @@ export async function startNano(more: Partial<EngineDeployment> = {}): Promise<R
     clock: systemClock,
   });
   const socketPath = engines.baseUrl('nano').slice('unix:'.length, -':/v1'.length);
+  const client = createClient(socketPath);
+  const until: RunningEngine['until'] = async condition => {
+    const endMs = Date.now() + WAIT_MS;
+    while (!(await condition())) {
+      if (Date.now() > endMs) throw new Error(`waited in vain; ${JSON.stringify(engines.status())}`);
+      await sleep(5);
+    }
+  };
+  await until(() => slots.get(SLOT, 'ready') === 1);
+  return {
+    engines,
+    slots,
+    socketPath,
+    ...client,
+    until,
+    async [Symbol.asyncDispose]() {
+      client.close();
+      await engines.stop();
+      rmSync(runDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function createClient(
+  socketPath: string,
+): Pick<RunningEngine, 'post' | 'get' | 'stream' | 'metric'> & { close(): void } {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const open = (
     method: string,
@@ -81,19 +107,9 @@ export async function startNano(more: Partial<EngineDeployment> = {}): Promise<R
       json: isJson ? JSON.parse(text) : undefined,
     };
   };
-  const until: RunningEngine['until'] = async condition => {
-    const endMs = Date.now() + WAIT_MS;
-    while (!(await condition())) {
-      if (Date.now() > endMs) throw new Error(`waited in vain; ${JSON.stringify(engines.status())}`);
-      await sleep(5);
-    }
-  };
   const get = async (path: string) => read(await open('GET', path, undefined));
-  await until(() => slots.get(SLOT, 'ready') === 1);
   return {
-    engines,
-    slots,
-    socketPath,
+    close: () => agent.destroy(),
     post: async (path, body, signal) =>
       read(await open('POST', path, typeof body === 'string' ? body : JSON.stringify(body), signal)),
     get,
@@ -109,12 +125,6 @@ export async function startNano(more: Partial<EngineDeployment> = {}): Promise<R
     async metric(name) {
       const { text } = await get('/metrics');
       return Number(new RegExp(`^llamacpp:${name} (\\S+)$`, 'm').exec(text)?.[1]);
-    },
-    until,
-    async [Symbol.asyncDispose]() {
-      agent.destroy();
-      await engines.stop();
-      rmSync(runDir, { recursive: true, force: true });
     },
   };
 }

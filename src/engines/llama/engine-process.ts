@@ -22,11 +22,11 @@ export interface EngineDeployment {
   /** A GGUF file on this machine. */
   readonly file: string;
   /** Longest prompt plus answer; absent: from the model and the memory. */
-  readonly contextTokens?: number;
+  readonly contextTokens?: number | undefined;
   /** Answers at once; absent: from the memory. */
-  readonly sequences?: number;
+  readonly sequences?: number | undefined;
   /** Absent: measured. */
-  readonly threads?: number;
+  readonly threads?: number | undefined;
 }
 
 export interface EngineStatus {

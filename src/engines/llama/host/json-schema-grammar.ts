@@ -32,9 +32,10 @@ interface Place {
  * @throws Fault `invalid_parameter`
  */
 export function jsonSchemaGrammar(schema: unknown, path: string): string {
-  const rules = createGbnfRules();
-  const root = schemaExpression(schema, { rules, root: schema, path, depth: 0, refs: new Map() });
-  return grammarText(rules, root, path);
+  return bounded(path, () => {
+    const rules = createGbnfRules();
+    return rules.text(schemaExpression(schema, { rules, root: schema, path, depth: 0, refs: new Map() }));
+  });
 }
 
 /** Any JSON object. */
@@ -50,25 +51,23 @@ export function toolCallGrammar(
   tools: readonly { readonly name: string; readonly parameters: unknown; readonly path: string }[],
   frame: { readonly before: string; readonly after: string },
 ): string {
-  const rules = createGbnfRules();
-  const calls = tools.map(({ name, parameters, path }) => {
-    const body = schemaExpression(parameters, { rules, root: parameters, path, depth: 0, refs: new Map() });
-    return `"{\\"name\\": " ${jsonLiteral(name)} ", \\"arguments\\": " ${body} "}"`;
+  return bounded('tools', () => {
+    const rules = createGbnfRules();
+    const calls = tools.map(({ name, parameters, path }) => {
+      const body = schemaExpression(parameters, { rules, root: parameters, path, depth: 0, refs: new Map() });
+      return `"{\\"name\\": " ${jsonLiteral(name)} ", \\"arguments\\": " ${body} "}"`;
+    });
+    return rules.text(`${frame.before} ${oneOf(calls)} ${frame.after}`);
   });
-  return grammarText(rules, `${frame.before} ${oneOf(calls)} ${frame.after}`, 'tools');
 }
 
-function grammarText(rules: GbnfRules, root: string, path: string): string {
+function bounded(path: string, build: () => string): string {
   try {
-    return rules.text(root);
+    return build();
   } catch (error) {
-    throw tooLarge(error, path);
+    if (error instanceof RangeError) throw invalid(path, 'is too large a schema', '的 schema 过大');
+    throw error;
   }
-}
-
-function tooLarge(error: unknown, path: string): Error {
-  if (!(error instanceof RangeError)) throw error;
-  return invalid(path, 'the schema is too large', 'schema 过大');
 }
 
 function below(place: Place, step: string): Place {
@@ -83,11 +82,7 @@ function schemaExpression(schema: unknown, place: Place): string {
   const expression = constraint(schema, place);
   const nullable = schema['nullable'] === true ? oneOf([expression, 'null']) : expression;
   if (/^[a-z-]+$/.test(nullable)) return nullable;
-  try {
-    return place.rules.add('s', nullable);
-  } catch (error) {
-    throw tooLarge(error, place.path);
-  }
+  return place.rules.add('s', nullable);
 }
 
 function constraint(schema: Json, place: Place): string {

@@ -18,10 +18,7 @@ export interface SequenceLease {
   release(state: 'whole' | 'broken'): Promise<void>;
 }
 
-interface Waiting {
-  readonly tokens: readonly Token[];
-  readonly grant: (sequence: Slot) => void;
-}
+type Grant = (slot: Slot) => void;
 
 interface Slot {
   readonly sequence: LlamaContextSequence;
@@ -47,7 +44,7 @@ export function createSequencePool(
 ): SequencePool {
   const size = context.totalSequences;
   const idle: Slot[] = Array.from({ length: size }, () => ({ sequence: context.getSequence(), usedAt: 0 }));
-  const line: Waiting[] = [];
+  const line: Grant[] = [];
   let uses = 0;
   let meanHeldMs = 0;
 
@@ -56,25 +53,7 @@ export function createSequencePool(
     slot.usedAt = uses;
     const next = line.shift();
     if (next === undefined) idle.push(slot);
-    else next.grant(slot);
-  };
-
-  const wait = (tokens: readonly Token[], signal: AbortSignal): Promise<Slot> => {
-    const { promise, resolve, reject } = Promise.withResolvers<Slot>();
-    const leave = () => {
-      line.splice(line.indexOf(entry), 1);
-      reject(signal.reason);
-    };
-    const entry: Waiting = {
-      tokens,
-      grant: slot => {
-        signal.removeEventListener('abort', leave);
-        resolve(slot);
-      },
-    };
-    line.push(entry);
-    signal.addEventListener('abort', leave, { once: true });
-    return promise;
+    else next(slot);
   };
 
   const lease = (slot: Slot, cachedTokens: number): SequenceLease => {
@@ -110,7 +89,7 @@ export function createSequencePool(
     },
     async acquire(tokens, signal) {
       signal.throwIfAborted();
-      const slot = takeBest(idle, tokens) ?? (await wait(tokens, signal));
+      const slot = takeBest(idle, tokens) ?? (await standInLine(line, signal));
       try {
         // At least one token is evaluated: the model's next word comes out of an evaluation.
         const reusable = tokens.slice(0, -1);
@@ -124,6 +103,22 @@ export function createSequencePool(
     },
     step: createStepper(),
   };
+}
+
+/** Waits for a slot to be granted. @throws the signal's reason, with the place in line given up */
+function standInLine(line: Grant[], signal: AbortSignal): Promise<Slot> {
+  const { promise, resolve, reject } = Promise.withResolvers<Slot>();
+  const grant: Grant = slot => {
+    signal.removeEventListener('abort', leave);
+    resolve(slot);
+  };
+  const leave = () => {
+    line.splice(line.indexOf(grant), 1);
+    reject(signal.reason);
+  };
+  line.push(grant);
+  signal.addEventListener('abort', leave, { once: true });
+  return promise;
 }
 
 /** The one with the longest common beginning where that is worth it; else the one that was idle longest. */

@@ -17,6 +17,10 @@ export const TOOL_CLOSE = '</tool_call>';
 export class ToolText {
   private held = '';
   private inside: boolean;
+  /** White space before the opening mark: dropped with a call, kept with what is none. */
+  private gap = '';
+  /** Nothing but white space came since the last call; it belongs to the calls. */
+  private after = false;
   /** The whole answer is one call without marks: what a forced call looks like. */
   private readonly bare: boolean;
 
@@ -29,25 +33,30 @@ export class ToolText {
     this.held += text;
     let content = '';
     const calls: ToolCall[] = [];
+    if (this.bare) return { content, calls };
     for (;;) {
-      if (this.bare) return { content: '', calls };
       if (this.inside) {
         const close = this.held.indexOf(TOOL_CLOSE);
         if (close < 0) return { content, calls };
         const body = this.held.slice(0, close);
         const call = parseCall(body);
-        if (call === undefined) content += TOOL_OPEN + body + TOOL_CLOSE;
+        if (call === undefined) content += this.gap + TOOL_OPEN + body + TOOL_CLOSE;
         else calls.push(call);
-        this.held = this.held.slice(close + TOOL_CLOSE.length).trimStart();
+        this.after = call !== undefined;
         this.inside = false;
+        this.held = this.held.slice(close + TOOL_CLOSE.length);
       }
+      if (this.after) this.held = this.held.trimStart();
       const open = this.held.indexOf(TOOL_OPEN);
+      const [safe] = open < 0 ? splitSafe(this.held, [TOOL_OPEN]) : [this.held.slice(0, open)];
+      const solid = safe.trimEnd();
+      content += solid;
+      if (solid !== '') this.after = false;
       if (open < 0) {
-        const [safe, held] = splitSafe(this.held, [TOOL_OPEN]);
-        this.held = held;
-        return { content: content + safe, calls };
+        this.held = this.held.slice(solid.length);
+        return { content, calls };
       }
-      content += this.held.slice(0, open).trimEnd();
+      this.gap = safe.slice(solid.length);
       this.held = this.held.slice(open + TOOL_OPEN.length);
       this.inside = true;
     }
@@ -58,9 +67,8 @@ export class ToolText {
     this.held = '';
     if (!this.inside) return { content: rest, calls: [] };
     const call = parseCall(rest) ?? cutCall(rest);
-    return call === undefined
-      ? { content: this.bare ? rest : TOOL_OPEN + rest, calls: [] }
-      : { content: '', calls: [call] };
+    if (call !== undefined) return { content: '', calls: [call] };
+    return { content: this.bare ? rest : this.gap + TOOL_OPEN + rest, calls: [] };
   }
 }
 
