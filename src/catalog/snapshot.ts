@@ -15,13 +15,13 @@ export interface PriceVersion {
   readonly rounding: 'ceil' | 'half-even';
 }
 
-/** Named differences of a provider from its dialect. Each is a fact with a source in `src/catalog/data`. */
+/** Named differences of a provider from its dialect. Who has which, and where that was read: `src/catalog/data/providers.ts`. */
 export type Quirk =
-  /** Closing the connection does not stop the bill: drain within a bound for the usage report. */
+  /** Closing the connection does not stop the bill: drain within a bound for the usage report (Alibaba, Mistral, Groq, Gemini, MiniMax). */
   | 'drain-on-disconnect'
-  /** Does not know `stream_options`. */
+  /** Does not know `stream_options`; usage comes unasked or not at all (Mistral, Cohere, Baichuan). */
   | 'no-stream-options'
-  /** Wants `max_completion_tokens` in place of `max_tokens`. */
+  /** Wants `max_completion_tokens` in place of `max_tokens` (OpenAI from the o-series on, xAI). */
   | 'max-completion-tokens';
 
 export interface Upstream {
@@ -54,7 +54,7 @@ export interface Deployment {
     readonly idle: number;
     readonly total: number;
   };
-  /** All cost versions, any currency, in order of `effectiveFromMs`. Empty: the cost is not known. */
+  /** The listed cost versions, any currency, in order of `effectiveFromMs`. Empty: the cost is not known. */
   readonly costs: readonly PriceVersion[];
 }
 
@@ -67,7 +67,7 @@ export interface Model {
   readonly maxOutputTokens: number;
   readonly createdAtMs: number;
   readonly ownedBy: string;
-  /** All sell versions, any currency, in order of `effectiveFromMs`. */
+  /** The listed sell versions, any currency, in order of `effectiveFromMs`. */
   readonly prices: readonly PriceVersion[];
   readonly deployments: readonly Deployment[];
 }
