@@ -151,6 +151,9 @@ test('malformed requests are refused in the OpenAI shape, and the connection goe
     [CHAT, '', 400],
     [CHAT, '\u0000'.repeat(100), 400],
     ['/v1/nothing', '{}', 404],
+    ['//', '{}', 404],
+    ['http://[/v1', '{}', 404],
+    [`${CHAT}?api-version=1`, '{}', 400],
     ['/health', '{}', 405],
   ] as const) {
     const reply = await nano.post(path, body);

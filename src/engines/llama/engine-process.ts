@@ -98,7 +98,7 @@ export class EngineProcess implements AsyncDisposable {
     this.log = parts.log.child({ deploymentId: deployment.deploymentId });
     this.watchdog = setInterval(() => this.killWhenSilent(), BEAT_MS).unref();
     parts.slots.set(deployment.slot, 'ready', 0);
-    void this.start();
+    this.startOrWait();
   }
 
   status(): EngineStatus {
@@ -131,6 +131,10 @@ export class EngineProcess implements AsyncDisposable {
     clearTimeout(killer);
   }
 
+  private startOrWait(): void {
+    this.start().catch((error: unknown) => this.afterEnd(error instanceof Error ? error.message : String(error)));
+  }
+
   private async start(): Promise<void> {
     this.state = 'starting';
     const turn = await this.parts.turn();
@@ -155,8 +159,8 @@ export class EngineProcess implements AsyncDisposable {
     child.on('message', message => {
       if (isMessage<HostMessage>(message)) this.hear(message);
     });
-    // A process that could not be made has no exit.
-    child.on('error', error => this.ended(child, error.message));
+    // A process that could not be made has no exit; one that could not be told or killed still has to end.
+    child.on('error', error => (child.pid === undefined ? this.ended(child, error.message) : child.kill('SIGKILL')));
     child.on('exit', (code, signal) => this.ended(child, signal === null ? `exit code ${code}` : signal));
     this.yieldToGateway(child);
   }
@@ -221,10 +225,15 @@ export class EngineProcess implements AsyncDisposable {
   private ended(child: ChildProcess, how: string): void {
     if (this.child !== child) return;
     this.child = undefined;
+    if (process.platform !== 'win32') rmSync(this.socketPath, { force: true });
+    this.afterEnd(how);
+  }
+
+  /** Puts off the next start, longer each time. */
+  private afterEnd(how: string): void {
     this.endTurn();
     this.parts.slots.set(this.deployment.slot, 'ready', 0);
     this.exited?.resolve();
-    if (process.platform !== 'win32') rmSync(this.socketPath, { force: true });
     if (this.isStopped()) return;
     const nowMs = this.parts.clock.monotonicMs();
     if (this.state === 'ready' && nowMs - this.readySinceMs >= STABLE_MS) this.failures = 0;
@@ -238,7 +247,7 @@ export class EngineProcess implements AsyncDisposable {
     const delayMs = backoffMs(this.refused ? REFUSAL_BACKOFF : CRASH_BACKOFF, this.failures, this.parts.random());
     this.state = 'waiting';
     this.nextStartMs = nowMs + delayMs;
-    this.timer = setTimeout(() => void this.start(), delayMs).unref();
+    this.timer = setTimeout(() => this.startOrWait(), delayMs).unref();
     const crashLoop = this.failures >= CRASH_LOOP_FAILURES;
     const fields = {
       how,

@@ -57,7 +57,7 @@ export function superviseEngines(options: {
       if (!running.has(id) && !stopped) running.set(id, new EngineProcess(deployment, sockets.pathOf(id), parts));
   };
   const update = (deployments: readonly EngineDeployment[]): Promise<void> => {
-    changes = changes.then(() => apply(deployments));
+    changes = changes.catch(() => {}).then(() => apply(deployments));
     return changes;
   };
   const stop = async (): Promise<void> => {

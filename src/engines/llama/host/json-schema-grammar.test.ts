@@ -119,6 +119,7 @@ const REFUSED: readonly (readonly [schema: unknown, param: string])[] = [
   [{ $ref: 'https://example.com/schema' }, 'schema.$ref'],
   [{ $ref: '#/$defs/nope' }, 'schema.$ref'],
   [{ $ref: '#/__proto__' }, 'schema.$ref'],
+  [{ $ref: '#/%zz' }, 'schema.$ref'],
 ];
 
 for (const [schema, param] of REFUSED)

@@ -178,7 +178,7 @@ function reference(schema: Json, place: Place): string {
   if (known !== undefined) return known;
   let target: unknown = place.root;
   for (const step of pointer.split('/').slice(1)) {
-    const key = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+    const key = decoded(step).replaceAll('~1', '/').replaceAll('~0', '~');
     target = isObject(target) && Object.hasOwn(target, key) ? target[key] : undefined;
   }
   if (target === undefined)
@@ -187,6 +187,15 @@ function reference(schema: Json, place: Place): string {
   place.refs.set(pointer, name);
   place.rules.define(name, schemaExpression(target, below(place, '$ref')));
   return name;
+}
+
+/** Percent signs that encode nothing stand for themselves. */
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
 }
 
 function impliedType(schema: Json): unknown {

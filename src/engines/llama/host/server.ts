@@ -48,7 +48,8 @@ function withText(engine: Engine): Engine & { readonly generator: Generator } {
 export function createEngineServer(engine: Engine, onFailure: (fault: Fault, path: string) => void): Server {
   const { metrics } = engine;
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://host');
+    // Not by URL, which throws on some targets that HTTP allows, `//` for one.
+    const [pathname = '/'] = (request.url ?? '/').split('?', 1);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     answer(engine, request, response, { pathname, signal: gone.signal }).catch((error: unknown) => {
