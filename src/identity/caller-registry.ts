@@ -180,9 +180,11 @@ class Registry implements CallerRegistry {
       }
       const own = wallets.get(row.organization_id) ?? this.#walletsOf(row.organization_id);
       wallets.set(row.organization_id, own);
-      const next = recordOf(row, { slot: entry.slot, weight: organization.weight, wallets: own });
       this.#slots.setRevoked(entry.slot, false);
-      if (record && same(record, next)) continue;
+      // Of a key that is known only these can change; its scopes are not read again for all keys at every top-up.
+      if (record && record.weight === organization.weight && sameWallets(record.wallets, own)) continue;
+      const changing = { weight: organization.weight, wallets: own };
+      const next = record ? { ...record, ...changing } : recordOf(row, { slot: entry.slot, ...changing });
       entry.record = next;
       upserted.push(next);
     }
@@ -221,12 +223,9 @@ function recordOf(
   };
 }
 
-/** Scopes, project and expiry of a key never change; its organization's weight and wallets do. */
-function same(a: CallerRecord, b: CallerRecord): boolean {
+function sameWallets(a: CallerRecord['wallets'], b: CallerRecord['wallets']): boolean {
   return (
-    a.weight === b.weight &&
-    a.wallets.length === b.wallets.length &&
-    a.wallets.every(({ currency, slot }, at) => b.wallets[at]?.currency === currency && b.wallets[at]?.slot === slot)
+    a.length === b.length && a.every(({ currency, slot }, at) => b[at]?.currency === currency && b[at]?.slot === slot)
   );
 }
 
