@@ -56,6 +56,7 @@ class Registry implements CallerRegistry {
   readonly #budgets: Budgets;
   readonly #organizations = new Map<string, Organization>();
   readonly #entries = new Map<string, Entry>();
+  readonly #refreshedWallets = new Map<string, CallerRecord['wallets']>();
   readonly #listeners: ((delta: CallerDelta) => void)[] = [];
   #seenRevision = -1n;
   #nextExpiryMs = Number.POSITIVE_INFINITY;
@@ -89,9 +90,24 @@ class Registry implements CallerRegistry {
 
   refresh(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#readChanges();
-      this.#publish([...this.#entries.values()]);
+      const changed = await this.#readChanges();
+      const moved = this.#otherWallets();
+      if (moved.size === 0) return this.#publish(changed);
+      const concerned = [...this.#entries.values()].filter(({ row }) => moved.has(row.organization_id ?? ''));
+      this.#publish([...new Set([...changed, ...concerned])]);
     });
+  }
+
+  /** Organizations whose wallets are others than at the last refresh: few, where keys are many. */
+  #otherWallets(): ReadonlySet<string> {
+    const moved = new Set<string>();
+    for (const id of this.#organizations.keys()) {
+      const wallets = this.#walletsOf(id);
+      if (sameWallets(this.#refreshedWallets.get(id) ?? [], wallets)) continue;
+      this.#refreshedWallets.set(id, wallets);
+      moved.add(id);
+    }
+    return moved;
   }
 
   passTime(): Promise<void> {

@@ -97,6 +97,34 @@ for (const dialect of DIALECTS) {
       assert.equal(after.find(gone.key), undefined);
     });
 
+    test('a wallet that is opened reaches the keys of its organization, and no others', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const wallets: Record<string, number> = { other: 1 };
+      const { identity, deltas, plant, key, find } = await open(store, t, wallets);
+      await plant();
+      await store.transaction(async trx => {
+        await identity.upsertOrganization(trx, { id: 'other' });
+        await identity.upsertProject(trx, { organizationId: 'other', id: 'web' });
+      });
+      const [mine, other] = [await key(), await identity.createKey({ organizationId: 'other', projectId: 'web' })];
+      await identity.refresh();
+      assert.deepEqual(find(mine.key)?.wallets, []);
+      assert.deepEqual(find(other.key)?.wallets, [{ currency: 'CNY', slot: 1 }]);
+      wallets['acme'] = 5;
+      const made = await key();
+      await identity.refresh();
+      assert.deepEqual(
+        deltas.at(-1)?.upserted.map(({ keyId }) => keyId),
+        [mine.id],
+      );
+      assert.deepEqual(find(mine.key)?.wallets, [{ currency: 'CNY', slot: 5 }]);
+      assert.deepEqual(find(made.key)?.wallets, [{ currency: 'CNY', slot: 5 }]);
+      const told = deltas.length;
+      await identity.refresh();
+      assert.equal(deltas.length, told);
+    });
+
     test('a suspended organization stops at once and goes on with the same slots', async t => {
       const store = await stores.open(dialect, t);
       if (!store) return;
