@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Fault, type LogLevel } from './std/index.ts';
@@ -19,15 +21,110 @@ export interface Config {
   readonly drainMs: number;
 }
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The environment as it is, for what a person's configuration file names in `${…}`. */
-export function environment(): Readonly<Record<string, string | undefined>> {
+export function environment(): Environment {
   return process.env;
 }
+
+/** Where the control API is served to the owner of a home: only they may open it. */
+export const controlSocket = (home: string) => join(home, 'control.sock');
+
+interface Variable {
+  readonly name: string;
+  /** What holds where it is not set, as the reference shows it. */
+  readonly otherwise: string;
+  readonly about: { readonly en: string; readonly zh: string };
+}
+
+/** Every variable that is read; the reference pages are made from this list. */
+export const VARIABLES: readonly Variable[] = [
+  {
+    name: 'MILLRACE_HOME',
+    otherwise: '`~/.millrace`',
+    about: {
+      en: 'Folder of everything that is kept: store, journal, secrets, sockets. One server at a time works on it.',
+      zh: '保存全部数据的目录：存储、日志、密钥、套接字。同一时间只能有一个服务使用它。',
+    },
+  },
+  {
+    name: 'MILLRACE_HOST',
+    otherwise: '`127.0.0.1`',
+    about: {
+      en: 'Address to listen on. `0.0.0.0` or `::` opens the node to the network: put TLS in front of it.',
+      zh: '监听地址。设为 `0.0.0.0` 或 `::` 会对网络开放，请在前面加上 TLS。',
+    },
+  },
+  {
+    name: 'MILLRACE_PORT',
+    otherwise: '`8080`',
+    about: { en: 'Port to listen on; `0` takes a free one.', zh: '监听端口；`0` 表示任选一个空闲端口。' },
+  },
+  {
+    name: 'MILLRACE_THREADS',
+    otherwise: 'max(1, min(8, CPU − 1))',
+    about: {
+      en: 'Gateway threads, 1 to 64. More than one needs Linux, where threads can share a port.',
+      zh: '网关线程数，1 到 64。多于一个需要 Linux，只有它支持线程共享端口。',
+    },
+  },
+  {
+    name: 'MILLRACE_LOG',
+    otherwise: '`warn`',
+    about: {
+      en: 'Log level: `debug`, `info` (one event per request), `warn`, `error` or `silent`. JSON lines on stderr, never with prompts, answers or keys.',
+      zh: '日志级别：`debug`、`info`（每个请求一条）、`warn`、`error` 或 `silent`。以 JSON 行写到标准错误，绝不包含提示词、回答或密钥。',
+    },
+  },
+  {
+    name: 'MILLRACE_LANG',
+    otherwise: '`LC_ALL`, `LC_MESSAGES`, `LANG`',
+    about: { en: 'Language of the command line: `en` or `zh`.', zh: '命令行的语言：`en` 或 `zh`。' },
+  },
+  {
+    name: 'MILLRACE_DRAIN_MS',
+    otherwise: '`30000`',
+    about: {
+      en: 'How long running requests may take to end after SIGTERM, in ms; then they are cut off and settled.',
+      zh: '收到 SIGTERM 后，进行中的请求最多还可继续多少毫秒；超时则中断并结算。',
+    },
+  },
+  {
+    name: 'DATABASE_URL',
+    otherwise: 'SQLite',
+    about: { en: '`postgres://…`: keeps the store in PostgreSQL.', zh: '`postgres://…`：使用 PostgreSQL 作为存储。' },
+  },
+  {
+    name: 'VALKEY_URL',
+    otherwise: '—',
+    about: {
+      en: 'For limits that several nodes share. This version runs one node and refuses to start when it is set.',
+      zh: '用于多节点共享限流。本版本只支持单节点，设置后将拒绝启动。',
+    },
+  },
+  {
+    name: 'CRASH_AT',
+    otherwise: '—',
+    about: {
+      en: 'For the crash tests: the point in the code at which the process kills itself.',
+      zh: '用于崩溃测试：进程在代码的哪个位置终止自己。',
+    },
+  },
+  {
+    name: 'MILLRACE_PARENT',
+    otherwise: '—',
+    about: {
+      en: 'Set by the launcher (`npm start`): the server ends when the launcher is gone, however it went.',
+      zh: '由启动器（`npm start`）设置：无论启动器以何种方式退出，服务都会随之停止。',
+    },
+  },
+];
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /** The environment as configuration; the only reader of it. Throws Fault `config_invalid` that names the variable. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(env: Environment): Config {
   const databaseUrl = env['DATABASE_URL'] || undefined;
   if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl))
     throw wrong('DATABASE_URL', 'must begin with postgres://', '必须以 postgres:// 开头');
@@ -41,8 +138,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (!level)
     throw wrong('MILLRACE_LOG', `must be one of ${LEVELS.join(', ')}`, `必须是以下之一：${LEVELS.join('、')}`);
   return {
-    home: resolve(env['MILLRACE_HOME'] || join(homedir(), '.millrace')),
-    host: env['MILLRACE_HOST'] || '127.0.0.1',
+    home: homeOf(env),
+    host: hostOf(env),
     port: integer(env, 'MILLRACE_PORT', { otherwise: 8080, least: 0, most: 65_535 }),
     // One core is left for the control plane, the journal and an engine.
     threads: integer(env, 'MILLRACE_THREADS', {
@@ -59,13 +156,28 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   };
 }
 
-function langOf(env: Readonly<Record<string, string | undefined>>): 'en' | 'zh' {
+function homeOf(env: Environment): string {
+  const home = resolve(env['MILLRACE_HOME'] || join(homedir(), '.millrace'));
+  if (statSync(home, { throwIfNoEntry: false })?.isDirectory() === false)
+    throw wrong('MILLRACE_HOME', `is ${home}, which is a file, not a folder`, `为 ${home}，它是文件而不是目录`);
+  return home;
+}
+
+function hostOf(env: Environment): string {
+  const host = env['MILLRACE_HOST'] || '127.0.0.1';
+  if (isIP(host) === 0 && !/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})$/.test(host))
+    throw wrong('MILLRACE_HOST', `"${host}" is not an address or a host name`, `“${host}”不是地址或主机名`);
+  return host;
+}
+
+/** Language of the command line: ours, else that of the system's messages. */
+export function langOf(env: Environment): 'en' | 'zh' {
   const text = env['MILLRACE_LANG'] || env['LC_ALL'] || env['LC_MESSAGES'] || env['LANG'] || '';
   return /^zh/i.test(text) ? 'zh' : 'en';
 }
 
 function integer(
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   name: string,
   range: { readonly otherwise: number; readonly least: number; readonly most: number },
 ): number {

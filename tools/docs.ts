@@ -1,28 +1,145 @@
-// Writes the reference pages that are generated: `node tools/run.mjs --dev script tools/docs.ts`. A test holds them in sync.
-import { mkdirSync, writeFileSync } from 'node:fs';
+// Writes the reference pages, or the parts of them, that are made from code: `node tools/run.mjs --dev script tools/docs.ts`.
+// A test holds them in sync.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { FAULTS } from '../contract/src/index.ts';
-import { helpText } from '../src/cli/words.ts';
+import { type Command, GLOBAL_FLAGS } from '../src/cli/command.ts';
+import { COMMANDS } from '../src/cli/commands/index.ts';
+import { commandLine, flagText, synopsis } from '../src/cli/help.ts';
+import { VARIABLES } from '../src/config.ts';
 
 const root = resolve(import.meta.dirname, '..');
+type Lang = 'en' | 'zh';
+
+const CLI_WORDS = {
+  en: {
+    title: 'Command line',
+    lead: [
+      '`./millrace COMMAND`, thin over the [control API](control-api.md): it talks to the server of `MILLRACE_HOME` through a socket',
+      'that only its owner may open, and works on the home itself where no server runs.',
+      'Answers go to stdout, everything else to stderr. Amounts are decimal strings, times are UTC.',
+    ],
+    exit: 'Exit codes: `0` done · `1` tried and failed, or a proof that does not hold · `2` wrong use, or a configuration that is not valid: nothing was changed.',
+    every: 'Every command takes',
+    flag: 'flag',
+    meaning: 'meaning',
+    required: 'required',
+    json: 'With `--json`:',
+    failure:
+      'With `--json` a failure is `{"error":{"code","message"}}` on stdout; codes are those of [faults](faults.md).',
+  },
+  zh: {
+    title: '命令行',
+    lead: [
+      '`./millrace 命令` 是[控制 API](control-api.md) 的薄封装：它通过只有所有者才能打开的套接字访问 `MILLRACE_HOME` 上的服务；',
+      '没有服务运行时，则直接在该目录上操作。结果写到标准输出，其余内容写到标准错误。金额为十进制字符串，时间为 UTC。',
+    ],
+    exit: '退出码：`0` 完成 · `1` 执行失败，或验证不通过 · `2` 用法有误或配置无效，此时没有任何改动。',
+    every: '所有命令都支持',
+    flag: '选项',
+    meaning: '含义',
+    required: '必填',
+    json: '使用 `--json` 时输出：',
+    failure: '使用 `--json` 时，失败会在标准输出给出 `{"error":{"code","message"}}`，代码见[错误码](faults.md)。',
+  },
+} as const;
+
+/** A table's cell: a bar would end it. */
+const cell = (text: string) => text.replaceAll('|', '\\|');
+
+function flagRows(flags: Command['flags'], lang: Lang): readonly string[] {
+  const words = CLI_WORDS[lang];
+  return flags.map(flag => {
+    const required = flag.required ? ` (${words.required})` : '';
+    return `| \`${cell(flagText(flag))}\` | ${cell(flag.about[lang])}${required} |`;
+  });
+}
+
+function commandSection(command: Command, lang: Lang): readonly string[] {
+  const words = CLI_WORDS[lang];
+  const operands = (command.operands ?? []).map(({ name, about }) => `| \`${name}\` | ${cell(about[lang])} |`);
+  const rows = [...operands, ...flagRows(command.flags, lang)];
+  return [
+    '',
+    `## ${command.name}`,
+    '',
+    `${command.about[lang]}`,
+    '',
+    '```text',
+    `millrace ${synopsis(command, { whole: true })}`,
+    '```',
+    ...(rows.length > 0 ? ['', `| ${words.flag} | ${words.meaning} |`, '|---|---|', ...rows] : []),
+    '',
+    '```sh',
+    ...command.examples.map(commandLine),
+    '```',
+    ...(command.json === '—' ? [] : ['', `${words.json} \`${command.json}\``]),
+  ];
+}
+
+function cliPage(lang: Lang): string {
+  const words = CLI_WORDS[lang];
+  const every = GLOBAL_FLAGS.map(flag => `\`${flagText(flag)}\` (${flag.about[lang]})`).join(
+    lang === 'zh' ? '、' : ', ',
+  );
+  return [
+    `# ${words.title}`,
+    '',
+    ...words.lead,
+    '',
+    words.exit,
+    '',
+    `${words.every} ${every}${lang === 'zh' ? '。' : '.'} ${words.failure}`,
+    ...COMMANDS.flatMap(command => commandSection(command, lang)),
+    '',
+  ].join('\n');
+}
+
+const FAULT_WORDS = {
+  en: {
+    title: 'Faults',
+    lead: 'Every answer that is no success carries one of these codes. What to do depends on the owner: `caller` change the request, `capacity` wait as `Retry-After` says, `upstream` a provider failed, `config` the operator has to act, `platform` it is our fault.',
+    head: '| code | status | owner | retry | meaning |',
+  },
+  zh: {
+    title: '错误码',
+    lead: '凡是不成功的回应，都带有以下代码之一。如何处理取决于责任方：`caller` 请修改请求；`capacity` 请按 `Retry-After` 等待；`upstream` 上游服务出错；`config` 需要运维人员处理；`platform` 是我们的问题。',
+    head: '| 代码 | 状态码 | 责任方 | 重试 | 含义 |',
+  },
+} as const;
+
+function faultsPage(lang: Lang): string {
+  const words = FAULT_WORDS[lang];
+  const rows = Object.entries(FAULTS).map(
+    ([code, { status, owner, retry, title }]) => `| \`${code}\` | ${status} | ${owner} | ${retry} | ${title[lang]} |`,
+  );
+  return `# ${words.title}\n\n${words.lead}\n\n${words.head}\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
+}
+
+function variablesTable(lang: Lang): string {
+  const head = lang === 'zh' ? '| 变量 | 默认值 | 含义 |' : '| variable | default | meaning |';
+  const rows = VARIABLES.map(({ name, otherwise, about }) => `| \`${name}\` | ${otherwise} | ${about[lang]} |`);
+  return `${head}\n|---|---|---|\n${rows.join('\n')}`;
+}
+
+/** A page written by hand, with the part between `<!-- NAME -->` and `<!-- /NAME -->` made anew. */
+function withPart(path: string, name: string, part: string): string {
+  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const page = readFileSync(join(root, path), 'utf8');
+  const [start, end] = [page.indexOf(open), page.indexOf(close)];
+  if (start < 0 || end < start) throw new Error(`${path} lacks ${open} … ${close}`);
+  return `${page.slice(0, start + open.length)}\n\n${part}\n\n${page.slice(end)}`;
+}
 
 /** Path below the repository → text. */
 export function referencePages(): ReadonlyMap<string, string> {
   const pages = new Map<string, string>();
   for (const lang of ['en', 'zh'] as const) {
-    const zh = lang === 'zh';
-    const rows = Object.entries(FAULTS).map(
-      ([code, { status, owner, retry, title }]) => `| \`${code}\` | ${status} | ${owner} | ${retry} | ${title[lang]} |`,
-    );
-    const head = zh ? '| 代码 | 状态码 | 责任方 | 重试 | 含义 |' : '| code | status | owner | retry | meaning |';
-    pages.set(
-      `docs/${lang}/reference/faults.md`,
-      `# ${zh ? '错误码' : 'Faults'}\n\n${head}\n|---|---|---|---|---|\n${rows.join('\n')}\n`,
-    );
-    pages.set(
-      `docs/${lang}/reference/cli.md`,
-      `# ${zh ? '命令行' : 'Command line'}\n\n\`\`\`text\n${helpText(lang)}\n\`\`\`\n`,
-    );
+    const folder = `docs/${lang}/reference`;
+    pages.set(`${folder}/cli.md`, cliPage(lang));
+    pages.set(`${folder}/faults.md`, faultsPage(lang));
+    const configuration = `${folder}/configuration.md`;
+    pages.set(configuration, withPart(configuration, 'variables', variablesTable(lang)));
   }
   return pages;
 }

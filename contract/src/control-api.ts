@@ -18,6 +18,7 @@ const timeText = z.iso.datetime();
 
 export const organizationCreateSchema = z.strictObject({ id: slugText, name: nameText.exactOptional() });
 export const organizationViewSchema = z.object({ id: z.string(), name: z.string() });
+export const suspendedSchema = z.object({ id: z.string(), suspended: z.boolean() });
 export const organizationListSchema = z.object({ organizations: z.array(organizationViewSchema) });
 
 export const projectCreateSchema = z.strictObject({ id: slugText, name: nameText.exactOptional() });
@@ -48,6 +49,7 @@ export const keyCreateSchema = z.strictObject({
 export const adminKeyCreateSchema = z.strictObject({ name: nameText });
 export const keyListQuerySchema = z.strictObject({ organization: slugText.exactOptional() });
 export const keyCreatedSchema = z.object({ id: z.string(), key: z.string() });
+export const revokedSchema = z.object({ id: z.string(), revoked: z.boolean() });
 export const keyViewSchema = z.object({
   id: z.string(),
   kind: z.enum(['live', 'admin']),

@@ -1,96 +1,157 @@
 import { request } from 'node:http';
+import { errorSchema, FAULTS, type FaultCode } from '@millrace/contract';
+import type * as z from 'zod';
 import type { Config } from '../config.ts';
-import { controlSocket, openControlPlane } from '../main.ts';
+import type { Lang } from '../control/index.ts';
 import { Fault } from '../std/index.ts';
+
+export type Method = 'GET' | 'POST' | 'DELETE';
+
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
 
 /** What the commands talk to: the running server's socket, or, where none runs, the same control plane in this process. */
 export interface ControlClient extends AsyncDisposable {
-  call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Record<string, unknown>>;
+  /** Any answer, faults too. */
+  send(method: Method, target: string, body?: unknown): Promise<Reply>;
+  /** An answer of the expected shape. Throws the fault that the server answered, in its words. */
+  call<S extends z.ZodType>(shape: S, method: Method, target: string, body?: unknown): Promise<z.output<S>>;
 }
 
-export async function openControlClient(config: Config): Promise<ControlClient> {
-  const path = controlSocket(config.home);
-  if (await answers(path)) {
-    return {
-      call: async (method, target, body) => unwrap(await overSocket(path, { method, target, body, lang: config.lang })),
-      [Symbol.asyncDispose]: async () => {},
-    };
-  }
-  const plane = await openControlPlane(config);
+/** How one request travels. */
+interface Transport extends AsyncDisposable {
+  exchange(
+    method: Method,
+    target: string,
+    body: string | undefined,
+  ): Promise<{ readonly status: number; readonly text: string }>;
+}
+
+type OpenPlane = (config: Config) => Promise<{ fetch(request: Request): Promise<Response>; close(): Promise<void> }>;
+
+/** Connects to the server of this home; where none answers, opens the home itself, which takes its lock. */
+export async function openControlClient(
+  config: Config,
+  { lang, socket, openPlane }: { readonly lang: Lang; readonly socket: string; readonly openPlane: OpenPlane },
+): Promise<ControlClient> {
+  const transport = (await answers(socket)) ? overSocket(socket, lang) : await inProcess(config, lang, openPlane);
+  const send: ControlClient['send'] = async (method, target, body) => {
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    const { status, text } = await transport.exchange(method, target, sent);
+    return { status, body: parsed(text) };
+  };
   return {
-    async call(method, target, body) {
-      const answer = await plane.fetch(
-        new Request(`http://localhost${target}`, {
-          method,
-          headers: { 'accept-language': config.lang, 'content-type': 'application/json' },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        }),
-      );
-      return unwrap({ status: answer.status, text: await answer.text() });
+    send,
+    async call(shape, method, target, body) {
+      const reply = await send(method, target, body);
+      if (reply.status >= 400) throw faultOf(reply);
+      const read = shape.safeParse(reply.body);
+      if (!read.success) throw strangeAnswer(`${method} ${target}: ${read.error.issues[0]?.message}`);
+      return read.data;
+    },
+    [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
+  };
+}
+
+/** The fault that an answer tells. */
+export function faultOf({ status, body }: Reply): Fault {
+  const told = errorSchema.safeParse(body);
+  if (!told.success) return strangeAnswer(`HTTP ${status}`);
+  const { code, message, param } = told.data.error;
+  return new Fault(isFaultCode(code) ? code : 'internal', {
+    message,
+    messageZh: message,
+    ...(param === null ? {} : { param }),
+  });
+}
+
+function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(FAULTS, code);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function strangeAnswer(internal: string): Fault {
+  return new Fault('internal', {
+    message: `The server gave an answer that this millrace does not understand (${internal}): are both of one version?`,
+    messageZh: `无法理解服务器的回应（${internal}）：两者版本是否一致？`,
+  });
+}
+
+const headersIn = (lang: Lang) => ({ 'accept-language': lang, 'content-type': 'application/json', host: 'localhost' });
+
+function overSocket(socketPath: string, lang: Lang): Transport {
+  return {
+    exchange: (method, path, body) =>
+      new Promise((resolve, reject) => {
+        const outgoing = request({ socketPath, path, method, headers: headersIn(lang) }, incoming => {
+          const chunks: Buffer[] = [];
+          incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+          incoming.on('error', reject);
+          incoming.on('end', () =>
+            resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+          );
+        });
+        outgoing.on('error', cause =>
+          reject(
+            new Fault('unavailable', {
+              message: `The server on ${socketPath} went away (${cause.message})`,
+              messageZh: `${socketPath} 上的服务已断开（${cause.message}）`,
+              cause,
+            }),
+          ),
+        );
+        outgoing.end(body);
+      }),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+async function inProcess(config: Config, lang: Lang, openPlane: OpenPlane): Promise<Transport> {
+  const plane = await openPlane(config);
+  return {
+    async exchange(method, target, body) {
+      const sent = new Request(`http://localhost${target}`, {
+        method,
+        headers: headersIn(lang),
+        ...(body === undefined ? {} : { body }),
+      });
+      const answer = await plane.fetch(sent);
+      return { status: answer.status, text: await answer.text() };
     },
     [Symbol.asyncDispose]: () => plane.close(),
   };
 }
 
-interface Reply {
-  readonly status: number;
-  readonly text: string;
-}
-
-async function answers(path: string): Promise<boolean> {
-  return overSocket(path, { method: 'GET', target: '/healthz', body: undefined, lang: 'en' }).then(
-    ({ status }) => status === 200,
-    () => false,
-  );
-}
-
-function overSocket(
-  socketPath: string,
-  {
-    method,
-    target,
-    body,
-    lang,
-  }: { readonly method: string; readonly target: string; readonly body: unknown; readonly lang: string },
-): Promise<Reply> {
+/**
+ * Whether a server listens there: it accepts, however busy it is. A socket file that a killed server left refuses. One that we
+ * may not open belongs to somebody else, which must not pass for "no server".
+ */
+function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(
-      { socketPath, path: target, method, headers: { 'accept-language': lang, 'content-type': 'application/json' } },
-      incoming => {
-        const chunks: Buffer[] = [];
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-        incoming.on('end', () =>
-          resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
-        );
-        incoming.on('error', reject);
-      },
-    );
-    outgoing.on('error', reject);
-    outgoing.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
-
-/** The answer's object, or the fault that it says: what the server said to a person, this side says on. */
-function unwrap({ status, text }: Reply): Record<string, unknown> {
-  const value: unknown = JSON.parse(text);
-  if (typeof value !== 'object' || value === null)
-    throw new Fault('internal', {
-      message: 'The server gave an answer that is no object',
-      messageZh: '服务器返回的不是对象',
+    const probe = request({ socketPath, path: '/healthz', method: 'GET' }, incoming => {
+      incoming.resume();
+      resolve(true);
     });
-  if (status < 400) return { ...value };
-  const { error } = value as { error?: { message?: string; code?: string } };
-  const message = error?.message ?? `HTTP ${status}`;
-  throw new Fault(
-    status === 404
-      ? 'not_found'
-      : status === 409
-        ? 'conflict'
-        : status === 402
-          ? 'insufficient_funds'
-          : status >= 500
-            ? 'internal'
-            : 'config_invalid',
-    { message, messageZh: message },
-  );
+    probe.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EACCES' || error.code === 'EPERM')
+        reject(
+          new Fault('forbidden', {
+            message: `${socketPath} belongs to another user: run this as the owner of MILLRACE_HOME`,
+            messageZh: `${socketPath} 属于其他用户：请以 MILLRACE_HOME 所有者的身份运行`,
+            cause: error,
+          }),
+        );
+      else resolve(false);
+    });
+    probe.end();
+  });
 }

@@ -1,92 +1,150 @@
 import { readFileSync } from 'node:fs';
-import { configSchema } from '@millrace/contract';
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, visit } from 'yaml';
-import * as z from 'zod';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import type { ConfigIssue } from '@millrace/contract';
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { Environment } from '../config.ts';
 import { Fault } from '../std/index.ts';
 
+export interface ConfigFile {
+  /** The document, with variables put in and paths of engines made absolute. */
+  readonly value: unknown;
+  /** `millrace.yaml:4:14: models[0].prices[0].inputPerM: "4x" is not a decimal number` */
+  locate(issue: ConfigIssue): string;
+}
+
+/** The parser speaks English only; what people meet most, by its error codes. */
+const SYNTAX_ZH: Readonly<Record<string, string>> = {
+  BAD_INDENT: '缩进有误',
+  TAB_AS_INDENT: '不能用制表符缩进',
+  DUPLICATE_KEY: '同一处出现了重复的键',
+  MISSING_CHAR: '缺少字符',
+  UNEXPECTED_TOKEN: '此处内容不符合 YAML 语法',
+  MULTILINE_IMPLICIT_KEY: '键不能跨行',
+  BLOCK_AS_IMPLICIT_KEY: '此处不能嵌套键值',
+  BAD_ALIAS: '别名没有对应的锚点',
+};
+
+/** Larger is no configuration that a person wrote, and the server takes no larger body. */
+const CHARACTERS_MAX = 8_000_000;
+
 /**
- * Reads a configuration file, puts in `${VARIABLES}` of this shell, and checks it. Throws Fault `config_invalid` with the place:
- * `millrace.yaml:4:14: models[0].prices[0].inputPerM: "4x" is not a decimal number`.
+ * Reads a configuration file, YAML or JSON, and puts in `${VARIABLES}` of this shell: they are known here, and not to the
+ * server. Throws Fault `config_invalid` with the place: `millrace.yaml:2:51: the environment variable KEY is not set`.
  */
-export function readConfigFile(
-  file: string,
-  { env, lang }: { readonly env: Readonly<Record<string, string | undefined>>; readonly lang: 'en' | 'zh' },
-): unknown {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    const why =
-      cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-        ? ['there is no such file', '文件不存在']
-        : ['cannot be read', '无法读取'];
-    throw new Fault('config_invalid', { message: `${file}: ${why[0]}`, messageZh: `${file}：${why[1]}`, cause });
-  }
+export function readConfigFile(file: string, env: Environment): ConfigFile {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const at = (offset: number) => {
+  const document = parseDocument(readText(file), { lineCounter: lines, uniqueKeys: true });
+  const placeOf = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
   const [error] = document.errors;
   if (error) {
-    const [words = ''] = error.message.split('\n');
-    const message = `${at(error.pos[0])}: ${words.replace(/ at line \d+, column \d+:?$/, '')}`;
-    throw new Fault('config_invalid', { message, messageZh: message });
+    const place = placeOf(error.pos[0]);
+    const words = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+    throw invalid(`${place}: ${words}`, `${place}：${SYNTAX_ZH[error.code] ?? 'YAML 语法错误'}（${words}）`);
   }
   visit(document, {
+    Alias(_key, node) {
+      if (!node.resolve(document))
+        throw invalid(
+          `${placeOf(node.range?.[0] ?? 0)}: nothing before it is marked &${node.source}`,
+          `${placeOf(node.range?.[0] ?? 0)}：此前没有标记为 &${node.source} 的内容`,
+        );
+    },
     Scalar(_key, node) {
-      if (typeof node.value === 'string') node.value = interpolate(node.value, env, () => at(node.range?.[0] ?? 0));
+      if (typeof node.value === 'string')
+        node.value = interpolate(node.value, env, () => placeOf(node.range?.[0] ?? 0));
     },
   });
-  const value: unknown = document.toJS() ?? {};
-  const result = configSchema.safeParse(value, lang === 'zh' ? { error: z.locales.zhCN().localeError } : undefined);
-  if (result.success) return value;
-  const [issue] = result.error.issues;
-  const path = issue?.path ?? [];
-  const unknownKey = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const place = at(offsetOf(document.contents, unknownKey === undefined ? path : [...path, unknownKey]));
-  const shown = path
-    .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? String(part) : `.${String(part)}`))
-    .join('');
-  const zh = issue?.code === 'custom' && typeof issue.params?.['zh'] === 'string' ? issue.params['zh'] : issue?.message;
-  throw new Fault('config_invalid', {
-    message: `${place}: ${shown === '' ? '' : `${shown}: `}${issue?.message}`,
-    messageZh: `${place}：${shown === '' ? '' : `${shown}：`}${zh}`,
-  });
+  const value = unfolded(document, file);
+  return {
+    value: withAbsoluteFiles(value, dirname(resolve(file))),
+    locate({ path, message }) {
+      const shown = path
+        .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
+        .join('');
+      return `${placeOf(offsetOf(document.contents, path))}: ${shown === '' ? '' : `${shown}: `}${message}`;
+    },
+  };
 }
 
-/** Where the node at a path begins; where the path leads nowhere, the last node on it. */
-function offsetOf(root: unknown, path: readonly PropertyKey[]): number {
-  let node: unknown = root;
+/** The document as values. One that unfolds without end ("billion laughs") is refused. */
+function unfolded(document: { toJS(options: { readonly maxAliasCount: number }): unknown }, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch {
+    throw invalid(`${file}: its aliases unfold to too much`, `${file}：别名展开后内容过多`);
+  }
+}
+
+function readText(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch (cause) {
+    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const [en, zh] = absent ? ['there is no such file', '文件不存在'] : ['cannot be read', '无法读取'];
+    throw invalid(`${file}: ${en}`, `${file}：${zh}`);
+  }
+  if (text.length > CHARACTERS_MAX) throw invalid(`${file}: is too large`, `${file}：文件过大`);
+  return text;
+}
+
+/** Where the node at a path begins; where the path leads nowhere, the last thing on it: the place where something is missing. */
+function offsetOf(root: unknown, path: readonly (string | number)[]): number {
+  let node = root;
   let offset = 0;
   for (const part of path) {
-    const start = (node as Node | null)?.range?.[0];
-    if (start !== undefined) offset = start;
+    if (isNode(node) && node.range) offset = node.range[0];
     if (isMap(node)) {
-      const pair = node.items.find(item => isScalar(item.key) && item.key.value === part);
+      const pair = node.items.find(item => isScalar(item.key) && String(item.key.value) === String(part));
       if (!pair) return offset;
-      offset = (pair.key as Node).range?.[0] ?? offset;
+      if (isScalar(pair.key) && pair.key.range) offset = pair.key.range[0];
       node = pair.value;
     } else if (isSeq(node)) node = node.items[Number(part)];
     else return offset;
   }
-  return (node as Node | null)?.range?.[0] ?? offset;
+  return isNode(node) && node.range ? node.range[0] : offset;
 }
 
-/** `${NAME}`, `${NAME:-otherwise}`; `$${` is a plain `${`. */
-function interpolate(text: string, env: Readonly<Record<string, string | undefined>>, place: () => string): string {
-  return text.replace(
-    /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g,
-    (all, name: string | undefined, otherwise: string | undefined) => {
-      if (name === undefined) return all.slice(1);
-      const value = env[name] ?? otherwise;
-      if (value === undefined)
-        throw new Fault('config_invalid', {
-          message: `${place()}: the environment variable ${name} is not set`,
-          messageZh: `${place()}：环境变量 ${name} 未设置`,
-        });
-      return value;
-    },
+/** `${NAME}`, `${NAME:-otherwise}`; `$${` is a plain `${`. An empty variable counts as not set, as in a shell's `:-`. */
+function interpolate(text: string, env: Environment, place: () => string): string {
+  return text.replace(/\$\$\{|\$\{([^}]*)\}/g, (all, inside: string | undefined) => {
+    if (inside === undefined) return '${';
+    const [, name, otherwise] = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inside) ?? [];
+    if (name === undefined)
+      throw invalid(
+        `${place()}: ${all} is not a variable: use \${NAME} or \${NAME:-default}, and $\${ for a plain \${`,
+        `${place()}：${all} 不是变量：请写成 \${NAME} 或 \${NAME:-默认值}；如需字面的 \${，请写 $\${`,
+      );
+    const value = env[name] || otherwise;
+    if (value === undefined)
+      throw invalid(`${place()}: the environment variable ${name} is not set`, `${place()}：环境变量 ${name} 未设置`);
+    return value;
+  });
+}
+
+/** `engine.file` is meant from where the configuration stands, not from where the server runs. */
+function withAbsoluteFiles(value: unknown, folder: string): unknown {
+  if (Array.isArray(value)) return value.map(item => withAbsoluteFiles(item, folder));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      if (key === 'engine' && isObject(inner)) {
+        const file = inner['file'];
+        if (typeof file === 'string' && file !== '' && !isAbsolute(file))
+          return [key, { ...inner, file: join(folder, file) }];
+      }
+      return [key, withAbsoluteFiles(inner, folder)];
+    }),
   );
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function invalid(en: string, zh: string): Fault {
+  return new Fault('config_invalid', { message: en, messageZh: zh });
 }

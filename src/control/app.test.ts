@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { callJson, openTestPlane, type TestPlane } from '../../test/support/control-plane.ts';
 
@@ -25,6 +26,8 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['GET', '/api/v1/status', 200],
   ['GET', '/api/v1/organizations', 200],
   ['POST', '/api/v1/organizations', 400],
+  ['POST', '/api/v1/organizations/none/suspend', 404],
+  ['POST', '/api/v1/organizations/acme/resume', 200],
   ['GET', '/api/v1/organizations/acme/projects', 200],
   ['POST', '/api/v1/organizations/acme/projects', 400],
   ['GET', '/api/v1/keys', 200],
@@ -65,12 +68,18 @@ test('the table of routes is whole', () => {
       .map(({ method, path }) => `${method} ${path.replace(/:\w+/g, '*')}`),
   );
   const tested = new Set([
-    ...ROUTES.map(([method, target]) =>
-      `${method} ${target.split('?')[0]}`.replace('/acme', '/*').replace('/key_none', '/*'),
-    ),
+    ...ROUTES.map(([method, target]) => `${method} ${target.split('?')[0]}`.replace(/\/(acme|none|key_none)/, '/*')),
     'POST /api/v1/backup',
   ]);
   assert.deepEqual(patterns, tested);
+});
+
+test('the reference pages name every route', () => {
+  for (const lang of ['en', 'zh']) {
+    const page = readFileSync(new URL(`../../docs/${lang}/reference/control-api.md`, import.meta.url), 'utf8');
+    for (const { method, path } of plane.owner.routes)
+      if (method !== 'ALL') assert.ok(page.includes(`\`${method} ${path}\``), `${lang}: ${method} ${path}`);
+  }
 });
 
 test('files of the server are for its owner alone', async () => {

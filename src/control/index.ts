@@ -1,8 +1,8 @@
 // The control API and the page at `/`: who administers sees and changes things here. No domain logic: it checks, calls, and renders.
+export { isLoopback } from './access.ts';
 export { createControlApp } from './app.ts';
 export { applyConfig } from './apply/apply.ts';
 export type { Access } from './context.ts';
 export type { ControlDeps } from './deps.ts';
-export { nearest } from './issue-text.ts';
 export type { Lang, Words } from './language.ts';
 export { createTraffic, type Traffic } from './traffic.ts';

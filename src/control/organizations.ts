@@ -21,6 +21,17 @@ export function organizationRoutes(app: ControlApp, { identity, store }: Control
     return c.json({ id, name }, 201);
   });
 
+  // Suspended: all its keys are refused, on every thread, when this returns.
+  for (const [verb, suspended] of [
+    ['suspend', true],
+    ['resume', false],
+  ] as const)
+    app.post(`/api/v1/organizations/:organization/${verb}`, async c => {
+      const id = c.req.param('organization');
+      await identity.suspendOrganization(id, suspended);
+      return c.json({ id, suspended });
+    });
+
   app.get('/api/v1/organizations/:organization/projects', async c => {
     const organizationId = c.req.param('organization');
     const projects = await identity.projects(organizationId);

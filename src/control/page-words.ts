@@ -1,10 +1,10 @@
-import type { Lang } from './language.ts';
+import type { Lang, Words } from './language.ts';
 
 export interface PageWords {
   readonly title: string;
   readonly lead: string;
   readonly ready: string;
-  readonly notReady: string;
+  readonly notReady: (reasons: readonly string[]) => string;
   readonly models: string;
   readonly states: { readonly ready: string; readonly starting: string; readonly resting: string };
   readonly tokens: (count: string) => string;
@@ -26,12 +26,25 @@ export interface PageWords {
   readonly docs: string;
 }
 
+const REASONS: Readonly<Record<string, Words>> = {
+  draining: { en: 'the node shuts down', zh: '节点正在关闭' },
+  journal_broken: { en: 'the journal cannot be written', zh: '日志无法写入' },
+  storage_full: { en: 'the disk is full', zh: '磁盘已满' },
+  engine_loading: { en: 'an engine loads', zh: '引擎正在加载' },
+};
+
+/** `/readyz` says the reasons as stable words; a person reads them as these. */
+function reasonText(reason: string, lang: Lang): string {
+  const [word = '', of] = reason.split(':');
+  return `${REASONS[word]?.[lang] ?? word}${of === undefined ? '' : ` (${of})`}`;
+}
+
 export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
   en: {
     title: 'Millrace is running',
     lead: 'One API, one router, one bill.',
     ready: 'Ready',
-    notReady: 'Not ready yet',
+    notReady: reasons => `Not ready yet: ${reasons.map(reason => reasonText(reason, 'en')).join(', ')}`,
     models: 'Models',
     states: { ready: 'ready', starting: 'loading', resting: 'resting after failures' },
     tokens: count => `${count} tokens of context`,
@@ -62,7 +75,7 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     title: 'Millrace 正在运行',
     lead: '一个 API，一个路由，一张账单。',
     ready: '已就绪',
-    notReady: '尚未就绪',
+    notReady: reasons => `尚未就绪：${reasons.map(reason => reasonText(reason, 'zh')).join('，')}`,
     models: '模型',
     states: { ready: '就绪', starting: '加载中', resting: '多次失败，暂停调用' },
     tokens: count => `上下文 ${count} 令牌`,

@@ -46,7 +46,7 @@ export function renderPage(deps: ControlDeps, { lang, origin }: { readonly lang:
 <style>${raw(PAGE_STYLE)}</style></head><body><main>
 <nav><b>${raw(PAGE_LOGO)}Millrace</b><a href="?lang=${other}" hreflang="${other === 'zh' ? 'zh-CN' : 'en'}" lang="${other === 'zh' ? 'zh-CN' : 'en'}">${words.otherLang}</a></nav>
 <h1>${words.title}</h1><p class="soft">${words.lead}</p>
-<p class="state"><i class="dot${reasons.length > 0 ? ' wait' : ''}"></i><span>${reasons.length > 0 ? `${words.notReady}: ${reasons.join(', ')}` : words.ready}</span></p>
+<p class="state"><i class="dot${reasons.length > 0 ? ' wait' : ''}"></i><span>${reasons.length > 0 ? words.notReady(reasons) : words.ready}</span></p>
 <h2>${words.models}</h2>${modelList(deps, { models, words, lang })}
 <h2>${words.call}</h2>${steps({ words, origin, model: models[0]?.id ?? 'MODEL' })}
 <h2>${words.after}</h2>
@@ -106,12 +106,18 @@ function snippets({
     `curl ${base}/chat/completions \\
   -H "Authorization: Bearer $MILLRACE_KEY" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "${model}", "messages": [{"role": "user", "content": "${question}"}]}'`,
+  -d '{
+    "model": "${model}",
+    "messages": [{"role": "user", "content": "${question}"}]
+  }'`,
     `# pip install openai
 import os
 from openai import OpenAI
 
-client = OpenAI(base_url="${base}", api_key=os.environ["MILLRACE_KEY"])
+client = OpenAI(
+    base_url="${base}",
+    api_key=os.environ["MILLRACE_KEY"],
+)
 answer = client.chat.completions.create(
     model="${model}",
     messages=[{"role": "user", "content": "${question}"}],
@@ -120,7 +126,10 @@ print(answer.choices[0].message.content)`,
     `// npm install openai
 import OpenAI from 'openai';
 
-const client = new OpenAI({ baseURL: '${base}', apiKey: process.env.MILLRACE_KEY });
+const client = new OpenAI({
+  baseURL: '${base}',
+  apiKey: process.env.MILLRACE_KEY,
+});
 const answer = await client.chat.completions.create({
   model: '${model}',
   messages: [{ role: 'user', content: '${question}' }],

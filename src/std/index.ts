@@ -8,6 +8,7 @@ export type { Resolve, ResolvedAddress } from './egress-names.ts';
 export * from './fault.ts';
 export * from './home-lock.ts';
 export * from './log.ts';
+export * from './nearest.ts';
 export * from './secret.ts';
 export * from './slot-pool.ts';
 export * from './slots.ts';

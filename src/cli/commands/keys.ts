@@ -1,0 +1,172 @@
+import { type KeyView, keyCreatedSchema, keyListSchema, revokedSchema } from '@millrace/contract';
+import { type Command, type CommandCall, ORG } from '../command.ts';
+import { usageFault } from '../parse-argv.ts';
+import { facts, table, time } from '../show.ts';
+
+const create: Command = {
+  name: 'key create',
+  about: {
+    en: 'make an API key; its text is shown this once',
+    zh: '创建 API 密钥，密钥内容只显示这一次',
+  },
+  flags: [
+    { ...ORG, required: false, usual: true },
+    { name: 'project', value: 'ID', usual: true, about: { en: 'the project', zh: '项目' } },
+    { name: 'name', value: 'NAME', about: { en: 'what people call it', zh: '名称' } },
+    { name: 'models', value: 'A,B*', about: { en: 'only these models', zh: '只能调用这些模型' } },
+    { name: 'rpm', value: 'N', about: { en: 'requests per minute', zh: '每分钟请求数' } },
+    { name: 'tpm', value: 'N', about: { en: 'tokens per minute', zh: '每分钟令牌数' } },
+    { name: 'concurrency', value: 'N', about: { en: 'requests at once', zh: '并发请求数' } },
+    {
+      name: 'budget',
+      value: '10CNY/month',
+      about: { en: 'most that it may spend: in total, per day or per month', zh: '最多可花费的金额：总计、每天或每月' },
+    },
+    { name: 'expires', value: 'DATE', about: { en: 'the day or time from which it is refused', zh: '失效日期或时间' } },
+    { name: 'ip', value: 'RANGE,…', about: { en: 'only from these addresses', zh: '只能从这些地址使用' } },
+    {
+      name: 'admin',
+      about: {
+        en: 'a key for the control API over the network, in place of one for models',
+        zh: '创建可通过网络访问控制 API 的管理密钥，而非模型密钥',
+      },
+    },
+  ],
+  examples: [
+    'key create --org acme --project web',
+    'key create --org acme --project web --models "deepseek-*" --rpm 60 --budget 10CNY/month --expires 2027-01-01',
+    'key create --admin --name ops',
+  ],
+  json: '{"id","key"}',
+  async run(call) {
+    const client = await call.client();
+    const made = call.isSet('admin')
+      ? await client.call(keyCreatedSchema, 'POST', '/api/v1/admin-keys', { name: call.optional('name') ?? 'admin' })
+      : await client.call(keyCreatedSchema, 'POST', '/api/v1/keys', keyOf(call));
+    const title = call.lang === 'zh' ? '密钥（仅显示这一次）：' : 'Key (shown this once):';
+    const revoke = call.lang === 'zh' ? '吊销：' : 'To revoke it:';
+    call.answer(made, () => `${title}\n  ${made.key}\n${revoke} ./millrace key revoke ${made.id}`);
+    return 0;
+  },
+};
+
+function keyOf(call: CommandCall): object {
+  for (const name of ['org', 'project'])
+    if (call.optional(name) === undefined)
+      throw usageFault(
+        `key create: --${name} ID is missing (millrace key create --help)`,
+        `key create：缺少 --${name} ID（millrace key create --help）`,
+      );
+  const list = (name: string) =>
+    call
+      .optional(name)
+      ?.split(',')
+      .map(part => part.trim());
+  return {
+    organizationId: call.text('org'),
+    projectId: call.text('project'),
+    name: call.optional('name'),
+    scopes: {
+      models: list('models'),
+      ipRanges: list('ip'),
+      requestsPerMinute: whole(call, 'rpm'),
+      tokensPerMinute: whole(call, 'tpm'),
+      concurrency: whole(call, 'concurrency'),
+      budget: budget(call),
+    },
+    expiresAt: call.optional('expires'),
+  };
+}
+
+function whole(call: CommandCall, name: string): number | undefined {
+  const value = call.optional(name);
+  if (value === undefined) return undefined;
+  if (!/^[1-9]\d{0,9}$/.test(value))
+    throw usageFault(`--${name}: "${value}" is not a whole number above zero`, `--${name}：“${value}”不是大于零的整数`);
+  return Number(value);
+}
+
+function budget(call: CommandCall): object | undefined {
+  const value = call.optional('budget');
+  if (value === undefined) return undefined;
+  const [, amount, currency, period = 'total'] =
+    /^(\d+(?:\.\d+)?) ?([A-Z]{3})(?:\/(total|day|month))?$/.exec(value) ?? [];
+  if (amount === undefined)
+    throw usageFault(
+      `--budget: "${value}" is not of the form 10CNY, 10CNY/day or 10CNY/month`,
+      `--budget：“${value}”的格式应为 10CNY、10CNY/day 或 10CNY/month`,
+    );
+  return { amount, currency, period };
+}
+
+const list: Command = {
+  name: 'key list',
+  about: { en: 'keys, with their limits', zh: '列出密钥及其限制' },
+  flags: [{ ...ORG, required: false }],
+  examples: ['key list --org acme'],
+  json: '{"keys":[{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt"}]}',
+  async run(call) {
+    const organization = call.optional('org');
+    const query = organization === undefined ? '' : `?${new URLSearchParams({ organization })}`;
+    const client = await call.client();
+    const answer = await client.call(keyListSchema, 'GET', `/api/v1/keys${query}`);
+    const titles =
+      call.lang === 'zh'
+        ? ['ID', '密钥', '组织/项目', '名称', '限制', '创建于', '状态']
+        : ['ID', 'KEY', 'ORG/PROJECT', 'NAME', 'LIMITS', 'CREATED', 'STATE'];
+    call.answer(answer, () =>
+      table(
+        titles.map(title => ({ title })),
+        answer.keys.map(key => keyRow(key, call.lang === 'zh')),
+      ),
+    );
+    return 0;
+  },
+};
+
+function keyRow(key: KeyView, zh: boolean): string[] {
+  const { scopes } = key;
+  const limits = [
+    scopes.models?.join(','),
+    scopes.requestsPerMinute && `${scopes.requestsPerMinute} rpm`,
+    scopes.tokensPerMinute && `${scopes.tokensPerMinute} tpm`,
+    scopes.concurrency && `×${scopes.concurrency}`,
+    scopes.budget && `${scopes.budget.amount} ${scopes.budget.currency}/${scopes.budget.period}`,
+    scopes.ipRanges?.join(','),
+  ].filter(limit => limit !== undefined);
+  const expired = key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now();
+  const state =
+    key.revokedAt !== null
+      ? zh
+        ? '已吊销'
+        : 'revoked'
+      : expired
+        ? zh
+          ? '已过期'
+          : 'expired'
+        : key.expiresAt === null
+          ? zh
+            ? '有效'
+            : 'active'
+          : `${zh ? '有效至' : 'until'} ${time(key.expiresAt)}`;
+  const place = key.kind === 'admin' ? (zh ? '管理' : 'admin') : `${key.organizationId}/${key.projectId}`;
+  return [key.id, key.hint, place, key.name || '-', limits.join(' ') || '-', time(key.createdAt), state];
+}
+
+const revoke: Command = {
+  name: 'key revoke',
+  about: { en: 'refuse a key from now on, everywhere', zh: '立即在各处吊销密钥' },
+  operands: [{ name: 'ID', about: { en: 'as `key list` shows it', zh: '见 `key list`' } }],
+  flags: [],
+  examples: ['key revoke key_0199…'],
+  json: '{"id","revoked":true}',
+  async run(call) {
+    const [id = ''] = call.operands;
+    const client = await call.client();
+    const answer = await client.call(revokedSchema, 'DELETE', `/api/v1/keys/${encodeURIComponent(id)}`);
+    call.answer(answer, () => facts([[call.lang === 'zh' ? '已吊销' : 'revoked', answer.id]]));
+    return 0;
+  },
+};
+
+export const KEY_COMMANDS: readonly Command[] = [create, list, revoke];

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { COMMANDS } from './commands/index.ts';
+import { commandHelp } from './help.ts';
+import { runCli } from './run.ts';
+
+const home = mkdtempSync(join(tmpdir(), 'mr-cli-'));
+after(() => rmSync(home, { recursive: true }));
+
+/** Runs a command line in this process, on a home where no server runs. */
+async function cli(line: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  let [stdout, stderr] = ['', ''];
+  const code = await runCli(line, {
+    env: { MILLRACE_HOME: home, MILLRACE_LOG: 'silent', ...env },
+    stdout: text => {
+      stdout += text;
+    },
+    stderr: text => {
+      stderr += text;
+    },
+  });
+  return { code, stdout, stderr };
+}
+
+test('a wrong use is one sentence with what was meant, and exit code 2', async () => {
+  const cases: readonly [line: readonly string[], sentence: string][] = [
+    [['srve'], 'There is no command "srve"; did you mean "serve"? (millrace help lists all)'],
+    [['frobnicate'], 'There is no command "frobnicate" (millrace help lists all)'],
+    [['key'], '"key" is followed by one of: create, list, revoke'],
+    [['key', '--json'], '"key" is followed by one of: create, list, revoke'],
+    [['key', 'craete'], '"key" is followed by one of: create, list, revoke; did you mean "key create"?'],
+    [['wallet', 'show'], 'wallet show: --org ID is missing (millrace wallet show --help)'],
+    [['wallet', 'show', '--org'], '--org needs a value: --org ID'],
+    [['wallet', 'show', '--org', '--json'], '--org needs a value: --org ID'],
+    [['wallet', 'show', '--org='], '--org is empty'],
+    [
+      ['wallet', 'show', '--ogr', 'x'],
+      'wallet show has no flag --ogr; did you mean --org? (millrace wallet show --help)',
+    ],
+    [['org', 'list', 'acme'], 'org list: "acme" is one word too many (millrace org list --help)'],
+    [['key', 'revoke'], 'key revoke: ID is missing (millrace key revoke --help)'],
+    [['key', 'create', '--org', 'a'], 'key create: --project ID is missing (millrace key create --help)'],
+    [
+      ['key', 'create', '--org', 'a', '--project', 'b', '--rpm', '1.5'],
+      '--rpm: "1.5" is not a whole number above zero',
+    ],
+    [
+      ['key', 'create', '--org', 'a', '--project', 'b', '--budget', 'ten'],
+      '--budget: "ten" is not of the form 10CNY, 10CNY/day or 10CNY/month',
+    ],
+    [['apply'], 'apply: --file FILE is missing (millrace apply --help)'],
+    [['apply', '-f', '/nowhere.yaml'], '/nowhere.yaml: there is no such file'],
+    [['apply', '-f', 'x', '--dry-run=yes'], '--dry-run takes no value'],
+    [['org', 'list', '--lang', 'fr'], '--lang: "fr" is neither en nor zh'],
+    [['wallet', 'credit', '--org', 'a', '--amount', 'x', '--currency', 'CNY'], 'There is no organization a'],
+  ];
+  for (const [line, sentence] of cases) {
+    const { code, stdout, stderr } = await cli(line);
+    assert.equal(stderr, `${sentence}\n`, line.join(' '));
+    assert.equal(code, sentence.startsWith('There is no organization') ? 1 : 2, line.join(' '));
+    const json = line.includes('--json') && !line.includes('--org');
+    if (json) assert.equal(JSON.parse(stdout).error.code, 'config_invalid');
+    else if (!line.includes('--json')) assert.equal(stdout, '');
+  }
+  assert.match((await cli(['srve', '--lang', 'zh'])).stderr, /没有命令“srve”，是否想输入“serve”/);
+  assert.match((await cli(['srve'], { LANG: 'zh_CN.UTF-8' })).stderr, /没有命令/);
+});
+
+test('a wrong environment is one sentence that names the variable, and exit code 2', async () => {
+  const cases: readonly [name: string, value: string, sentence: RegExp][] = [
+    ['MILLRACE_PORT', '80x', /^MILLRACE_PORT "80x" is not a whole number from 0 to 65535\n$/],
+    ['MILLRACE_PORT', '65536', /^MILLRACE_PORT /],
+    ['MILLRACE_THREADS', '0', /^MILLRACE_THREADS "0" is not a whole number from 1 to 64\n$/],
+    ['MILLRACE_HOST', 'http://x', /^MILLRACE_HOST "http:\/\/x" is not an address or a host name\n$/],
+    ['MILLRACE_LOG', 'loud', /^MILLRACE_LOG must be one of debug, info, warn, error, silent\n$/],
+    ['MILLRACE_DRAIN_MS', '-1', /^MILLRACE_DRAIN_MS /],
+    ['DATABASE_URL', 'mysql://x', /^DATABASE_URL must begin with postgres:\/\/\n$/],
+    ['VALKEY_URL', 'redis://x', /^VALKEY_URL /],
+    ['MILLRACE_HOME', '/dev/null', /^MILLRACE_HOME is \/dev\/null, which is a file, not a folder\n$/],
+  ];
+  for (const [name, value, sentence] of cases) {
+    const { code, stderr } = await cli(['org', 'list'], { [name]: value });
+    assert.match(stderr, sentence);
+    assert.equal(code, 2, name);
+    assert.match((await cli(['org', 'list'], { [name]: value, LANG: 'zh_CN.UTF-8' })).stderr, /\p{Script=Han}/u);
+  }
+});
+
+test('every command explains itself in both languages, whatever the environment', async () => {
+  for (const command of COMMANDS) {
+    if (command.name === 'plan') continue;
+    for (const [lang, word] of [
+      ['en', 'Usage:'],
+      ['zh', '用法：'],
+    ] as const) {
+      const { code, stdout } = await cli([...command.name.split(' '), '--help', '--lang', lang], {
+        MILLRACE_PORT: 'bad',
+      });
+      assert.equal(code, 0);
+      assert.ok(stdout.startsWith(word), command.name);
+      assert.equal(stdout, `${commandHelp(command, lang)}\n`);
+      assert.ok(command.flags.every(({ name }) => stdout.includes(`--${name}`)));
+    }
+  }
+  assert.match((await cli([])).stdout, /^Millrace: one API/);
+  assert.match((await cli(['help', 'wallet', 'show'])).stdout, /^Usage: millrace wallet show --org ID/);
+});
+
+test('without a server the tool opens the home itself; answers have their documented shapes', async () => {
+  const json = async (...line: string[]) => {
+    const { code, stdout, stderr } = await cli([...line, '--json']);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  assert.deepEqual(await json('org', 'create', 'acme', '--name', 'Acme Inc.'), { id: 'acme', name: 'Acme Inc.' });
+  assert.deepEqual(await json('project', 'create', 'web', '--org', 'acme'), {
+    organizationId: 'acme',
+    id: 'web',
+    name: 'web',
+  });
+  const key = await json('key', 'create', '--org', 'acme', '--project', 'web');
+  assert.deepEqual(Object.keys(key), ['id', 'key']);
+  assert.match(key.key, /^mr_live_/);
+  assert.deepEqual(await json('wallet', 'credit', '--org', 'acme', '--amount', '100', '--currency', 'CNY'), {
+    booked: true,
+    currency: 'CNY',
+    balance: '100',
+    held: '0',
+    available: '100',
+  });
+  await json('wallet', 'credit', '--org', 'acme', '--amount', '-0.5');
+  assert.deepEqual(await json('wallet', 'show', '--org', 'acme'), {
+    currency: 'CNY',
+    balance: '99.5',
+    held: '0',
+    available: '99.5',
+  });
+  assert.deepEqual(await json('usage', '--org', 'acme'), { totals: [], lines: [], next: null });
+  const proof = await json('ledger', 'verify');
+  assert.equal(proof.ok, true);
+  assert.deepEqual(
+    proof.invariants.map(({ id }: { id: string }) => id),
+    ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I9', 'I10', 'I11'],
+  );
+  assert.deepEqual(await json('key', 'revoke', key.id), { id: key.id, revoked: true });
+  assert.equal((await cli(['key', 'revoke', 'key_none'])).code, 1);
+  assert.equal((await cli(['org', 'create', 'acme'])).code, 2);
+  assert.equal(
+    (await cli(['wallet', 'show', '--org', 'acme', '--currency', 'USD'])).stderr,
+    'acme has no wallet in USD\n',
+  );
+});
+
+test('people read tables', async () => {
+  assert.equal(
+    (await cli(['wallet', 'show', '--org', 'acme', '--lang', 'zh'])).stdout,
+    '币种  余额  预留  可用\nCNY   99.5     0  99.5\n',
+  );
+  assert.match((await cli(['ledger', 'verify'])).stdout, /✓ {2}I1 .*\n.*The books are right\.\n$/s);
+});
+
+test('a backup is restored into an empty home, once, and its books are right', async () => {
+  const folder = join(home, 'copy');
+  const elsewhere = { MILLRACE_HOME: join(home, 'elsewhere') };
+  assert.equal((await cli(['backup', folder])).code, 0);
+  assert.equal((await cli(['backup', folder])).code, 2, 'an existing folder is not written over');
+  const restored = await cli(['restore', folder, '--json'], elsewhere);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.equal(JSON.parse(restored.stdout).ok, true);
+  assert.match((await cli(['wallet', 'show', '--org', 'acme'], elsewhere)).stdout, /99\.5/);
+  const again = await cli(['restore', folder], elsewhere);
+  assert.deepEqual([again.code, /is in use/.test(again.stderr)], [2, true]);
+  assert.match(
+    (await cli(['restore', home], { MILLRACE_HOME: join(home, 'third') })).stderr,
+    /^$|is not a whole backup/,
+  );
+});

@@ -1,0 +1,61 @@
+import type { Lang } from '../control/index.ts';
+
+/** What is known when the server answers. */
+export interface StartFacts {
+  readonly url: string;
+  readonly home: string;
+  readonly models: readonly string[];
+  /** Made at the first start of a home only. */
+  readonly firstKey: string | undefined;
+  /** It listens on the network, not on this machine alone. */
+  readonly isPublic: boolean;
+}
+
+const WORDS = {
+  en: {
+    running: 'Millrace is running:',
+    home: 'Data is kept in',
+    key: 'Your key (shown this once):',
+    tryIt: 'Try it:',
+    makeKey: 'Make a key:',
+    noModel: 'There is no model yet: ./millrace model add FILE.gguf, or ./millrace apply -f millrace.yaml',
+    open: 'It listens on the network without TLS: put a proxy with TLS in front of it.',
+    question: 'What is 47 + 38?',
+    stop: 'Ctrl+C stops it, after running requests.',
+  },
+  zh: {
+    running: 'Millrace 已启动：',
+    home: '数据保存在',
+    key: '你的密钥（只显示这一次）：',
+    tryIt: '试一试：',
+    makeKey: '创建密钥：',
+    noModel: '还没有模型：./millrace model add FILE.gguf，或 ./millrace apply -f millrace.yaml',
+    open: '当前对网络开放且没有 TLS：请在前面加上带 TLS 的代理。',
+    question: '47 + 38 等于多少？',
+    stop: '按 Ctrl+C 停止，进行中的请求会先完成。',
+  },
+} as const;
+
+/** What `serve` prints when it answers: the address, a request to copy, and how to stop it. */
+export function startText({ url, home, models, firstKey, isPublic }: StartFacts, lang: Lang): string {
+  const words = WORDS[lang];
+  const [model] = models;
+  const lines = [`${words.running} ${url}`, `${words.home} ${home}`, ''];
+  if (model === undefined) lines.push(words.noModel, '');
+  else {
+    if (firstKey === undefined)
+      lines.push(words.makeKey, '  ./millrace key create --org default --project default', '');
+    else lines.push(words.key, `  ${firstKey}`, '');
+    const body = JSON.stringify({ model, messages: [{ role: 'user', content: words.question }] });
+    lines.push(
+      words.tryIt,
+      `  curl ${url}/v1/chat/completions \\`,
+      `    -H "Authorization: Bearer ${firstKey ?? '$MILLRACE_KEY'}" -H "Content-Type: application/json" \\`,
+      `    -d '${body}'`,
+      '',
+    );
+  }
+  if (isPublic) lines.push(words.open, '');
+  lines.push(words.stop);
+  return lines.join('\n');
+}
