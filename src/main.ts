@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
 import { formatAmount } from '@millrace/contract';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
-import type { Config } from './config.ts';
+import { type Config, controlSocket } from './config.ts';
 import { applyConfig, type ControlDeps, createControlApp, createTraffic } from './control/index.ts';
 import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
@@ -38,7 +38,6 @@ const NANO_FILE = join(ROOT, 'models', 'nano', 'millrace-nano.gguf');
 const ENGINES_READY_MS = 20_000;
 
 /** Paths below the home. */
-export const controlSocket = (home: string) => join(home, 'control.sock');
 const edgeSocket = (home: string) => join(home, 'edge.sock');
 
 interface Plane extends AsyncDisposable {
