@@ -65,7 +65,7 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
     const { pepper, master } = readSecrets(config.home);
     const shared = createSlots();
     const slots = openSlots(shared);
-    const store = await openStore({ url: config.databaseUrl, file: join(config.home, 'store.db') });
+    const store = await openStore({ url: config.databaseUrl, file: join(config.home, 'store.db'), log });
     opened.push(() => store[Symbol.asyncDispose]());
     const journal = await startJournal({ dir: join(config.home, 'journal'), shared, crashAt: config.crashAt, onCrash });
     opened.push(() => journal[Symbol.asyncDispose]());
@@ -94,8 +94,11 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       store,
       clock: systemClock,
       seal: createSeal(master),
+      slots: slots.deployments,
       engineBaseUrl: id => engines.baseUrl(id),
+      log,
     });
+    opened.push(() => catalog[Symbol.dispose]());
     await recover({ loader, journal, catalog, store });
     await ledger.publishBalances();
     const identity = await createIdentity({
@@ -105,7 +108,9 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       pepper,
       slots: slots.keys,
       walletsOf: id => ledger.walletsOf(id),
+      log,
     });
+    opened.push(() => identity[Symbol.dispose]());
     const publish = async () => {
       await ledger.refresh();
       await identity.refresh();

@@ -4,5 +4,6 @@ export * from './catalog.ts';
 export * from './input.ts';
 export { withKnownProviders } from './known-providers.ts';
 export { hashPriceContent, type PriceInput, readPriceVersion, showPrice } from './price-version.ts';
+export type { EngineDeployment } from './read-snapshot.ts';
 export { createSeal, type Seal } from './seal.ts';
 export * from './snapshot.ts';

@@ -20,8 +20,9 @@ export function createSeal(master: Secret): Seal {
       return `v1.${Buffer.concat([salt, nonce, cipher.getAuthTag(), body]).toString('base64url')}`;
     },
     open(sealed, binding) {
-      const bytes = Buffer.from(sealed.slice(3), 'base64url');
       try {
+        if (!sealed.startsWith('v1.')) throw new Error('sealed by a newer version');
+        const bytes = Buffer.from(sealed.slice(3), 'base64url');
         const decipher = createDecipheriv('aes-256-gcm', derive(bytes.subarray(0, 16)), bytes.subarray(16, 28))
           .setAAD(Buffer.from(binding))
           .setAuthTag(bytes.subarray(28, 44));

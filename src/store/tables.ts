@@ -70,7 +70,6 @@ export interface DeploymentTable {
   priority: bigint;
   weight: bigint;
   position: bigint;
-  slot: bigint;
 }
 /** Insert-only. `content` is the canonical JSON whose SHA-256 is `version`. */
 export interface PriceVersionTable {
@@ -84,6 +83,14 @@ export interface PriceListTable {
   subject_id: string;
   position: bigint;
   version: string;
+}
+/** Insert-only: what stood in the price list from `at_us` on, as a JSON array of versions. */
+export interface PriceHistoryTable {
+  revision: bigint;
+  kind: string;
+  subject_id: string;
+  at_us: bigint;
+  versions: string;
 }
 export interface AccountTable {
   id: string;
@@ -202,6 +209,7 @@ export interface Database {
   deployments: DeploymentTable;
   price_versions: PriceVersionTable;
   price_list: PriceListTable;
+  price_history: PriceHistoryTable;
   accounts: AccountTable;
   ledger_tx: LedgerTxTable;
   postings: PostingTable;

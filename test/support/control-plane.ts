@@ -35,7 +35,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
   const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
   const seal = createSeal(new Secret('master'));
   const engineBaseUrl = (id: string) => `unix:/run/${id}.sock:/v1`;
-  const catalog = await createCatalog({ store, clock: systemClock, seal, engineBaseUrl });
+  const catalog = await createCatalog({ store, clock: systemClock, seal, slots: slots.deployments, engineBaseUrl });
   const identity = await createIdentity({
     store,
     clock: systemClock,
