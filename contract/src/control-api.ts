@@ -120,6 +120,7 @@ export const modelViewSchema = z.object({
   deployments: z.array(deploymentViewSchema),
 });
 export const modelListSchema = z.object({ models: z.array(modelViewSchema) });
+export const removedSchema = z.object({ id: z.string(), removed: z.boolean() });
 export const modelInspectSchema = z.strictObject({ file: z.string().min(1).max(4_096) });
 export const modelFileSchema = z.object({ name: z.string(), contextTokens: z.number() });
 

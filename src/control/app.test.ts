@@ -38,6 +38,7 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['POST', '/api/v1/organizations/acme/wallets/credit', 400],
   ['GET', '/api/v1/models', 200],
   ['POST', '/api/v1/models/inspect', 400],
+  ['DELETE', '/api/v1/models/none', 404],
   ['GET', '/api/v1/providers', 200],
   ['POST', '/api/v1/config/apply', 400],
   ['GET', '/api/v1/usage', 400],
@@ -65,7 +66,7 @@ test('the table of routes is whole', () => {
   const patterns = new Set(
     plane.owner.routes
       .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/api/'))
-      .map(({ method, path }) => `${method} ${path.replace(/:\w+/g, '*')}`),
+      .map(({ method, path }) => `${method} ${path.replace(/:\w+(\{.+?\})?/g, '*')}`),
   );
   const tested = new Set([
     ...ROUTES.map(([method, target]) => `${method} ${target.split('?')[0]}`.replace(/\/(acme|none|key_none)/, '/*')),
@@ -78,7 +79,8 @@ test('the reference pages name every route', () => {
   for (const lang of ['en', 'zh']) {
     const page = readFileSync(new URL(`../../docs/${lang}/reference/control-api.md`, import.meta.url), 'utf8');
     for (const { method, path } of plane.owner.routes)
-      if (method !== 'ALL') assert.ok(page.includes(`\`${method} ${path}\``), `${lang}: ${method} ${path}`);
+      if (method !== 'ALL')
+        assert.ok(page.includes(`\`${method} ${path.replace('{.+}', '')}\``), `${lang}: ${method} ${path}`);
   }
 });
 

@@ -45,13 +45,9 @@ export function createControlApp(deps: ControlDeps, access: Access): ControlApp 
 
 /** Methods that a path would take: another method there is a mistake of another kind than a path that is not there. */
 function methodsAt(app: ControlApp, path: string): readonly string[] {
-  const parts = path.split('/');
-  const matches = (pattern: string) => {
-    const wanted = pattern.split('/');
-    return (
-      wanted.length === parts.length && wanted.every((part, index) => part.startsWith(':') || part === parts[index])
-    );
-  };
+  // A parameter is one part of the path; with a pattern of its own, as model ids have, it may be several.
+  const matches = (pattern: string) =>
+    new RegExp(`^${pattern.replace(/:\w+\{\.\+\}/g, '.+').replace(/:\w+/g, '[^/]+')}$`).test(path);
   return [
     ...new Set(app.routes.filter(route => route.method !== 'ALL' && matches(route.path)).map(route => route.method)),
   ];

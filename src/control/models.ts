@@ -1,10 +1,10 @@
 import { formatAmount, type ModelView, modelInspectSchema } from '@millrace/contract';
 import type { Deployment, Model, PriceVersion } from '../catalog/index.ts';
-import type { DeploymentSlots } from '../std/index.ts';
+import { type DeploymentSlots, Fault } from '../std/index.ts';
 import { type ControlApp, readBody } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 
-/** `/api/v1/models` and `/api/v1/providers`: what can be called. They are changed through `/api/v1/config/apply`. */
+/** `/api/v1/models` and `/api/v1/providers`: what can be called. They are made and changed through `/api/v1/config/apply`. */
 export function modelRoutes(app: ControlApp, deps: ControlDeps): void {
   app.get('/api/v1/models', c => {
     const models = [...deps.catalog.snapshot().models.values()];
@@ -14,6 +14,14 @@ export function modelRoutes(app: ControlApp, deps: ControlDeps): void {
   app.post('/api/v1/models/inspect', async c => {
     const { file } = await readBody(c, modelInspectSchema);
     return c.json(await deps.inspectModel(file));
+  });
+
+  app.delete('/api/v1/models/:id{.+}', async c => {
+    const id = c.req.param('id');
+    if (!(await deps.store.transaction(trx => deps.catalog.removeModel(trx, id))))
+      throw new Fault('not_found', { message: `There is no model ${id}`, messageZh: `不存在模型 ${id}` });
+    await deps.publish();
+    return c.json({ id, removed: true });
   });
 
   app.get('/api/v1/providers', async c => c.json({ providers: await deps.catalog.providers() }));

@@ -1,5 +1,5 @@
 import { basename, resolve } from 'node:path';
-import { applyResultSchema, type ModelView, modelFileSchema, modelListSchema } from '@millrace/contract';
+import { applyResultSchema, type ModelView, modelFileSchema, modelListSchema, removedSchema } from '@millrace/contract';
 import type { Lang } from '../../control/index.ts';
 import type { Command, CommandCall } from '../command.ts';
 import { facts, table } from '../show.ts';
@@ -136,4 +136,23 @@ function deploymentIdOf(modelId: string): string {
   return id || 'model';
 }
 
-export const MODEL_COMMANDS: readonly Command[] = [list, add];
+const remove: Command = {
+  name: 'model remove',
+  about: {
+    en: 'take a model out of service; its prices and its history stay',
+    zh: '下线模型，其价格与历史记录会保留',
+  },
+  operands: [{ name: 'ID', about: { en: 'as `model list` shows it', zh: '见 `model list`' } }],
+  flags: [],
+  examples: ['model remove qwen3-4b'],
+  json: '{"id","removed":true}',
+  async run(call) {
+    const client = await call.client();
+    const [id = ''] = call.operands;
+    const answer = await client.call(removedSchema, 'DELETE', `/api/v1/models/${encodeURIComponent(id)}`);
+    call.answer(answer, () => facts([[call.lang === 'zh' ? '已下线' : 'removed', answer.id]]));
+    return 0;
+  },
+};
+
+export const MODEL_COMMANDS: readonly Command[] = [list, add, remove];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openTestPlane, type TestPlane } from '../../../test/support/control-plane.ts';
+import { callJson, openTestPlane, type TestPlane } from '../../../test/support/control-plane.ts';
 import { pathText } from '../issue-text.ts';
 import { applyDocument } from './apply.ts';
 
@@ -337,4 +337,17 @@ test('every mistake is one clause with its path, in both languages', async () =>
     for (const { words } of outcome.issues) assert.match(words.zh, /\p{Script=Han}/u, words.zh);
     assert.doesNotMatch(JSON.stringify(outcome), /sk-canary/, 'a secret is not repeated');
   }
+});
+
+test('a removed model is out of service, and comes back when it is applied again', async () => {
+  const remove = (id: string) =>
+    callJson(plane.owner, `/api/v1/models/${encodeURIComponent(id)}`, { method: 'DELETE' });
+  const value = { ...document(), organizations: [] };
+  Object.assign(value.models[0] ?? {}, { id: 'vendor/mock:1' });
+  Object.assign(value.models[0]?.deployments[0] ?? {}, { id: 'vendor-mock' });
+  await changes(value);
+  assert.deepEqual([(await remove('vendor/mock:1')).status, (await remove('vendor/mock:1')).status], [200, 404]);
+  assert.ok(!plane.deps.catalog.snapshot().models.has('vendor/mock:1'));
+  assert.ok((await changes(value)).some(line => /^(created|changed) model vendor\/mock:1/.test(line)));
+  assert.ok(plane.deps.catalog.snapshot().models.has('vendor/mock:1'));
 });
