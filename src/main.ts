@@ -75,12 +75,11 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       store,
       journal,
       log,
-      newId,
       onError: onCrash,
       onSettled: settlement => traffic.settled(settlement),
     });
     opened.push(() => loader.stop());
-    const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
+    const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets });
     const engines = await superviseEngines({
       node: process.execPath,
       runDir: join(config.home, 'run'),

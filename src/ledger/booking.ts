@@ -1,8 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Currency, Nano } from '@millrace/contract';
+import { sql } from 'kysely';
 import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
+import { ensureAccounts } from './accounts.ts';
 
-export type TxKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'reversal';
+/** `usage`: one request. `cost`: what the attempts of a batch of requests owe. `config-credit`: a top-up that a configuration file states. */
+export type TxKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'cost';
 
 export interface Posting {
   readonly accountId: string;
@@ -12,7 +15,6 @@ export interface Posting {
 }
 
 export interface Booking {
-  readonly id: string;
   readonly kind: TxKind;
   /** Booked once per key, however often it is sent. */
   readonly idemKey: string;
@@ -23,133 +25,134 @@ export interface Booking {
   readonly postings: readonly Posting[];
 }
 
-/** Kinds of accounts that are kept per currency, whoever the customer is. */
-export type HouseAccount = 'revenue' | 'cash' | 'cogs' | 'payable' | 'adjustment';
+/** Change of an account's projection: of what is posted (a wallet's with its owner's sign), and of what is held. */
+export interface BalanceChange {
+  posted: Nano;
+  held: Nano;
+}
+export type BalanceChanges = Map<string, BalanceChange>;
 
-export const walletAccount = (organizationId: string, currency: Currency) => `wallet:${organizationId}:${currency}`;
-export const houseAccount = (kind: HouseAccount, currency: Currency) => `${kind}:${currency}`;
-
-const GENESIS = '0'.repeat(64);
-
-/** What a transaction's hash covers: everything that was booked, and the hash before it. */
-export function hashTx(booking: Omit<Booking, 'id'> & { readonly id: string }, seq: bigint, prevHash: string): string {
-  const lines = booking.postings
-    .map(({ accountId, currency, amountNano }) => `${accountId} ${currency} ${amountNano}`)
-    .join('\n');
-  return createHash('sha256')
-    .update(
-      `${prevHash}\n${seq} ${booking.id} ${booking.kind} ${booking.idemKey} ${booking.requestId ?? ''} ${booking.atUs} ${booking.priceVersion ?? ''}\n${booking.note}\n${lines}`,
-    )
-    .digest('hex');
+export function changeOf(changes: BalanceChanges, accountId: string): BalanceChange {
+  let change = changes.get(accountId);
+  if (!change) {
+    change = { posted: 0n, held: 0n };
+    changes.set(accountId, change);
+  }
+  return change;
 }
 
-export async function chainEnd(trx: StoreTransaction): Promise<{ seq: bigint; hash: string }> {
-  const last = await trx
-    .selectFrom('ledger_tx')
-    .select(['seq', 'hash'])
-    .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return last ?? { seq: 0n, hash: GENESIS };
-}
+/** Texts that JSON does not hold as they are. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
+const quote = (text: string) => (NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`);
 
 /**
- * Books transactions that are known to be new: rows, postings, balances, each account's balance moved by one statement.
- * Asserts that every transaction sums to zero per currency (I1).
+ * What a transaction's hash covers: the hash before it, and everything that was booked, as a JSON list, so that no text can
+ * pass for two. SHA-256, base64url.
  */
-export async function book(store: Store, trx: StoreTransaction, bookings: readonly Booking[]): Promise<void> {
-  if (bookings.length === 0) return;
-  const end = await chainEnd(trx);
-  const txRows: StoreValue[][] = [];
-  const postingRows: StoreValue[][] = [];
-  const moved = new Map<string, Nano>();
-  const accounts = new Map<string, Currency>();
-  for (const booking of bookings) {
-    assertZeroSum(booking);
-    end.seq++;
-    const hash = hashTx(booking, end.seq, end.hash);
-    txRows.push([
-      booking.id,
-      end.seq,
-      booking.kind,
-      booking.idemKey,
-      booking.requestId,
-      booking.atUs,
-      null,
-      booking.priceVersion,
-      booking.note,
-      end.hash,
-      hash,
-    ]);
-    end.hash = hash;
-    for (const [line, posting] of booking.postings.entries()) {
-      postingRows.push([booking.id, BigInt(line), posting.accountId, posting.currency, posting.amountNano]);
-      accounts.set(posting.accountId, posting.currency);
-      moved.set(posting.accountId, (moved.get(posting.accountId) ?? 0n) + posting.amountNano);
-    }
-  }
-  await ensureAccounts(store, trx, accounts);
-  const inserted = await store.insertNew(trx, 'ledger_tx', {
-    columns: [
-      'id',
-      'seq',
-      'kind',
-      'idem_key',
-      'request_id',
-      'booked_us',
-      'reverses_tx_id',
-      'price_version',
-      'note',
-      'prev_hash',
-      'hash',
-    ],
-    rows: txRows,
-    key: 'id',
-  });
-  if (inserted.includes(false)) throw new Error('a transaction that was checked to be new is in the ledger');
-  await store.insertNew(trx, 'postings', {
-    columns: ['tx_id', 'line', 'account_id', 'currency', 'amount_nano'],
-    rows: postingRows,
-    key: 'tx_id,line',
-  });
-  for (const [account, amount] of moved) {
-    // A wallet is a liability: its balance is shown with its owner's sign.
-    const change = account.startsWith('wallet:') ? -amount : amount;
-    await trx
-      .updateTable('balances')
-      .set(({ eb }) => ({ posted_nano: eb('posted_nano', '+', change) }))
-      .where('account_id', '=', account)
-      .execute();
-  }
+export function hashTx(booking: Booking, seq: bigint, prevHash: string): string {
+  const { kind, idemKey, requestId, atUs, priceVersion, note, postings } = booking;
+  let text =
+    `["${prevHash}","${seq}","${kind}",${quote(idemKey)},${requestId === null ? 'null' : quote(requestId)},"${atUs}",` +
+    `${priceVersion === null ? 'null' : quote(priceVersion)},${quote(note)}`;
+  for (const { accountId, currency, amountNano } of postings)
+    text += `,${quote(accountId)},${quote(currency)},"${amountNano}"`;
+  return hash('sha256', `${text}]`, 'base64url');
 }
 
-export async function ensureAccounts(
+/** The end of the chain, locked until the transaction ends: booking is done one after the other, on every database. */
+export async function lockHead(trx: StoreTransaction, { dialect }: Store): Promise<{ seq: bigint; hash: string }> {
+  const { rows } = await sql<{ seq: bigint; hash: string }>`select seq, hash from ledger_head where id = 1${sql.raw(
+    dialect === 'postgres' ? ' for update' : '',
+  )}`.execute(trx);
+  const head = rows[0];
+  if (!head) throw new Error('the ledger has no head');
+  return { seq: head.seq, hash: head.hash };
+}
+
+const TX_COLUMNS = [
+  'seq',
+  'kind',
+  'idem_key',
+  'request_id',
+  'booked_us',
+  'reverses_seq',
+  'price_version',
+  'note',
+  'hash',
+];
+const POSTING_COLUMNS = ['tx_seq', 'line', 'account_id', 'currency', 'amount_nano'];
+
+/**
+ * Books transactions that are known to be new, in order, after `head` (from {@link lockHead}), which moves. Balances are not
+ * moved here: their changes are added to `changes`, one row per account whatever the number of bookings. Asserts that every
+ * transaction sums to zero per currency (I1).
+ */
+export async function book(
   store: Store,
   trx: StoreTransaction,
-  accounts: ReadonlyMap<string, Currency>,
+  {
+    bookings,
+    head,
+    changes,
+  }: {
+    readonly bookings: readonly Booking[];
+    readonly head: { seq: bigint; hash: string };
+    readonly changes: BalanceChanges;
+  },
 ): Promise<void> {
-  const rows = [...accounts].map(([id, currency]): StoreValue[] => {
-    const [kind = '', organization] = id.split(':');
-    return [id, kind, kind === 'wallet' ? (organization ?? null) : null, currency, 0n];
-  });
-  await store.insertNew(trx, 'accounts', {
-    columns: ['id', 'kind', 'organization_id', 'currency', 'min_balance_nano'],
-    rows,
-    key: 'id',
-  });
-  await store.insertNew(trx, 'balances', {
-    columns: ['account_id', 'posted_nano', 'held_nano'],
-    rows: rows.map(([id = null]) => [id, 0n, 0n]),
-    key: 'account_id',
-  });
+  if (bookings.length === 0) return;
+  const txRows: StoreValue[][] = [];
+  const postingRows: StoreValue[][] = [];
+  for (const booking of bookings) {
+    assertZeroSum(booking);
+    head.seq++;
+    head.hash = hashTx(booking, head.seq, head.hash);
+    const { kind, idemKey, requestId, atUs, priceVersion, note } = booking;
+    txRows.push([head.seq, kind, idemKey, requestId, atUs, null, priceVersion, note, head.hash]);
+    let line = 0n;
+    for (const { accountId, currency, amountNano } of booking.postings) {
+      postingRows.push([head.seq, line++, accountId, currency, amountNano]);
+      // A wallet is a liability: its balance is shown with its owner's sign.
+      changeOf(changes, accountId).posted += accountId.startsWith('wallet:') ? -amountNano : amountNano;
+    }
+  }
+  const inserted = await store.insertNew(trx, 'ledger_tx', { columns: TX_COLUMNS, rows: txRows, key: 'seq' });
+  if (inserted.includes(false)) throw new Error('a transaction that was checked to be new is in the ledger');
+  await store.insertNew(trx, 'postings', { columns: POSTING_COLUMNS, rows: postingRows, key: 'tx_seq,line' });
+  await trx.updateTable('ledger_head').set({ seq: head.seq, hash: head.hash }).where('id', '=', 1n).execute();
 }
 
-function assertZeroSum({ id, postings }: Booking): void {
+/** Moves balances by what {@link book} and the holds of a transaction say; opens the accounts that are missing. */
+export async function applyChanges(store: Store, trx: StoreTransaction, changes: BalanceChanges): Promise<void> {
+  const move = (ids: readonly string[]) =>
+    store.changeRows(trx, 'balances', {
+      key: ['account_id'],
+      add: ['posted_nano', 'held_nano'],
+      rows: ids.map(id => [id, changes.get(id)?.posted ?? 0n, changes.get(id)?.held ?? 0n]),
+    });
+  const ids = [...changes].filter(([, { posted, held }]) => posted !== 0n || held !== 0n).map(([id]) => id);
+  const moved = await move(ids);
+  const missing = ids.filter((_, index) => !moved[index]);
+  await ensureAccounts(store, trx, missing);
+  await move(missing);
+}
+
+function assertZeroSum({ idemKey, postings }: Booking): void {
+  const [first, second] = postings;
+  // Nearly all: two lines of one currency.
+  if (
+    postings.length === 2 &&
+    first?.currency === second?.currency &&
+    first?.amountNano === -(second?.amountNano ?? 0n) &&
+    first.amountNano !== 0n
+  )
+    return;
   const sums = new Map<Currency, Nano>();
   for (const { currency, amountNano } of postings) {
-    if (amountNano === 0n) throw new Error(`transaction ${id} holds a posting of zero`);
+    if (amountNano === 0n) throw new Error(`transaction ${idemKey} has a posting of zero`);
     sums.set(currency, (sums.get(currency) ?? 0n) + amountNano);
   }
   for (const [currency, sum] of sums)
-    if (sum !== 0n) throw new Error(`transaction ${id} does not sum to zero in ${currency}: ${sum}`);
+    if (sum !== 0n) throw new Error(`transaction ${idemKey} does not sum to zero in ${currency}: ${sum}`);
 }

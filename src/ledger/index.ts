@@ -1,7 +1,10 @@
 // The truth about money: accounts, double entry, wallets, holds; the loader that brings the journal in; the proof that it is right.
 // It must not know models, keys' scopes or how a price came about.
-export { type Booking, hashTx, houseAccount, type Posting, walletAccount } from './booking.ts';
+export { walletAccount } from './accounts.ts';
+export type { Credit } from './credit.ts';
 export * from './ledger.ts';
-export { createLoader, type Loader } from './loader.ts';
-export { readUsage, type UsageLine, type UsageTotals } from './usage.ts';
-export { type Invariant, type Verification, verifyLedger } from './verify.ts';
+export { createLoader, type Loader, type LoaderOptions, type OpenIntent } from './loader.ts';
+export type { Invariant, InvariantId } from './proof/findings.ts';
+export { type AttemptRow, type RequestPage, type RequestRow, requestPages } from './proof/requests.ts';
+export { readUsage, type UsageLine, type UsageQuery, type UsageTotals } from './usage.ts';
+export { type Verification, type VerifyOptions, verifyLedger } from './verify.ts';

@@ -1,7 +1,8 @@
-import { AMOUNT_NANO_MAX, type Currency, formatAmount, isCurrency, type Nano } from '@millrace/contract';
+import type { Currency, Nano } from '@millrace/contract';
 import { type Clock, Fault, type WalletSlots } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
-import { book, ensureAccounts, houseAccount, walletAccount } from './booking.ts';
+import { ensureAccounts, walletAccount } from './accounts.ts';
+import { bookCredit, type Credit, checkCurrency, idemKeyOf, uncovered } from './credit.ts';
 
 export interface WalletBalance {
   readonly currency: Currency;
@@ -11,22 +12,20 @@ export interface WalletBalance {
   readonly availableNano: Nano;
 }
 
-export interface Credit {
-  readonly organizationId: string;
-  readonly currency: Currency;
-  /** Positive: a top-up; negative: a correction. Never 0. */
-  readonly amountNano: Nano;
-  readonly idempotencyKey: string;
-  readonly note?: string | undefined;
-  readonly kind?: 'credit' | 'config-credit';
-}
-
 export interface Ledger {
   /** Opens the wallet where there is none. */
   openWallet(trx: StoreTransaction, organizationId: string, currency: Currency): Promise<void>;
-  /** Books it once per idempotency key; false where it was booked before. Throws `conflict` where that was another amount, `insufficient_funds`. */
+  /**
+   * Books a top-up or a debit once per idempotency key; false where it was booked before. Throws `conflict` where the key was
+   * used for something else, `insufficient_funds` where a debit takes more than is there and not held, `invalid_parameter`.
+   */
   credit(trx: StoreTransaction, input: Credit): Promise<boolean>;
-  /** Makes what was committed count for admission: call after the transaction that opened or credited. */
+  /** How far below zero the wallet may go: 0 is prepaid, -x a credit line of x. Throws `invalid_parameter`, `not_found`. */
+  setMinBalance(
+    trx: StoreTransaction,
+    limit: { readonly organizationId: string; readonly currency: Currency; readonly minBalanceNano: Nano },
+  ): Promise<void>;
+  /** Makes what was committed count for admission: call after the transaction that opened, credited or set a limit. */
   refresh(): Promise<void>;
   walletsOf(organizationId: string): readonly { readonly currency: Currency; readonly slot: number }[];
   balances(organizationId: string): Promise<readonly WalletBalance[]>;
@@ -41,124 +40,123 @@ interface Wallet {
   readonly organizationId: string;
   readonly currency: Currency;
   readonly slot: number;
+  /** As it counts in the slot; undefined before balances were published. */
+  minBalanceNano: Nano;
 }
 
+/** A booking of which it is not known yet whether its transaction was committed, by its idempotency key. */
+interface Pending {
+  readonly accountId: string;
+  readonly amountNano: Nano;
+  readonly sinceMs: number;
+}
+
+/** A transaction that is not seen after this was rolled back: the store ends them sooner. */
+const PENDING_MS = 120_000;
+
+/** Wallets of this node: their books in the store, and what may be spent of them in the slots that gateway threads read. */
 export async function createLedger({
   store,
   clock,
   slots,
-  newId,
 }: {
   readonly store: Store;
   readonly clock: Clock;
   readonly slots: WalletSlots;
-  readonly newId: () => string;
 }): Promise<Ledger> {
   const wallets = new Map<string, Wallet>();
+  /** Wallets of one organization, since every change of a key asks for them. */
+  const byOrganization = new Map<string, Wallet[]>();
   const listeners: (() => void)[] = [];
-  /** Top-ups whose transaction is not known to be committed yet. */
-  let uncommitted: { readonly accountId: string; readonly txId: string; readonly amountNano: Nano }[] = [];
+  const pending = new Map<string, Pending>();
 
-  const ledger: Ledger = {
+  const readWallets = async () => {
+    const rows = await store.db
+      .selectFrom('accounts')
+      .select(['id', 'organization_id', 'currency', 'min_balance_nano'])
+      .where('kind', '=', 'wallet')
+      .orderBy('id')
+      .execute();
+    let added = false;
+    for (const { id, organization_id, currency, min_balance_nano } of rows) {
+      const known = wallets.get(id);
+      if (known) {
+        slots.add(known.slot, known.minBalanceNano - min_balance_nano);
+        known.minBalanceNano = min_balance_nano;
+      }
+      if (known || organization_id === null) continue;
+      if (wallets.size >= slots.rows) throw tooMany(slots.rows);
+      const wallet: Wallet = { organizationId: organization_id, currency, slot: wallets.size, minBalanceNano: 0n };
+      wallets.set(id, wallet);
+      byOrganization.set(organization_id, [...(byOrganization.get(organization_id) ?? []), wallet]);
+      slots.add(wallet.slot, -min_balance_nano);
+      wallet.minBalanceNano = min_balance_nano;
+      added = true;
+    }
+    if (added) for (const listener of listeners) listener();
+  };
+
+  await readWallets();
+  return {
     async openWallet(trx, organizationId, currency) {
-      if (!isCurrency(currency))
-        throw new Fault('config_invalid', {
-          message: `"${currency}" is no currency code such as CNY`,
-          messageZh: `“${currency}”不是币种代码（如 CNY）`,
-          param: 'currency',
-        });
-      await ensureAccounts(store, trx, new Map([[walletAccount(organizationId, currency), currency]]));
+      checkCurrency(currency);
+      await ensureAccounts(store, trx, [walletAccount(organizationId, currency)]);
     },
 
-    async credit(trx, { organizationId, currency, amountNano, idempotencyKey, note, kind = 'credit' }) {
-      if (amountNano === 0n || amountNano > AMOUNT_NANO_MAX || amountNano < -AMOUNT_NANO_MAX)
-        throw new Fault('invalid_parameter', {
-          message: 'The amount must not be zero, nor beyond a thousand million',
-          messageZh: '金额不能为零，也不能超过十亿',
-          param: 'amount',
-        });
+    async credit(trx, input) {
+      const { organizationId, currency, amountNano } = input;
       const accountId = walletAccount(organizationId, currency);
-      const idemKey = `${kind}:${organizationId}:${idempotencyKey}`;
-      const known = await trx
-        .selectFrom('ledger_tx')
-        .innerJoin('postings', 'postings.tx_id', 'ledger_tx.id')
-        .select(['account_id', 'amount_nano'])
-        .where('idem_key', '=', idemKey)
-        .where('account_id', 'like', 'wallet:%')
-        .executeTakeFirst();
-      if (known) {
-        if (known.amount_nano === -amountNano && known.account_id === accountId) return false;
-        throw new Fault('conflict', {
-          message: `The idempotency key ${idempotencyKey} was used for another amount`,
-          messageZh: `幂等键 ${idempotencyKey} 已用于另一笔金额`,
-        });
-      }
-      if (amountNano < 0n) await requireCovered(trx, accountId, { amountNano, currency });
-      const id = newId();
-      await book(store, trx, [
-        {
-          id,
-          kind,
-          idemKey,
-          requestId: null,
-          atUs: BigInt(clock.nowMs()) * 1000n,
-          priceVersion: null,
-          note: note ?? '',
-          postings: [
-            { accountId: houseAccount(amountNano > 0n ? 'cash' : 'adjustment', currency), currency, amountNano },
-            { accountId, currency, amountNano: -amountNano },
-          ],
-        },
-      ]);
-      uncommitted.push({ accountId, txId: id, amountNano });
+      const wallet = wallets.get(accountId);
+      const idemKey = idemKeyOf(input);
+      const booked = await bookCredit(store, trx, input, BigInt(clock.nowMs()) * 1000n);
+      // A transaction that the store runs again comes by here again.
+      if (!booked || pending.has(idemKey)) return booked;
+      // A debit is taken from what may be spent before it is committed: requests that are admitted meanwhile see it gone.
+      if (amountNano < 0n && !(wallet && slots.tryHold(wallet.slot, -amountNano)))
+        throw uncovered(amountNano, currency);
+      pending.set(idemKey, { accountId, amountNano, sinceMs: clock.monotonicMs() });
       return true;
     },
 
+    async setMinBalance(trx, { organizationId, currency, minBalanceNano }) {
+      if (minBalanceNano > 0n || minBalanceNano < -(10n ** 18n))
+        throw new Fault('invalid_parameter', {
+          message: 'The least balance is zero, or a credit line below it of at most a thousand million',
+          messageZh: '最低余额应为零，或不超过十亿的负授信额度',
+          param: 'minBalance',
+        });
+      const { numUpdatedRows } = await trx
+        .updateTable('accounts')
+        .set({ min_balance_nano: minBalanceNano })
+        .where('id', '=', walletAccount(organizationId, currency))
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n)
+        throw new Fault('not_found', {
+          message: `${organizationId} has no wallet in ${currency}`,
+          messageZh: `${organizationId} 没有 ${currency} 钱包`,
+        });
+    },
+
     async refresh() {
-      const pending = uncommitted;
-      uncommitted = [];
+      const asked = [...pending];
       await readWallets();
-      for (const { accountId, txId, amountNano } of pending) {
-        // Rolled back with its transaction: it never happened.
-        if (!(await store.db.selectFrom('ledger_tx').select('id').where('id', '=', txId).executeTakeFirst())) continue;
+      for (const [idemKey, { accountId, amountNano, sinceMs }] of asked) {
+        const found = store.db.selectFrom('ledger_tx').select('seq').where('idem_key', '=', idemKey);
+        const committed = (await found.executeTakeFirst()) !== undefined;
+        // Not seen: rolled back, or not committed yet.
+        if (!committed && clock.monotonicMs() - sinceMs < PENDING_MS) continue;
+        if (!pending.delete(idemKey)) continue;
         const wallet = wallets.get(accountId);
-        if (wallet) slots.add(wallet.slot, amountNano);
+        if (!wallet) continue;
+        if (committed && amountNano > 0n) slots.add(wallet.slot, amountNano);
+        if (!committed && amountNano < 0n) slots.add(wallet.slot, -amountNano);
       }
     },
 
     walletsOf: organizationId =>
-      [...wallets.values()]
-        .filter(wallet => wallet.organizationId === organizationId)
-        .map(({ currency, slot }) => ({ currency, slot })),
-
-    async balances(organizationId) {
-      const rows = await store.db
-        .selectFrom('accounts')
-        .innerJoin('balances', 'balances.account_id', 'accounts.id')
-        .select(['currency', 'posted_nano', 'held_nano'])
-        .where('organization_id', '=', organizationId)
-        .where('kind', '=', 'wallet')
-        .orderBy('currency')
-        .execute();
-      return rows.map(row => ({
-        currency: row.currency,
-        balanceNano: row.posted_nano,
-        heldNano: row.held_nano,
-        availableNano: row.posted_nano - row.held_nano,
-      }));
-    },
-
-    async configuredCredit(trx, organizationId, currency) {
-      const rows = await trx
-        .selectFrom('ledger_tx')
-        .innerJoin('postings', 'postings.tx_id', 'ledger_tx.id')
-        .select('amount_nano')
-        .where('ledger_tx.kind', '=', 'config-credit')
-        .where('account_id', '=', walletAccount(organizationId, currency))
-        .execute();
-      return rows.reduce((sum, row) => sum - row.amount_nano, 0n);
-    },
-
+      (byOrganization.get(organizationId) ?? []).map(({ currency, slot }) => ({ currency, slot })),
+    balances: organizationId => readBalances(store, organizationId),
+    configuredCredit: readConfiguredCredit,
     onWallets: listener => void listeners.push(listener),
 
     async publishBalances() {
@@ -171,51 +169,48 @@ export async function createLedger({
         .execute();
       for (const row of rows) {
         const wallet = wallets.get(row.account_id);
-        if (wallet)
-          slots.add(wallet.slot, row.posted_nano - row.held_nano - row.min_balance_nano - slots.spendable(wallet.slot));
+        if (!wallet) continue;
+        wallet.minBalanceNano = row.min_balance_nano;
+        slots.add(wallet.slot, row.posted_nano - row.held_nano - row.min_balance_nano - slots.spendable(wallet.slot));
       }
     },
   };
-
-  const readWallets = async () => {
-    const rows = await store.db
-      .selectFrom('accounts')
-      .select(['id', 'organization_id', 'currency'])
-      .where('kind', '=', 'wallet')
-      .orderBy('id')
-      .execute();
-    let added = false;
-    for (const { id, organization_id, currency } of rows) {
-      if (wallets.has(id) || organization_id === null) continue;
-      if (wallets.size >= slots.rows)
-        throw new Fault('capacity', {
-          message: `This node holds at most ${slots.rows} wallets`,
-          messageZh: `本节点最多支持 ${slots.rows} 个钱包`,
-        });
-      wallets.set(id, { organizationId: organization_id, currency, slot: wallets.size });
-      added = true;
-    }
-    if (added) for (const listener of listeners) listener();
-  };
-  await readWallets();
-  return ledger;
 }
 
-/** A correction takes no more than is there and not set aside. */
-async function requireCovered(
-  trx: StoreTransaction,
-  accountId: string,
-  { amountNano, currency }: { amountNano: Nano; currency: Currency },
-): Promise<void> {
-  const { numUpdatedRows } = await trx
-    .updateTable('balances')
-    .set(({ eb }) => ({ held_nano: eb('held_nano', '+', 0n) }))
-    .where('account_id', '=', accountId)
-    .where(({ eb }) => eb(eb('posted_nano', '-', eb.ref('held_nano')), '>=', -amountNano))
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n)
-    throw new Fault('insufficient_funds', {
-      message: `The wallet does not hold ${formatAmount(-amountNano)} ${currency}`,
-      messageZh: `钱包余额不足 ${formatAmount(-amountNano)} ${currency}`,
-    });
+function tooMany(rows: number): Fault {
+  return new Fault('capacity', {
+    message: `This node holds at most ${rows} wallets`,
+    messageZh: `本节点最多支持 ${rows} 个钱包`,
+  });
+}
+
+async function readBalances(store: Store, organizationId: string): Promise<readonly WalletBalance[]> {
+  const rows = await store.db
+    .selectFrom('accounts')
+    .innerJoin('balances', 'balances.account_id', 'accounts.id')
+    .select(['currency', 'posted_nano', 'held_nano'])
+    .where('organization_id', '=', organizationId)
+    .where('kind', '=', 'wallet')
+    .orderBy('currency')
+    .execute();
+  return rows.map(row => ({
+    currency: row.currency,
+    balanceNano: row.posted_nano,
+    heldNano: row.held_nano,
+    availableNano: row.posted_nano - row.held_nano,
+  }));
+}
+
+/** Found by the range of their keys, which has an index; there is none by account. */
+async function readConfiguredCredit(trx: StoreTransaction, organizationId: string, currency: Currency): Promise<Nano> {
+  const rows = await trx
+    .selectFrom('ledger_tx')
+    .innerJoin('postings', 'postings.tx_seq', 'ledger_tx.seq')
+    .select('amount_nano')
+    .where('idem_key', '>=', `config-credit:${organizationId}:`)
+    // `;` follows `:`.
+    .where('idem_key', '<', `config-credit:${organizationId};`)
+    .where('account_id', '=', walletAccount(organizationId, currency))
+    .execute();
+  return rows.reduce((sum, row) => sum - row.amount_nano, 0n);
 }

@@ -1,137 +1,218 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import {
-  decodeRecord,
-  ENTRY_KIND,
-  type Intent,
-  type Journal,
-  type Progress,
-  type Settlement,
-} from '../journal/index.ts';
-import { crashPoint, type Log } from '../std/index.ts';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Intent, Journal, Progress, Settlement } from '../journal/index.ts';
+import { type Clock, crashPoint, Fault, type Log, systemClock } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
-import { applyEntries } from './apply-entries.ts';
+import { expireHolds } from './expire.ts';
+import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
+import { createPace, type Pace } from './pace.ts';
+import { planSlice } from './plan-slice.ts';
+import { settledBefore, writeSlice } from './write-slice.ts';
 
-/** Entries of one store transaction: long enough to share its commit, short enough not to hold up the main thread. */
-const BATCH = 400;
-/** Idle look at the journal. */
-const LOOK_MS = 200;
+/** How often the journal is looked at when little comes in. */
+const LOOK_MS = 100;
+/** Under load: fewer, larger slices touch each account, key and hour less often. */
+const LAZY_LOOK_MS = 500;
+/** A backlog beyond which there is no waiting between looks: some three seconds of full load on one core. */
+const BACKLOG_MAX = 100_000;
+/** A request that runs for this long gets a hold in the store; most are settled before and never do. */
+const HOLD_AFTER_MS = 2_000;
+const EXPIRE_EVERY_MS = 1_000;
+const RETRY_MS_MAX = 5_000;
+
+export interface OpenIntent {
+  readonly intent: Intent;
+  readonly progress: Progress | undefined;
+  /** The hold with its extensions. */
+  readonly heldNano: bigint;
+}
 
 export interface Loader {
-  /** Returns when everything that was durable at the call is in the store. */
+  /** Returns when everything that was durable at the call is in the store, holds of running requests included. */
   flush(): Promise<void>;
   start(): void;
   stop(): Promise<void>;
   /** Entries of the journal that are not in the store yet. */
   lag(): number;
-  /** The newest entry that is in the store. */
+  /** The newest entry up to which all is in the store: a restart reads on from here. */
   cursor(): number;
-  /** Intents of this node that have no settlement, with their last progress. */
-  openIntents(): Promise<readonly { readonly intent: Intent; readonly progress: Progress | undefined }[]>;
+  /** Intents of this node that have no settlement, with their last progress. Call {@link Loader.flush} before. */
+  openIntents(): Promise<readonly OpenIntent[]>;
 }
 
-/** Moves the journal into the ledger: each entry once, its cursor in the same transaction. */
-export async function createLoader({
-  store,
-  journal,
-  log,
-  newId,
-  onError,
-  onSettled,
-}: {
+export interface LoaderOptions {
   readonly store: Store;
-  readonly journal: Pick<Journal, 'nodeId' | 'reader'>;
+  readonly journal: Pick<Journal, 'nodeId' | 'epoch' | 'reader'>;
   readonly log: Log;
-  readonly newId: () => string;
+  readonly clock?: Clock;
+  /** What cannot pass by itself: a damaged journal, a store that is not this journal's. The process must end. */
   readonly onError: (error: unknown) => void;
   /** Told of each settlement once it is committed: what metrics count. */
   readonly onSettled?: (settlement: Settlement) => void;
-}): Promise<Loader> {
-  const { nodeId, reader } = journal;
-  const saved = await store.db
-    .selectFrom('journal_cursor')
-    .select('seq')
-    .where('node_id', '=', nodeId)
-    .executeTakeFirst();
-  let cursor = Number(saved?.seq ?? 0n);
-  let running: Promise<number> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+}
 
-  const loadBatch = async (): Promise<number> => {
-    const entries = reader.read(cursor, BATCH);
-    const last = entries.at(-1);
-    if (!last) return 0;
-    await store.transaction(async trx => {
-      await applyEntries(store, trx, { entries, nodeId, newId });
-      await store.insertNew(trx, 'journal_cursor', {
-        columns: ['node_id', 'seq'],
-        rows: [[nodeId, 0n]],
-        key: 'node_id',
+/**
+ * Moves the journal into the ledger: each entry once, the cursor in the same transaction. Throws Fault `config_invalid` where
+ * the ledger has loaded more than the journal holds: an older journal was put beside it.
+ */
+export async function createLoader(options: LoaderOptions): Promise<Loader> {
+  const { store, journal, log, onError, onSettled, clock = systemClock } = options;
+  const { nodeId, reader } = journal;
+  let open: OpenRequests = createOpenRequests([]);
+  /** Read so far; what memory alone knows of it lies beyond the cursor. */
+  let position = 0;
+  let cursor = 0;
+  let replayedTo = 0;
+  let stale = false;
+  const pace: Pace = createPace(store.dialect);
+
+  const resume = async () => {
+    const saved = await store.db
+      .selectFrom('journal_cursor')
+      .selectAll()
+      .where('node_id', '=', nodeId)
+      .executeTakeFirst();
+    cursor = Number(saved?.seq ?? 0n);
+    const last = reader.lastSeq();
+    if (cursor > last || Number(saved?.epoch ?? 0n) > journal.epoch) throw olderJournal(cursor, last);
+    position = cursor;
+    // Of what the last run read beyond its cursor, some may be in the store.
+    replayedTo = last;
+    open = createOpenRequests(await readStored(store.db, nodeId));
+    stale = false;
+  };
+
+  /** One transaction. Returns the number of entries it moved. */
+  const step = async (writeReadBeforeMs: number): Promise<number> => {
+    if (stale) await resume();
+    const started = performance.now();
+    const entries = reader.read(position, pace.limit());
+    const readTo = entries.at(-1)?.seq ?? position;
+    stale = true;
+    const known = await settledBefore(store.db, open, { entries, replayedTo });
+    const plan = planSlice(open, entries, { known, readTo, nowMs: clock.monotonicMs(), writeReadBeforeMs });
+    if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
+      await store.transaction(async trx => {
+        await writeSlice(store, trx, { plan, node: journal });
+        crashPoint('loader.before-commit');
       });
-      await trx
-        .updateTable('journal_cursor')
-        .set({ seq: BigInt(last.seq) })
-        .where('node_id', '=', nodeId)
-        .execute();
-      crashPoint('loader.before-commit');
-    });
-    crashPoint('loader.after-commit');
-    cursor = last.seq;
-    for (const { record } of entries) if (record.kind === ENTRY_KIND.settlement) onSettled?.(record.value);
-    crashPoint('loader.before-archive');
-    reader.archive(cursor);
+      crashPoint('loader.after-commit');
+    }
+    open.keep([...plan.fresh, ...plan.noted]);
+    position = readTo;
+    cursor = plan.cursor;
+    stale = false;
+    if (onSettled) for (const { settlement } of plan.settled) onSettled(settlement);
+    pace.took(entries.length, performance.now() - started);
     return entries.length;
   };
-  /** One batch at a time, whoever asks. */
-  const step = async (): Promise<number> => {
-    while (running) await running.catch(() => 0);
-    running = loadBatch().finally(() => {
-      running = undefined;
-    });
-    return running;
+  const archive = () => {
+    crashPoint('loader.before-archive');
+    reader.archive(cursor);
   };
 
-  return {
-    async flush() {
-      const target = reader.lastSeq();
-      while (cursor < target) {
-        if ((await step()) === 0) break;
-        await nextTurn();
-      }
-    },
-    start() {
-      const look = async () => {
-        try {
-          while ((await step()) === BATCH) await nextTurn();
-        } catch (error) {
-          log.error('loader-failed', {
-            internal: error instanceof Error ? (error.stack ?? error.message) : String(error),
-          });
-          onError(error);
+  const exclusive = createQueue();
+  const flush = async () => {
+    const target = reader.lastSeq();
+    while (stale || position < target) {
+      await exclusive(() => step(clock.monotonicMs() - HOLD_AFTER_MS));
+      await nextTurn();
+    }
+    await exclusive(() => step(Number.POSITIVE_INFINITY));
+    archive();
+  };
+
+  let running: Promise<void> | undefined;
+  let stopping = new AbortController();
+  const run = async () => {
+    let retryMs = LOOK_MS;
+    let expireAtMs = 0;
+    while (!stopping.signal.aborted) {
+      try {
+        const moved = await lookOnce();
+        if (clock.monotonicMs() >= expireAtMs) {
+          expireAtMs = clock.monotonicMs() + EXPIRE_EVERY_MS;
+          await exclusive(async () => open.expire(await expireHolds(store, clock.nowMs())));
         }
-        if (timer) timer = setTimeout(look, LOOK_MS);
-      };
-      timer = setTimeout(look, LOOK_MS);
+        retryMs = LOOK_MS;
+        const lag = reader.lastSeq() - position;
+        if (lag < BACKLOG_MAX) await pause(moved > pace.limit() ? LAZY_LOOK_MS : LOOK_MS);
+      } catch (error) {
+        const internal = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        log.error('loader-failed', { internal, passing: isPassing(error) });
+        if (!isPassing(error)) return onError(error);
+        await pause(retryMs);
+        retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
+      }
+    }
+  };
+  /** All that is there when it begins; other work of the thread has its turn between slices. */
+  const lookOnce = async () => {
+    const target = reader.lastSeq();
+    let moved = 0;
+    do {
+      moved += await exclusive(() => step(clock.monotonicMs() - HOLD_AFTER_MS));
+      await nextTurn();
+    } while (position < target && !stopping.signal.aborted);
+    archive();
+    return moved;
+  };
+  const pause = (ms: number) =>
+    sleep(ms, undefined, { signal: stopping.signal }).catch(error => {
+      if (!stopping.signal.aborted) throw error;
+    });
+
+  await resume();
+  return {
+    flush,
+    start() {
+      if (running) return;
+      stopping = new AbortController();
+      running = run();
     },
     async stop() {
-      clearTimeout(timer);
-      timer = undefined;
-      await running?.catch(() => 0);
+      stopping.abort();
+      await running;
+      running = undefined;
     },
-    lag: () => Math.max(0, reader.lastSeq() - cursor),
+    lag: () => Math.max(0, reader.lastSeq() - position),
     cursor: () => cursor,
-    async openIntents() {
-      const rows = await store.db
-        .selectFrom('holds')
-        .select(['intent', 'progress'])
-        .where('node_id', '=', nodeId)
-        .orderBy('request_id')
-        .execute();
-      return rows.map(({ intent, progress }) => {
-        const opened = decodeRecord(ENTRY_KIND.intent, intent);
-        const noted = progress === null ? undefined : decodeRecord(ENTRY_KIND.progress, progress);
-        if (opened.kind !== ENTRY_KIND.intent) throw new Error('a hold without its intent');
-        return { intent: opened.value, progress: noted?.kind === ENTRY_KIND.progress ? noted.value : undefined };
-      });
-    },
+    openIntents: () =>
+      exclusive(async () => {
+        if (stale) await resume();
+        const all = [...open.stored.values(), ...open.fresh.values()];
+        return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
+      }),
   };
+}
+
+/** Work one after the other, in the order in which it was asked for. */
+function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return work => {
+    const next = last.then(work, work);
+    last = next.catch(() => {});
+    return next;
+  };
+}
+
+function olderJournal(loaded: number, last: number): Fault {
+  return new Fault('config_invalid', {
+    message: `The ledger has loaded entry ${loaded} of this node's journal, which ends at ${last}: an older journal was put back. Restore both from one backup`,
+    messageZh: `账簿已装载本节点日志的第 ${loaded} 条，而日志只到第 ${last} 条：日志被换成了旧版本。请从同一份备份恢复两者`,
+  });
+}
+
+/** SQLSTATE classes of troubles that end: connections, transactions, resources, an operator's hand, locks. */
+const PASSING_CLASSES = new Set(['08', '40', '53', '55', '57']);
+
+/** Whether a failure may pass by itself, as a database that restarts or a disk that is full does. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof Fault) return error.code === 'storage_full' || error.code === 'unavailable';
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && typeof error.code === 'string') {
+    if (/^[0-9A-Z]{5}$/.test(error.code)) return PASSING_CLASSES.has(error.code.slice(0, 2));
+    return /^E[A-Z]+$/.test(error.code);
+  }
+  // pg, where the server hung up between two messages.
+  return /Connection terminated|timeout exceeded|not queryable/.test(error.message);
 }

@@ -1,10 +1,13 @@
 import type { Nano } from '@millrace/contract';
+import { sql } from 'kysely';
 import type { Store } from '../store/index.ts';
 
 export interface UsageQuery {
   readonly organizationId: string;
   readonly projectId?: string | undefined;
+  readonly keyId?: string | undefined;
   readonly model?: string | undefined;
+  /** Settled at or after this; and before `toMs`. */
   readonly fromMs?: number | undefined;
   readonly toMs?: number | undefined;
   readonly limit: number;
@@ -15,11 +18,15 @@ export interface UsageQuery {
 export interface UsageTotals {
   readonly currency: string;
   readonly requests: number;
+  readonly failed: number;
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly outputTokens: number;
+  readonly reasoningTokens: number;
   readonly revenueNano: Nano;
+  /** Of the `costedRequests` whose cost is known in this currency. */
   readonly costNano: Nano;
+  readonly costedRequests: number;
 }
 
 export interface UsageLine {
@@ -31,6 +38,7 @@ export interface UsageLine {
   readonly deploymentId: string;
   readonly operation: string;
   readonly outcome: string;
+  readonly status: number;
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly outputTokens: number;
@@ -41,9 +49,17 @@ export interface UsageLine {
   readonly amountNano: Nano;
   /** Null where the cost is not known or in another currency. */
   readonly costNano: Nano | null;
+  readonly durationMs: number;
 }
 
-/** Totals by currency from the hourly rollup (whole hours), and a page of lines, newest first. */
+const HOUR_MS = 3_600_000;
+/** No request runs for longer: an id is made when a request arrives, its line is filed under when it was settled. */
+const RUN_MS_MAX = 24 * HOUR_MS;
+
+/**
+ * Totals by currency, exact to the millisecond, and a page of lines, newest first. Whole hours come from the rollup, what is cut
+ * off at both ends from the lines themselves; both are read in the reader thread.
+ */
 export async function readUsage(
   store: Store,
   query: UsageQuery,
@@ -52,48 +68,14 @@ export async function readUsage(
   readonly lines: readonly UsageLine[];
   readonly next: string | null;
 }> {
-  const fromUs = BigInt(query.fromMs ?? 0) * 1000n;
-  const toUs = query.toMs === undefined ? undefined : BigInt(query.toMs) * 1000n;
-  let sums = store.db
-    .selectFrom('usage_hourly')
-    .where('organization_id', '=', query.organizationId)
-    .where('hour_us', '>=', fromUs - (fromUs % 3_600_000_000n));
-  if (toUs !== undefined) sums = sums.where('hour_us', '<', toUs);
-  if (query.projectId !== undefined) sums = sums.where('project_id', '=', query.projectId);
-  if (query.model !== undefined) sums = sums.where('model', '=', query.model);
-  const totals = await sums
-    .select(({ fn }) => [
-      'currency',
-      fn.sum<bigint>('requests').as('requests'),
-      fn.sum<bigint>('input_tokens').as('input'),
-      fn.sum<bigint>('cached_input_tokens').as('cached'),
-      fn.sum<bigint>('output_tokens').as('output'),
-      fn.sum<bigint>('revenue_nano').as('revenue'),
-      fn.sum<bigint>('cost_nano').as('cost'),
-    ])
-    .groupBy('currency')
-    .orderBy('currency')
-    .execute();
-  let lines = store.db
-    .selectFrom('requests')
+  const rows = await selectRequests(store, query)
     .selectAll()
-    .where('organization_id', '=', query.organizationId)
-    .where('at_us', '>=', fromUs);
-  if (toUs !== undefined) lines = lines.where('at_us', '<', toUs);
-  if (query.projectId !== undefined) lines = lines.where('project_id', '=', query.projectId);
-  if (query.model !== undefined) lines = lines.where('model', '=', query.model);
-  if (query.cursor !== undefined) lines = lines.where('id', '<', query.cursor);
-  const rows = await lines.orderBy('id', 'desc').limit(query.limit).execute();
+    .$if(query.cursor !== undefined, lines => lines.where('id', '<', query.cursor ?? ''))
+    .orderBy('id', 'desc')
+    .limit(query.limit)
+    .execute();
   return {
-    totals: totals.map(row => ({
-      currency: row.currency,
-      requests: Number(row.requests),
-      inputTokens: Number(row.input),
-      cachedInputTokens: Number(row.cached),
-      outputTokens: Number(row.output),
-      revenueNano: BigInt(row.revenue),
-      costNano: BigInt(row.cost),
-    })),
+    totals: await readTotals(store, query),
     lines: rows.map(row => ({
       requestId: row.id,
       at: new Date(Number(row.at_us / 1000n)).toISOString(),
@@ -103,6 +85,7 @@ export async function readUsage(
       deploymentId: row.deployment_id,
       operation: row.operation,
       outcome: row.outcome,
+      status: Number(row.status),
       inputTokens: Number(row.input_tokens),
       cachedInputTokens: Number(row.cached_input_tokens),
       outputTokens: Number(row.output_tokens),
@@ -112,7 +95,119 @@ export async function readUsage(
       currency: row.currency,
       amountNano: row.amount_nano,
       costNano: row.cost_currency === row.currency ? row.cost_nano : null,
+      durationMs: Number(row.duration_ms),
     })),
     next: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null,
   };
+}
+
+/** The smallest UUIDv7 of a millisecond: ids of one organization in order of time have an index, times of settlement none. */
+function idAt(ms: number): string {
+  const hex = Math.max(0, ms).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7`;
+}
+
+function selectRequests(store: Store, { organizationId, projectId, keyId, model, fromMs, toMs }: UsageQuery) {
+  let lines = store.reader.selectFrom('requests').where('organization_id', '=', organizationId);
+  if (fromMs !== undefined)
+    lines = lines.where('id', '>=', idAt(fromMs - RUN_MS_MAX)).where('at_us', '>=', BigInt(fromMs) * 1000n);
+  if (toMs !== undefined) lines = lines.where('id', '<', idAt(toMs)).where('at_us', '<', BigInt(toMs) * 1000n);
+  if (projectId !== undefined) lines = lines.where('project_id', '=', projectId);
+  if (keyId !== undefined) lines = lines.where('key_id', '=', keyId);
+  if (model !== undefined) lines = lines.where('model', '=', model);
+  return lines;
+}
+
+interface Sums {
+  readonly currency: string;
+  readonly requests: bigint;
+  readonly failed: bigint;
+  readonly input: bigint;
+  readonly cached: bigint;
+  readonly output: bigint;
+  readonly reasoning: bigint;
+  readonly revenue: bigint;
+  readonly cost: bigint;
+  readonly costed: bigint;
+}
+
+/** Where the whole hours of a span begin and end; the rest lies before and after. */
+function wholeHours({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER }: UsageQuery): { fromMs: number; toMs: number } {
+  const first = Math.ceil(fromMs / HOUR_MS) * HOUR_MS;
+  const last = Math.floor(toMs / HOUR_MS) * HOUR_MS;
+  return { fromMs: Math.min(first, toMs), toMs: Math.max(Math.min(first, toMs), last) };
+}
+
+async function readTotals(store: Store, query: UsageQuery): Promise<readonly UsageTotals[]> {
+  const hours = wholeHours(query);
+  const parts = [await sumHours(store, query, hours)];
+  if ((query.fromMs ?? 0) < hours.fromMs) parts.push(await sumRequests(store, { ...query, toMs: hours.fromMs }));
+  if (query.toMs !== undefined && hours.toMs < query.toMs)
+    parts.push(await sumRequests(store, { ...query, fromMs: hours.toMs }));
+  const totals = new Map<string, UsageTotals>();
+  for (const row of parts.flat()) {
+    const before = totals.get(row.currency);
+    totals.set(row.currency, {
+      currency: row.currency,
+      requests: (before?.requests ?? 0) + Number(row.requests),
+      failed: (before?.failed ?? 0) + Number(row.failed),
+      inputTokens: (before?.inputTokens ?? 0) + Number(row.input),
+      cachedInputTokens: (before?.cachedInputTokens ?? 0) + Number(row.cached),
+      outputTokens: (before?.outputTokens ?? 0) + Number(row.output),
+      reasoningTokens: (before?.reasoningTokens ?? 0) + Number(row.reasoning),
+      revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
+      costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
+      costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
+    });
+  }
+  return [...totals.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1));
+}
+
+async function sumHours(
+  store: Store,
+  { organizationId, projectId, keyId, model }: UsageQuery,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): Promise<readonly Sums[]> {
+  let hours = store.reader
+    .selectFrom('usage_hourly')
+    .where('organization_id', '=', organizationId)
+    .where('hour_us', '>=', BigInt(fromMs) * 1000n)
+    .where('hour_us', '<', BigInt(toMs) * 1000n);
+  if (projectId !== undefined) hours = hours.where('project_id', '=', projectId);
+  if (keyId !== undefined) hours = hours.where('key_id', '=', keyId);
+  if (model !== undefined) hours = hours.where('model', '=', model);
+  return hours
+    .select(({ fn }) => [
+      'currency',
+      fn.sum<bigint>('requests').as('requests'),
+      fn.sum<bigint>('failed').as('failed'),
+      fn.sum<bigint>('input_tokens').as('input'),
+      fn.sum<bigint>('cached_input_tokens').as('cached'),
+      fn.sum<bigint>('output_tokens').as('output'),
+      fn.sum<bigint>('reasoning_tokens').as('reasoning'),
+      fn.sum<bigint>('revenue_nano').as('revenue'),
+      fn.sum<bigint>('cost_nano').as('cost'),
+      fn.sum<bigint>('costed').as('costed'),
+    ])
+    .groupBy('currency')
+    .execute();
+}
+
+async function sumRequests(store: Store, query: UsageQuery): Promise<readonly Sums[]> {
+  const costed = sql<bigint>`case when cost_currency = currency then 1 else 0 end`;
+  return selectRequests(store, query)
+    .select(({ fn }) => [
+      'currency',
+      fn.countAll<bigint>().as('requests'),
+      sql<bigint>`sum(case when outcome = 'failed' then 1 else 0 end)`.as('failed'),
+      fn.sum<bigint>('input_tokens').as('input'),
+      fn.sum<bigint>('cached_input_tokens').as('cached'),
+      fn.sum<bigint>('output_tokens').as('output'),
+      fn.sum<bigint>('reasoning_tokens').as('reasoning'),
+      fn.sum<bigint>('amount_nano').as('revenue'),
+      sql<bigint>`sum(case when cost_currency = currency then cost_nano else 0 end)`.as('cost'),
+      sql<bigint>`sum(${costed})`.as('costed'),
+    ])
+    .groupBy('currency')
+    .execute();
 }

@@ -70,6 +70,6 @@ export async function insertNewPostgres(
   return rows.map(row => inserted.delete(JSON.stringify(keyAt.map(index => String(plain(row[index]))))));
 }
 
-function plain(value: StoreValue | undefined): string | null {
+export function plain(value: StoreValue | undefined): string | null {
   return value === undefined || value === null ? null : portableText(value.toString());
 }

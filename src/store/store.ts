@@ -1,5 +1,6 @@
 import { Kysely, sql } from 'kysely';
 import { Fault, type Log, silentLog } from '../std/index.ts';
+import { changeRowsPostgres, changeRowText, keyLast, type RowChanges } from './change-rows.ts';
 import { createTransactionScope, postgresDialect, sqliteDialect } from './guarded-dialect.ts';
 import { createColumnTypes, insertNewPostgres, insertRowText, type NewRows } from './insert-new.ts';
 import { assertMigrated, migrate, type StoreDialect } from './migrate.ts';
@@ -26,6 +27,8 @@ export interface Store extends AsyncDisposable {
   transaction<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
   /** Inserts many rows, passing over those that are there; says of each row whether it was inserted. */
   insertNew(trx: StoreTransaction, table: keyof Database, insert: NewRows): Promise<readonly boolean[]>;
+  /** Changes many rows by their keys; says of each whether it was there. */
+  changeRows(trx: StoreTransaction, table: keyof Database, changes: RowChanges): Promise<readonly boolean[]>;
   /** A consistent copy of a live SQLite store, checked. PostgreSQL has its own tools: Fault `config_invalid`. */
   backup(path: string): Promise<void>;
   /** Returns when the database answers, and takes writes of this process. */
@@ -70,6 +73,8 @@ async function openOnSqlite(path: string): Promise<Store> {
     transaction: work => db.transaction().execute(trx => scope.run(() => work(trx))),
     insertNew: async (_trx, table, { columns, rows }) =>
       file.runEach(insertRowText(table, columns), rows).map(changes => changes === 1n),
+    changeRows: async (_trx, table, changes) =>
+      file.runEach(changeRowText(table, changes), keyLast(changes)).map(changed => changed === 1n),
     backup: target => backupSqlite(path, target),
     check: async () => file.check(),
     [Symbol.asyncDispose]: dispose,
@@ -107,6 +112,7 @@ async function openOnPostgres(url: string, lock: WriterLock | undefined): Promis
         throw storeFault(error);
       }),
     insertNew: (trx, table, insert) => insertNewPostgres(trx, table, insert, columnTypes),
+    changeRows: (trx, table, changes) => changeRowsPostgres(trx, table, changes, columnTypes),
     backup: async () => {
       throw new Fault('config_invalid', {
         message: 'This store is PostgreSQL: back it up with pg_dump',

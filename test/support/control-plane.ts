@@ -31,8 +31,8 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
   const newId = createUuid7(systemClock.nowMs);
   const traffic = createTraffic();
   const onSettled = traffic.settled;
-  const loader = await createLoader({ store, journal, log: silentLog, newId, onError: fail, onSettled });
-  const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets, newId });
+  const loader = await createLoader({ store, journal, log: silentLog, onError: fail, onSettled });
+  const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets });
   const seal = createSeal(new Secret('master'));
   const engineBaseUrl = (id: string) => `unix:/run/${id}.sock:/v1`;
   const catalog = await createCatalog({ store, clock: systemClock, seal, slots: slots.deployments, engineBaseUrl });

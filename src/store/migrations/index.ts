@@ -1,5 +1,6 @@
 import type { Migration } from '../migrate.ts';
 import { core } from './0001-core.ts';
+import { ledger } from './0002-ledger.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core];
+export const MIGRATIONS: readonly Migration[] = [core, ledger];
