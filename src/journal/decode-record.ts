@@ -9,14 +9,15 @@ import {
   type Usage,
 } from './records.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
+/** The fields of a record in the order of `encodeRecord`. */
+type Fields = readonly unknown[];
 
 /**
  * The body of an entry as a record again: the inverse of `encodeRecord`.
  * @throws TypeError where a field is missing or of another type; the reader turns it into a fault that names the file.
  */
 export function decodeRecord(kind: number, body: string): JournalRecord {
-  const fields = object(JSON.parse(body), 'body');
+  const fields = list(JSON.parse(body));
   switch (kind) {
     case ENTRY_KIND.intent:
       return { kind, value: decodeIntent(fields) };
@@ -30,71 +31,85 @@ export function decodeRecord(kind: number, body: string): JournalRecord {
 }
 
 function decodeIntent(fields: Fields): Intent {
+  const costVersion = optionalText(fields[15]);
   return {
-    id: text(fields, 'id'),
-    atMs: whole(fields, 'atMs'),
-    organizationId: text(fields, 'organizationId'),
-    projectId: text(fields, 'projectId'),
-    keyId: keyId(fields),
-    operation: oneOf(fields, 'operation', OPERATIONS),
-    model: text(fields, 'model'),
-    stream: flag(fields, 'stream'),
-    currency: text(fields, 'currency'),
-    holdNano: nano(fields, 'holdNano'),
-    inputTokensMax: whole(fields, 'inputTokensMax'),
-    outputTokensMax: whole(fields, 'outputTokensMax'),
-    priceVersion: text(fields, 'priceVersion'),
-    deploymentId: text(fields, 'deploymentId'),
-    providerId: text(fields, 'providerId'),
-    ...(fields['costVersion'] === undefined ? {} : { costVersion: text(fields, 'costVersion') }),
-    expiresAtMs: whole(fields, 'expiresAtMs'),
+    id: text(fields[0]),
+    atMs: whole(fields[1]),
+    organizationId: text(fields[2]),
+    projectId: text(fields[3]),
+    keyId: keyId(fields[4]),
+    operation: oneOf(fields[5], OPERATIONS),
+    model: text(fields[6]),
+    stream: flag(fields[7]),
+    currency: text(fields[8]),
+    holdNano: nano(fields[9]),
+    inputTokensMax: whole(fields[10]),
+    outputTokensMax: whole(fields[11]),
+    priceVersion: text(fields[12]),
+    deploymentId: text(fields[13]),
+    providerId: text(fields[14]),
+    ...(costVersion === undefined ? undefined : { costVersion }),
+    expiresAtMs: whole(fields[16]),
   };
 }
 
 function decodeProgress(fields: Fields): Progress {
   return {
-    id: text(fields, 'id'),
-    deploymentId: text(fields, 'deploymentId'),
-    inputTokens: whole(fields, 'inputTokens'),
-    outputTokens: whole(fields, 'outputTokens'),
-    holdNano: nano(fields, 'holdNano'),
+    id: text(fields[0]),
+    deploymentId: text(fields[1]),
+    inputTokens: whole(fields[2]),
+    outputTokens: whole(fields[3]),
+    holdNano: nano(fields[4]),
   };
 }
 
 function decodeSettlement(fields: Fields): Settlement {
-  const attempts = fields['attempts'];
-  if (!Array.isArray(attempts)) throw new TypeError('attempts is not a list');
+  const faultCode = optionalText(fields[4]);
   return {
-    id: text(fields, 'id'),
-    atMs: whole(fields, 'atMs'),
-    outcome: oneOf(fields, 'outcome', OUTCOMES),
-    status: whole(fields, 'status'),
-    ...(fields['faultCode'] === undefined ? {} : { faultCode: text(fields, 'faultCode') }),
-    usage: usage(fields),
-    usageSource: oneOf(fields, 'usageSource', SOURCES),
-    estimated: flag(fields, 'estimated'),
-    amountNano: nano(fields, 'amountNano'),
-    currency: text(fields, 'currency'),
-    priceVersion: text(fields, 'priceVersion'),
-    attempts: attempts.map((attempt: unknown) => decodeAttempt(object(attempt, 'attempts'))),
-    ...(fields['ttftMs'] === undefined ? {} : { ttftMs: whole(fields, 'ttftMs') }),
-    durationMs: whole(fields, 'durationMs'),
+    id: text(fields[0]),
+    atMs: whole(fields[1]),
+    outcome: oneOf(fields[2], OUTCOMES),
+    status: whole(fields[3]),
+    ...(faultCode === undefined ? undefined : { faultCode }),
+    usage: decodeUsage(fields[5]),
+    usageSource: oneOf(fields[6], SOURCES),
+    estimated: flag(fields[7]),
+    amountNano: nano(fields[8]),
+    currency: text(fields[9]),
+    priceVersion: text(fields[10]),
+    attempts: list(fields[11]).map(decodeAttempt),
+    ...(fields[12] === null ? undefined : { ttftMs: whole(fields[12]) }),
+    durationMs: whole(fields[13]),
   };
 }
 
-function decodeAttempt(fields: Fields): Attempt {
+function decodeAttempt(value: unknown): Attempt {
+  const fields = list(value);
+  const costVersion = optionalText(fields[6]);
+  const costCurrency = optionalText(fields[7]);
+  const upstreamRequestId = optionalText(fields[9]);
   return {
-    number: whole(fields, 'number'),
-    deploymentId: text(fields, 'deploymentId'),
-    providerId: text(fields, 'providerId'),
-    status: whole(fields, 'status'),
-    outcome: oneOf(fields, 'outcome', ATTEMPT_OUTCOMES),
-    usage: usage(fields),
-    ...(fields['costVersion'] === undefined ? {} : { costVersion: text(fields, 'costVersion') }),
-    ...(fields['costCurrency'] === undefined ? {} : { costCurrency: text(fields, 'costCurrency') }),
-    ...(fields['costNano'] === undefined ? {} : { costNano: nano(fields, 'costNano') }),
-    ...(fields['upstreamRequestId'] === undefined ? {} : { upstreamRequestId: text(fields, 'upstreamRequestId') }),
-    durationMs: whole(fields, 'durationMs'),
+    number: whole(fields[0]),
+    deploymentId: text(fields[1]),
+    providerId: text(fields[2]),
+    status: whole(fields[3]),
+    outcome: oneOf(fields[4], ATTEMPT_OUTCOMES),
+    usage: decodeUsage(fields[5]),
+    ...(costVersion === undefined ? undefined : { costVersion }),
+    ...(costCurrency === undefined ? undefined : { costCurrency }),
+    ...(fields[8] === null ? undefined : { costNano: nano(fields[8]) }),
+    ...(upstreamRequestId === undefined ? undefined : { upstreamRequestId }),
+    durationMs: whole(fields[10]),
+  };
+}
+
+function decodeUsage(value: unknown): Usage {
+  const fields = list(value);
+  return {
+    inputTokens: whole(fields[0]),
+    cachedInputTokens: whole(fields[1]),
+    outputTokens: whole(fields[2]),
+    reasoningTokens: whole(fields[3]),
   };
 }
 
@@ -115,62 +130,48 @@ const SOURCES = [
 ] as const satisfies readonly Settlement['usageSource'][];
 const ATTEMPT_OUTCOMES = ['ok', 'failed', 'aborted'] as const satisfies readonly Attempt['outcome'][];
 
-function usage(fields: Fields): Usage {
-  const counts = object(fields['usage'], 'usage');
-  return {
-    inputTokens: whole(counts, 'inputTokens'),
-    cachedInputTokens: whole(counts, 'cachedInputTokens'),
-    outputTokens: whole(counts, 'outputTokens'),
-    reasoningTokens: whole(counts, 'reasoningTokens'),
-  };
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function object(value: unknown, name: string): Fields {
-  if (!isFields(value)) throw new TypeError(`${name} is not an object`);
+function list(value: unknown): Fields {
+  if (!Array.isArray(value)) throw new TypeError('a list is missing');
   return value;
 }
 
-function text(fields: Fields, name: string): string {
-  const value = fields[name];
-  if (typeof value !== 'string') throw new TypeError(`${name} is not a text`);
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError('a text is missing');
   return value;
+}
+
+/** Null says that it was absent; undefined that the list is too short. */
+function optionalText(value: unknown): string | undefined {
+  return value === null ? undefined : text(value);
 }
 
 function isKeyId(value: string): value is KeyId {
   return value.startsWith('key_');
 }
 
-function keyId(fields: Fields): KeyId {
-  const value = text(fields, 'keyId');
-  if (!isKeyId(value)) throw new TypeError('keyId is not the id of a key');
+function keyId(value: unknown): KeyId {
+  const id = text(value);
+  if (!isKeyId(id)) throw new TypeError('the id of a key is missing');
+  return id;
+}
+
+function whole(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw new TypeError('a whole number is missing');
   return value;
 }
 
-function whole(fields: Fields, name: string): number {
-  const value = fields[name];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw new TypeError(`${name} is not a whole number`);
+function flag(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new TypeError('a yes or no is missing');
   return value;
 }
 
-function flag(fields: Fields, name: string): boolean {
-  const value = fields[name];
-  if (typeof value !== 'boolean') throw new TypeError(`${name} is neither true nor false`);
-  return value;
-}
-
-function nano(fields: Fields, name: string): Nano {
-  const value = text(fields, name);
+function nano(value: unknown): Nano {
   // BigInt('') is 0n, and an amount must never become zero by itself.
-  if (value === '') throw new TypeError(`${name} is empty`);
-  return BigInt(value);
+  if (text(value) === '') throw new TypeError('an amount is empty');
+  return BigInt(text(value));
 }
 
-function oneOf<const T extends string>(fields: Fields, name: string, known: readonly T[]): T {
-  const value = fields[name];
+function oneOf<const T extends string>(value: unknown, known: readonly T[]): T {
   for (const each of known) if (each === value) return each;
-  throw new TypeError(`${name} has an unknown value`);
+  throw new TypeError('a word is not one of those known');
 }

@@ -266,8 +266,7 @@ test('a backup taken under load starts elsewhere and has all that its store had'
   for (const id of names(35)) await append(client, [intent(id)]);
   journal.reader.archive(35);
   const writing = Promise.all(names(50, 's').map(id => append(client, [intent(id)])));
-  await journal.backup(copy, 15);
-  await writing;
+  await Promise.all([journal.backup(copy, 15), writing]);
   client.close();
   await journal[Symbol.asyncDispose]();
   assert.equal(existsSync(join(copy, '0000000000000001.db')), false, 'what the store had is not copied');

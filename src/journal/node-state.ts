@@ -100,7 +100,11 @@ export function openHead(dir: string): HeadMark {
     write(seq) {
       bytes.writeDoubleLE(seq, 0);
       bytes.writeUInt32LE(crc32(bytes.subarray(0, 8)), 8);
-      writeSync(handle, bytes, 0, HEAD_BYTES, 0);
+      try {
+        writeSync(handle, bytes, 0, HEAD_BYTES, 0);
+      } catch {
+        // It lags then, as after a power cut: a second witness, not worth the refusal of what is durable.
+      }
     },
     close: () => closeSync(handle),
   };

@@ -16,11 +16,10 @@ export interface Posting {
 
 export interface Booking {
   readonly kind: TxKind;
-  /** Booked once per key, however often it is sent. */
-  readonly idemKey: string;
+  /** Booked once per key, however often it is sent; null where its request is the key, or its batch. */
+  readonly idemKey: string | null;
   readonly requestId: string | null;
   readonly atUs: bigint;
-  readonly priceVersion: string | null;
   readonly note: string;
   readonly postings: readonly Posting[];
 }
@@ -44,17 +43,16 @@ export function changeOf(changes: BalanceChanges, accountId: string): BalanceCha
 /** Texts that JSON does not hold as they are. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
-const quote = (text: string) => (NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`);
+const quote = (text: string | null) =>
+  text === null ? 'null' : NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 
 /**
  * What a transaction's hash covers: the hash before it, and everything that was booked, as a JSON list, so that no text can
  * pass for two. SHA-256, base64url.
  */
 export function hashTx(booking: Booking, seq: bigint, prevHash: string): string {
-  const { kind, idemKey, requestId, atUs, priceVersion, note, postings } = booking;
-  let text =
-    `["${prevHash}","${seq}","${kind}",${quote(idemKey)},${requestId === null ? 'null' : quote(requestId)},"${atUs}",` +
-    `${priceVersion === null ? 'null' : quote(priceVersion)},${quote(note)}`;
+  const { kind, idemKey, requestId, atUs, note, postings } = booking;
+  let text = `["${prevHash}","${seq}","${kind}",${quote(idemKey)},${quote(requestId)},"${atUs}",${quote(note)}`;
   for (const { accountId, currency, amountNano } of postings)
     text += `,${quote(accountId)},${quote(currency)},"${amountNano}"`;
   return hash('sha256', `${text}]`, 'base64url');
@@ -70,17 +68,7 @@ export async function lockHead(trx: StoreTransaction, { dialect }: Store): Promi
   return { seq: head.seq, hash: head.hash };
 }
 
-const TX_COLUMNS = [
-  'seq',
-  'kind',
-  'idem_key',
-  'request_id',
-  'booked_us',
-  'reverses_seq',
-  'price_version',
-  'note',
-  'hash',
-];
+const TX_COLUMNS = ['seq', 'kind', 'idem_key', 'request_id', 'booked_us', 'reverses_seq', 'note', 'hash'];
 const POSTING_COLUMNS = ['tx_seq', 'line', 'account_id', 'currency', 'amount_nano'];
 
 /**
@@ -108,8 +96,8 @@ export async function book(
     assertZeroSum(booking);
     head.seq++;
     head.hash = hashTx(booking, head.seq, head.hash);
-    const { kind, idemKey, requestId, atUs, priceVersion, note } = booking;
-    txRows.push([head.seq, kind, idemKey, requestId, atUs, null, priceVersion, note, head.hash]);
+    const { kind, idemKey, requestId, atUs, note } = booking;
+    txRows.push([head.seq, kind, idemKey, requestId, atUs, null, note, head.hash]);
     let line = 0n;
     for (const { accountId, currency, amountNano } of booking.postings) {
       postingRows.push([head.seq, line++, accountId, currency, amountNano]);
@@ -138,7 +126,7 @@ export async function applyChanges(store: Store, trx: StoreTransaction, changes:
   await move(missing);
 }
 
-function assertZeroSum({ idemKey, postings }: Booking): void {
+function assertZeroSum({ idemKey, requestId, postings }: Booking): void {
   const [first, second] = postings;
   // Nearly all: two lines of one currency.
   if (
@@ -150,9 +138,9 @@ function assertZeroSum({ idemKey, postings }: Booking): void {
     return;
   const sums = new Map<Currency, Nano>();
   for (const { currency, amountNano } of postings) {
-    if (amountNano === 0n) throw new Error(`transaction ${idemKey} has a posting of zero`);
+    if (amountNano === 0n) throw new Error(`transaction ${idemKey ?? requestId} has a posting of zero`);
     sums.set(currency, (sums.get(currency) ?? 0n) + amountNano);
   }
   for (const [currency, sum] of sums)
-    if (sum !== 0n) throw new Error(`transaction ${idemKey} does not sum to zero in ${currency}: ${sum}`);
+    if (sum !== 0n) throw new Error(`transaction ${idemKey ?? requestId} does not sum to zero in ${currency}: ${sum}`);
 }

@@ -61,7 +61,6 @@ export async function bookCredit(store: Store, trx: StoreTransaction, credit: Cr
     idemKey,
     requestId: null,
     atUs,
-    priceVersion: null,
     note: storable(credit.note ?? ''),
     postings: [
       { accountId: house, currency, amountNano },

@@ -1,13 +1,20 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { Intent, Journal, Progress, Settlement } from '../journal/index.ts';
+import type { Intent, Journal, JournalEntry, Progress, Settlement } from '../journal/index.ts';
 import { type Clock, crashPoint, Fault, type Log, systemClock } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import { expireHolds } from './expire.ts';
 import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
-import { createPace, type Pace } from './pace.ts';
 import { planSlice } from './plan-slice.ts';
+import { createTurns } from './turns.ts';
 import { settledBefore, writeSlice } from './write-slice.ts';
 
+/**
+ * Entries of one transaction: its commit, and the rows of accounts, keys and hours that it moves, are shared by so many. It
+ * takes tens of milliseconds in several turns of the thread; others of the one connection wait for it that long.
+ */
+const SLICE = 1_200;
+/** Entries read in one turn. */
+const READ = 400;
 /** How often the journal is looked at when little comes in. */
 const LOOK_MS = 100;
 /** Under load: fewer, larger slices touch each account, key and hour less often. */
@@ -63,7 +70,6 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   let cursor = 0;
   let replayedTo = 0;
   let stale = false;
-  const pace: Pace = createPace(store.dialect);
 
   const resume = async () => {
     const saved = await store.db
@@ -84,15 +90,21 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   /** One transaction. Returns the number of entries it moved. */
   const step = async (writeReadBeforeMs: number): Promise<number> => {
     if (stale) await resume();
-    const started = performance.now();
-    const entries = reader.read(position, pace.limit());
+    const turns = createTurns();
+    const entries: JournalEntry[] = [];
+    while (entries.length < SLICE) {
+      const part = reader.read(position + entries.length, READ);
+      for (const entry of part) entries.push(entry);
+      if (part.length < READ) break;
+      await turns.breathe();
+    }
     const readTo = entries.at(-1)?.seq ?? position;
     stale = true;
     const known = await settledBefore(store.db, open, { entries, replayedTo });
     const plan = planSlice(open, entries, { known, readTo, nowMs: clock.monotonicMs(), writeReadBeforeMs });
     if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
       await store.transaction(async trx => {
-        await writeSlice(store, trx, { plan, node: journal });
+        await writeSlice(store, trx, { plan, node: journal, turns });
         crashPoint('loader.before-commit');
       });
       crashPoint('loader.after-commit');
@@ -102,7 +114,6 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     cursor = plan.cursor;
     stale = false;
     if (onSettled) for (const { settlement } of plan.settled) onSettled(settlement);
-    pace.took(entries.length, performance.now() - started);
     return entries.length;
   };
   const archive = () => {
@@ -135,7 +146,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
         }
         retryMs = LOOK_MS;
         const lag = reader.lastSeq() - position;
-        if (lag < BACKLOG_MAX) await pause(moved > pace.limit() ? LAZY_LOOK_MS : LOOK_MS);
+        if (lag < BACKLOG_MAX) await pause(moved >= SLICE ? LAZY_LOOK_MS : LOOK_MS);
       } catch (error) {
         const internal = error instanceof Error ? (error.stack ?? error.message) : String(error);
         log.error('loader-failed', { internal, passing: isPassing(error) });

@@ -135,10 +135,10 @@ export function usageBooking({ settlement, intent }: Settled): Booking {
   const { amountNano, currency } = settlement;
   return {
     kind: 'usage',
-    idemKey: `usage:${settlement.id}`,
+    // Its key is the request, whose row is there once and names this transaction.
+    idemKey: null,
     requestId: settlement.id,
     atUs: BigInt(settlement.atMs) * 1000n,
-    priceVersion: settlement.priceVersion,
     note: '',
     postings:
       amountNano === 0n
@@ -152,10 +152,10 @@ export function usageBooking({ settlement, intent }: Settled): Booking {
 
 /**
  * What the attempts of these requests owe their providers, as one transaction: the attempts themselves are the detail, and two
- * more postings a request would cost the loader a seventh of its time. Undefined where nothing is owed. `seq` is the number it
- * will have, which makes its key unique; that it is booked once follows from its requests being new.
+ * more postings a request would cost the loader a seventh of its time. Undefined where nothing is owed. That
+ * it is booked once follows from its requests being new.
  */
-export function costBooking(settled: readonly Settled[], seq: bigint): Booking | undefined {
+export function costBooking(settled: readonly Settled[]): Booking | undefined {
   const owed = new Map<string, { readonly providerId: string; readonly currency: Currency; nano: Nano }>();
   for (const { settlement } of settled) {
     for (const { providerId, costCurrency, costNano } of settlement.attempts) {
@@ -174,10 +174,9 @@ export function costBooking(settled: readonly Settled[], seq: bigint): Booking |
   ]);
   return {
     kind: 'cost',
-    idemKey: `cost:${seq}`,
+    idemKey: null,
     requestId: null,
     atUs: BigInt(last.settlement.atMs) * 1000n,
-    priceVersion: null,
     // Which usage transactions it belongs to: those just before it.
     note: `${settled.length}`,
     postings,

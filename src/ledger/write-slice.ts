@@ -1,5 +1,5 @@
 import { ENTRY_KIND, type JournalEntry } from '../journal/index.ts';
-import type { Store, StoreTransaction } from '../store/index.ts';
+import type { NewRows, Store, StoreTransaction } from '../store/index.ts';
 import { applyChanges, type BalanceChanges, book, lockHead } from './booking.ts';
 import { type OpenRequests, releaseHolds, storeHolds } from './open-requests.ts';
 import type { SlicePlan } from './plan-slice.ts';
@@ -13,12 +13,15 @@ import {
   type Settled,
   usageBooking,
 } from './settled-rows.ts';
+import type { Turns } from './turns.ts';
 
 export interface LoadingNode {
   readonly nodeId: string;
   readonly epoch: number;
 }
 
+/** Requests that are written between two breaths. */
+const PART = 100;
 /** Ids of one query: well below what either database takes in a statement. */
 const IDS_MAX = 500;
 
@@ -54,10 +57,10 @@ export async function settledBefore(
 export async function writeSlice(
   store: Store,
   trx: StoreTransaction,
-  { plan, node }: { readonly plan: SlicePlan; readonly node: LoadingNode },
+  { plan, node, turns }: { readonly plan: SlicePlan; readonly node: LoadingNode; readonly turns: Turns },
 ): Promise<void> {
   const changes: BalanceChanges = new Map();
-  await bookSettled(store, trx, { settled: plan.settled, changes });
+  await bookSettled(store, trx, { settled: plan.settled, changes, turns });
   await releaseHolds(trx, plan.released, changes);
   await storeHolds(store, trx, { fresh: plan.fresh, noted: plan.noted, nodeId: node.nodeId, changes });
   await applyChanges(store, trx, changes);
@@ -69,25 +72,30 @@ export async function writeSlice(
 async function bookSettled(
   store: Store,
   trx: StoreTransaction,
-  { settled, changes }: { readonly settled: readonly Settled[]; readonly changes: BalanceChanges },
+  {
+    settled,
+    changes,
+    turns,
+  }: { readonly settled: readonly Settled[]; readonly changes: BalanceChanges; readonly turns: Turns },
 ): Promise<void> {
   if (settled.length === 0) return;
   const head = await lockHead(trx, store);
-  const inserted = await store.insertNew(trx, 'requests', {
-    columns: REQUEST_COLUMNS,
-    rows: settled.map((each, index) => requestRow(each, head.seq + 1n + BigInt(index))),
-    key: 'id',
-  });
-  // The rows name their transactions by number, so one that is there after all would leave a gap: nothing is written then.
-  if (inserted.includes(false)) throw new Error('a request that was checked to be new is in the ledger');
-  await store.insertNew(trx, 'attempts', {
-    columns: ATTEMPT_COLUMNS,
-    rows: settled.flatMap(({ settlement }) => settlement.attempts.map(each => attemptRow(settlement.id, each))),
-    key: 'request_id,number',
-  });
-  const bookings = settled.map(usageBooking);
-  const cost = costBooking(settled, head.seq + BigInt(bookings.length) + 1n);
-  await book(store, trx, { bookings: cost ? [...bookings, cost] : bookings, head, changes });
+  const insert = async (table: 'requests' | 'attempts', rows: NewRows) => {
+    // The rows name their transactions by number, so one that is there after all would leave a gap: nothing is written then.
+    if ((await store.insertNew(trx, table, rows)).includes(false))
+      throw new Error('a request that was checked to be new is in the ledger');
+  };
+  for (let start = 0; start < settled.length; start += PART) {
+    const part = settled.slice(start, start + PART);
+    const requests = part.map((each, index) => requestRow(each, head.seq + 1n + BigInt(index)));
+    const attempts = part.flatMap(({ settlement }) => settlement.attempts.map(each => attemptRow(settlement.id, each)));
+    await insert('requests', { columns: REQUEST_COLUMNS, rows: requests, key: 'id' });
+    await insert('attempts', { columns: ATTEMPT_COLUMNS, rows: attempts, key: 'request_id,number' });
+    await book(store, trx, { bookings: part.map(usageBooking), head, changes });
+    await turns.breathe();
+  }
+  const cost = costBooking(settled);
+  if (cost) await book(store, trx, { bookings: [cost], head, changes });
 }
 
 async function moveCursor(

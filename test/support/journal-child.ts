@@ -16,10 +16,11 @@ const journal = await startJournal({
   crashAt: crashAt || undefined,
   onCrash(error) {
     writeSync(1, `crash ${node.get('journalBroken')} ${error.message}\n`);
-    process.exit(70);
+    // Time for the answers that are on their way.
+    setTimeout(() => process.exit(70), 100);
   },
 });
-writeSync(1, `ready ${journal.epoch}\n`);
+writeSync(1, `ready ${journal.epoch} ${process.pid}\n`);
 for (const client of [1, 2].map(() => openJournalClient(journal.connect()))) {
   const next = () => {
     const id = newId();
@@ -32,3 +33,5 @@ for (const client of [1, 2].map(() => openJournalClient(journal.connect()))) {
 }
 // The event loop must stay alive whatever the disk does.
 setInterval(() => writeSync(1, 'tick\n'), 100);
+// Nobody waits for a process that a failing test forgot.
+setTimeout(() => process.exit(71), 30_000);

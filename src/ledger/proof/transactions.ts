@@ -59,10 +59,9 @@ export async function checkTransactions(store: Store, snapshot: Snapshot, { expe
 interface TxRow {
   readonly seq: bigint;
   readonly kind: string;
-  readonly idem_key: string;
+  readonly idem_key: string | null;
   readonly request_id: string | null;
   readonly booked_us: bigint;
-  readonly price_version: string | null;
   readonly note: string;
   readonly hash: string;
 }
@@ -103,7 +102,6 @@ function bookingOf(tx: TxRow, kind: TxKind, lines: readonly Line[]) {
     idemKey: tx.idem_key,
     requestId: tx.request_id,
     atUs: tx.booked_us,
-    priceVersion: tx.price_version,
     note: tx.note,
     postings: lines.map(line => ({
       accountId: line.account_id,

@@ -13,8 +13,8 @@ export const ledger: Migration = {
     return [
       `create table accounts (id text primary key, kind text not null, organization_id text, currency text not null, min_balance_nano bigint not null)${clustered}`,
       `create index accounts_by_organization on accounts (organization_id)`,
-      `create table ledger_tx (seq bigint primary key, kind text not null, idem_key text not null unique, request_id text, booked_us bigint not null, reverses_seq bigint,
-        price_version text, note text not null, hash text not null)`,
+      `create table ledger_tx (seq bigint primary key, kind text not null, idem_key text unique, request_id text, booked_us bigint not null, reverses_seq bigint,
+        note text not null, hash text not null)`,
       `create table ledger_head (id bigint primary key check (id = 1), seq bigint not null, hash text not null)`,
       `insert into ledger_head (id, seq, hash) values (1, 0, '')`,
       `create table postings (tx_seq bigint not null, line bigint not null, account_id text not null, currency text not null, amount_nano bigint not null check (amount_nano <> 0),

@@ -13,12 +13,11 @@ export interface AccountTable {
 export interface LedgerTxTable {
   seq: bigint;
   kind: string;
-  /** Booked once per key. */
-  idem_key: string;
+  /** Booked once per key; null where the request is the key. */
+  idem_key: string | null;
   request_id: string | null;
   booked_us: bigint;
   reverses_seq: bigint | null;
-  price_version: string | null;
   note: string;
   hash: string;
 }
