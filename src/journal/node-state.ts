@@ -1,18 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { createUuid7, Fault, systemClock } from '../std/index.ts';
-import type { SegmentOrigin } from './segments.ts';
+import { type SegmentOrigin, syncFolder } from './segments.ts';
 
 const NODE_FILE = 'node.json';
 const HEAD_FILE = 'head';
@@ -67,15 +57,6 @@ export function writeDurably(file: string, text: string): void {
   writeFileSync(aside, text, { mode: 0o600, flush: true });
   renameSync(aside, file);
   syncFolder(dirname(file));
-}
-
-export function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }
 
 /**

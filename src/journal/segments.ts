@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { Fault } from '../std/index.ts';
@@ -51,31 +51,14 @@ export function checksum(seq: number, kind: number, body: string): number {
 
 /**
  * Opens a segment to write: WAL and synchronous=FULL, both read back, so that what is committed is on disk when `commit`
- * returns. Makes the file, durably, where there is none. Throws Fault `config_invalid` naming a file that is damaged or
- * another node's; SQLite's own error where the disk is full.
+ * returns. Makes the file where there is none. Throws Fault `config_invalid` naming a file that is damaged or another node's;
+ * SQLite's own error where the disk is full.
  */
 export function openSegment(path: string, origin: SegmentOrigin): DatabaseSync {
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(path);
-    // 8 KiB pages hold some fifteen entries: fewer pages per commit than with 4, less written again per commit than with 16.
-    // fullfsync: on macOS a plain fsync stops at the drive's own cache.
-    db.exec(
-      'pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on; pragma checkpoint_fullfsync = on; pragma wal_autocheckpoint = 2000; pragma busy_timeout = 5000',
-    );
-    assertPragma(db, 'journal_mode', 'wal');
-    assertPragma(db, 'synchronous', 2);
-    // Not by whether the file was there: the last start may have died between making the file and filling it.
-    if (db.prepare("select 1 from sqlite_schema where name = 'origin'").get() === undefined) {
-      db.exec(
-        `begin immediate;
-        create table entries (seq integer primary key, kind integer not null, crc integer not null, body text not null,
-          request_id text generated always as (body ->> 0) virtual) strict;
-        create table origin (node_id text not null, epoch integer not null) strict`,
-      );
-      db.prepare('insert into origin (node_id, epoch) values (?, ?)').run(origin.nodeId, origin.epoch);
-      db.exec('commit');
-    }
+    if (!existsSync(path)) createSegment(path, origin);
+    db = openDurable(path);
     const found = db.prepare('select node_id from origin').get()?.['node_id'];
     if (found !== origin.nodeId)
       throw new Error(`it was written by the node ${String(found)}, this is ${origin.nodeId}`);
@@ -85,6 +68,40 @@ export function openSegment(path: string, origin: SegmentOrigin): DatabaseSync {
     if (isDiskFull(error)) throw error;
     throw damagedSegment(path, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** Made aside and renamed when it is whole: a reader, or a start after a kill, finds a segment or none. */
+function createSegment(path: string, origin: SegmentOrigin): void {
+  const aside = `${path}.new`;
+  for (const tail of ['', '-wal', '-shm']) rmSync(aside + tail, { force: true });
+  const db = openDurable(aside);
+  try {
+    db.exec(
+      `begin immediate;
+      create table entries (seq integer primary key, kind integer not null, crc integer not null, body text not null,
+        request_id text generated always as (body ->> 0) virtual) strict;
+      create table origin (node_id text not null, epoch integer not null) strict`,
+    );
+    db.prepare('insert into origin (node_id, epoch) values (?, ?)').run(origin.nodeId, origin.epoch);
+    db.exec('commit; pragma wal_checkpoint(truncate)');
+  } finally {
+    // The last to close folds the write-ahead log in.
+    db.close();
+  }
+  renameSync(aside, path);
+  syncFolder(dirname(path));
+}
+
+function openDurable(path: string): DatabaseSync {
+  const db = new DatabaseSync(path);
+  // 8 KiB pages hold some twenty-five entries: fewer pages per commit than with 4, less written again per commit than with 16.
+  // fullfsync: on macOS a plain fsync stops at the drive's own cache.
+  db.exec(
+    'pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on; pragma checkpoint_fullfsync = on; pragma wal_autocheckpoint = 2000; pragma busy_timeout = 5000',
+  );
+  assertPragma(db, 'journal_mode', 'wal');
+  assertPragma(db, 'synchronous', 2);
+  return db;
 }
 
 function assertPragma(db: DatabaseSync, name: string, expected: string | number): void {
@@ -112,4 +129,13 @@ export function damagedSegment(path: string, why: string): Fault {
 
 export function makeJournalDir(dir: string): void {
   mkdirSync(join(dir, ARCHIVE), { recursive: true, mode: 0o700 });
+}
+
+export function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
