@@ -1,26 +1,18 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { Intent, Journal, JournalEntry, Progress, Settlement } from '../journal/index.ts';
+import type { Intent, Journal, Progress, Settlement } from '../journal/index.ts';
 import { type Clock, crashPoint, Fault, type Log, systemClock } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
+import { createBusyness } from './busyness.ts';
 import { expireHolds } from './expire.ts';
-import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
-import { planSlice } from './plan-slice.ts';
-import { createTurns } from './turns.ts';
-import { settledBefore, writeSlice } from './write-slice.ts';
+import { createSliceLoader } from './slice-loader.ts';
 
-/**
- * Entries of one transaction: its commit, and the rows of accounts, keys and hours that it moves, are shared by so many. It
- * takes tens of milliseconds in several turns of the thread; others of the one connection wait for it that long.
- */
-const SLICE = 1_200;
-/** Entries read in one turn. */
-const READ = 400;
-/** How often the journal is looked at when little comes in. */
+/** How often the journal is looked at. */
 const LOOK_MS = 100;
-/** Under load: fewer, larger slices touch each account, key and hour less often. */
-const LAZY_LOOK_MS = 500;
-/** A backlog beyond which there is no waiting between looks: some three seconds of full load on one core. */
-const BACKLOG_MAX = 100_000;
+/** With the processors this busy, requests go first: what is durable in the journal can be booked when they are through … */
+const BUSY_SHARE = 0.8;
+/** … unless it has waited for so long, or is so much (some hundred megabytes of journal, two seconds of loading). */
+const WAIT_MS_MAX = 10_000;
+const BACKLOG_MAX = 200_000;
 /** A request that runs for this long gets a hold in the store; most are settled before and never do. */
 const HOLD_AFTER_MS = 2_000;
 const EXPIRE_EVERY_MS = 1_000;
@@ -51,6 +43,8 @@ export interface LoaderOptions {
   readonly journal: Pick<Journal, 'nodeId' | 'epoch' | 'reader'>;
   readonly log: Log;
   readonly clock?: Clock;
+  /** Share of the processors in use since the last call; for tests. */
+  readonly busyness?: () => number;
   /** What cannot pass by itself: a damaged journal, a store that is not this journal's. The process must end. */
   readonly onError: (error: unknown) => void;
   /** Told of each settlement once it is committed: what metrics count. */
@@ -62,119 +56,96 @@ export interface LoaderOptions {
  * the ledger has loaded more than the journal holds: an older journal was put beside it.
  */
 export async function createLoader(options: LoaderOptions): Promise<Loader> {
-  const { store, journal, log, onError, onSettled, clock = systemClock } = options;
-  const { nodeId, reader } = journal;
-  let open: OpenRequests = createOpenRequests([]);
-  /** Read so far; what memory alone knows of it lies beyond the cursor. */
-  let position = 0;
-  let cursor = 0;
-  let replayedTo = 0;
-  let stale = false;
-
-  const resume = async () => {
-    const saved = await store.db
-      .selectFrom('journal_cursor')
-      .selectAll()
-      .where('node_id', '=', nodeId)
-      .executeTakeFirst();
-    cursor = Number(saved?.seq ?? 0n);
-    const last = reader.lastSeq();
-    if (cursor > last || Number(saved?.epoch ?? 0n) > journal.epoch) throw olderJournal(cursor, last);
-    position = cursor;
-    // Of what the last run read beyond its cursor, some may be in the store.
-    replayedTo = last;
-    open = createOpenRequests(await readStored(store.db, nodeId));
-    stale = false;
-  };
-
-  /** One transaction. Returns the number of entries it moved. */
-  const step = async (writeReadBeforeMs: number): Promise<number> => {
-    if (stale) await resume();
-    const turns = createTurns();
-    const entries: JournalEntry[] = [];
-    while (entries.length < SLICE) {
-      const part = reader.read(position + entries.length, READ);
-      for (const entry of part) entries.push(entry);
-      if (part.length < READ) break;
-      await turns.breathe();
-    }
-    const readTo = entries.at(-1)?.seq ?? position;
-    stale = true;
-    const known = await settledBefore(store.db, open, { entries, replayedTo });
-    const plan = planSlice(open, entries, { known, readTo, nowMs: clock.monotonicMs(), writeReadBeforeMs });
-    if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
-      await store.transaction(async trx => {
-        await writeSlice(store, trx, { plan, node: journal, turns });
-        crashPoint('loader.before-commit');
-      });
-      crashPoint('loader.after-commit');
-    }
-    open.keep([...plan.fresh, ...plan.noted]);
-    position = readTo;
-    cursor = plan.cursor;
-    stale = false;
-    if (onSettled) for (const { settlement } of plan.settled) onSettled(settlement);
-    return entries.length;
-  };
+  const { store, journal, log, onError, onSettled, clock = systemClock, busyness = createBusyness() } = options;
+  const { reader } = journal;
+  const slices = await createSliceLoader({ store, journal, clock, onSettled });
+  const exclusive = createQueue();
+  const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
+  const stepAged = () => exclusive(() => slices.step(clock.monotonicMs() - HOLD_AFTER_MS));
   const archive = () => {
     crashPoint('loader.before-archive');
-    reader.archive(cursor);
+    reader.archive(slices.cursor());
   };
 
-  const exclusive = createQueue();
-  const flush = async () => {
+  /** All that is there at the call; other work of the thread has its turn between slices. */
+  const load = async () => {
     const target = reader.lastSeq();
-    while (stale || position < target) {
-      await exclusive(() => step(clock.monotonicMs() - HOLD_AFTER_MS));
-      await nextTurn();
-    }
-    await exclusive(() => step(Number.POSITIVE_INFINITY));
-    archive();
-  };
-
-  let running: Promise<void> | undefined;
-  let stopping = new AbortController();
-  const run = async () => {
-    let retryMs = LOOK_MS;
-    let expireAtMs = 0;
-    while (!stopping.signal.aborted) {
-      try {
-        const moved = await lookOnce();
-        if (clock.monotonicMs() >= expireAtMs) {
-          expireAtMs = clock.monotonicMs() + EXPIRE_EVERY_MS;
-          await exclusive(async () => open.expire(await expireHolds(store, clock.nowMs())));
-        }
-        retryMs = LOOK_MS;
-        const lag = reader.lastSeq() - position;
-        if (lag < BACKLOG_MAX) await pause(moved >= SLICE ? LAZY_LOOK_MS : LOOK_MS);
-      } catch (error) {
-        const internal = error instanceof Error ? (error.stack ?? error.message) : String(error);
-        log.error('loader-failed', { internal, passing: isPassing(error) });
-        if (!isPassing(error)) return onError(error);
-        await pause(retryMs);
-        retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
-      }
-    }
-  };
-  /** All that is there when it begins; other work of the thread has its turn between slices. */
-  const lookOnce = async () => {
-    const target = reader.lastSeq();
-    let moved = 0;
     do {
-      moved += await exclusive(() => step(clock.monotonicMs() - HOLD_AFTER_MS));
+      await stepAged();
       await nextTurn();
-    } while (position < target && !stopping.signal.aborted);
+    } while (slices.position() < target);
     archive();
-    return moved;
   };
+  const expire = () =>
+    exclusive(async () => {
+      const ids = await expireHolds(store, clock.nowMs());
+      if (ids.length > 0) (await slices.open()).expire(ids);
+    });
+
+  const flush = async () => {
+    await load();
+    await exclusive(() => slices.step(Number.POSITIVE_INFINITY));
+  };
+
+  const run = createRun({ load, expire, lag, busyness, clock, log, onError });
+  return {
+    flush,
+    start: run.start,
+    stop: run.stop,
+    lag,
+    cursor: slices.cursor,
+    openIntents: () =>
+      exclusive(async () => {
+        const open = await slices.open();
+        const all = [...open.stored.values(), ...open.fresh.values()];
+        return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
+      }),
+  };
+}
+
+interface RunParts extends Pick<LoaderOptions, 'log' | 'onError'> {
+  readonly load: () => Promise<void>;
+  readonly expire: () => Promise<void>;
+  readonly lag: () => number;
+  readonly busyness: () => number;
+  readonly clock: Clock;
+}
+
+/** The loop that loads while the server runs: when to look, when to let requests go first, what to do when it fails. */
+function createRun({ load, expire, lag, busyness, clock, log, onError }: RunParts): Pick<Loader, 'start' | 'stop'> {
+  let stopping = new AbortController();
+  let running: Promise<void> | undefined;
   const pause = (ms: number) =>
     sleep(ms, undefined, { signal: stopping.signal }).catch(error => {
       if (!stopping.signal.aborted) throw error;
     });
-
-  await resume();
+  const run = async () => {
+    let retryMs = LOOK_MS;
+    let expireAtMs = 0;
+    let loadedAtMs = clock.monotonicMs();
+    while (!stopping.signal.aborted) {
+      const nowMs = clock.monotonicMs();
+      try {
+        const mayWait = nowMs - loadedAtMs < WAIT_MS_MAX && lag() < BACKLOG_MAX;
+        if (!(busyness() > BUSY_SHARE && mayWait)) {
+          await load();
+          loadedAtMs = nowMs;
+        }
+        if (nowMs >= expireAtMs) {
+          expireAtMs = nowMs + EXPIRE_EVERY_MS;
+          await expire();
+        }
+        retryMs = LOOK_MS;
+      } catch (error) {
+        const internal = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        log.error('loader-failed', { internal, passing: isPassing(error) });
+        if (!isPassing(error)) return onError(error);
+        retryMs = Math.min(RETRY_MS_MAX, retryMs * 2);
+      }
+      await pause(retryMs);
+    }
+  };
   return {
-    flush,
     start() {
       if (running) return;
       stopping = new AbortController();
@@ -185,14 +156,6 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
       await running;
       running = undefined;
     },
-    lag: () => Math.max(0, reader.lastSeq() - position),
-    cursor: () => cursor,
-    openIntents: () =>
-      exclusive(async () => {
-        if (stale) await resume();
-        const all = [...open.stored.values(), ...open.fresh.values()];
-        return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
-      }),
   };
 }
 
@@ -204,13 +167,6 @@ function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
     last = next.catch(() => {});
     return next;
   };
-}
-
-function olderJournal(loaded: number, last: number): Fault {
-  return new Fault('config_invalid', {
-    message: `The ledger has loaded entry ${loaded} of this node's journal, which ends at ${last}: an older journal was put back. Restore both from one backup`,
-    messageZh: `账簿已装载本节点日志的第 ${loaded} 条，而日志只到第 ${last} 条：日志被换成了旧版本。请从同一份备份恢复两者`,
-  });
 }
 
 /** SQLSTATE classes of troubles that end: connections, transactions, resources, an operator's hand, locks. */
