@@ -5,7 +5,7 @@ import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
 import { ensureAccounts } from './accounts.ts';
 
 /** `usage`: one request. `cost`: what the attempts of a batch of requests owe. `config-credit`: a top-up that a configuration file states. */
-export type TxKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'cost';
+export type TxKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'cost' | 'reversal';
 
 export interface Posting {
   readonly accountId: string;
@@ -21,6 +21,8 @@ export interface Booking {
   readonly requestId: string | null;
   readonly atUs: bigint;
   readonly note: string;
+  /** The transaction that this one takes back: corrections are new transactions. */
+  readonly reversesSeq?: bigint;
   readonly postings: readonly Posting[];
 }
 
@@ -51,8 +53,8 @@ const quote = (text: string | null) =>
  * pass for two. SHA-256, base64url.
  */
 export function hashTx(booking: Booking, seq: bigint, prevHash: string): string {
-  const { kind, idemKey, requestId, atUs, note, postings } = booking;
-  let text = `["${prevHash}","${seq}","${kind}",${quote(idemKey)},${quote(requestId)},"${atUs}",${quote(note)}`;
+  const { kind, idemKey, requestId, atUs, note, reversesSeq = '', postings } = booking;
+  let text = `["${prevHash}","${seq}","${kind}",${quote(idemKey)},${quote(requestId)},"${atUs}",${quote(note)},"${reversesSeq}"`;
   for (const { accountId, currency, amountNano } of postings)
     text += `,${quote(accountId)},${quote(currency)},"${amountNano}"`;
   return hash('sha256', `${text}]`, 'base64url');
@@ -97,7 +99,7 @@ export async function book(
     head.seq++;
     head.hash = hashTx(booking, head.seq, head.hash);
     const { kind, idemKey, requestId, atUs, note } = booking;
-    txRows.push([head.seq, kind, idemKey, requestId, atUs, null, note, head.hash]);
+    txRows.push([head.seq, kind, idemKey, requestId, atUs, booking.reversesSeq ?? null, note, head.hash]);
     let line = 0n;
     for (const { accountId, currency, amountNano } of booking.postings) {
       postingRows.push([head.seq, line++, accountId, currency, amountNano]);

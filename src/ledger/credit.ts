@@ -84,7 +84,7 @@ function checkAmount(amountNano: Nano): void {
 }
 
 /** Texts as both databases give them back, so that the hash over what is stored is the hash over what was booked. */
-function storable(text: string): string {
+export function storable(text: string): string {
   return text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 

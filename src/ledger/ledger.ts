@@ -1,8 +1,10 @@
 import type { Currency, Nano } from '@millrace/contract';
+import { sql } from 'kysely';
 import { type Clock, Fault, type WalletSlots } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
 import { ensureAccounts, walletAccount } from './accounts.ts';
 import { bookCredit, type Credit, checkCurrency, idemKeyOf, uncovered } from './credit.ts';
+import { bookRefund } from './refund.ts';
 
 export interface WalletBalance {
   readonly currency: Currency;
@@ -20,6 +22,8 @@ export interface Ledger {
    * used for something else, `insufficient_funds` where a debit takes more than is there and not held, `invalid_parameter`.
    */
   credit(trx: StoreTransaction, input: Credit): Promise<boolean>;
+  /** Gives back what a request cost, once; false where that was done before, or it cost nothing. Throws `not_found`. */
+  refund(trx: StoreTransaction, refund: { readonly requestId: string; readonly note: string }): Promise<boolean>;
   /** How far below zero the wallet may go: 0 is prepaid, -x a credit line of x. Throws `invalid_parameter`, `not_found`. */
   setMinBalance(
     trx: StoreTransaction,
@@ -118,6 +122,15 @@ export async function createLedger({
       return true;
     },
 
+    async refund(trx, refund) {
+      const refunded = await bookRefund(store, trx, { ...refund, atUs: BigInt(clock.nowMs()) * 1000n });
+      if (!refunded) return false;
+      const { organizationId, currency, amountNano, idemKey } = refunded;
+      const accountId = walletAccount(organizationId, currency);
+      pending.set(idemKey, { accountId, amountNano, sinceMs: clock.monotonicMs() });
+      return true;
+    },
+
     async setMinBalance(trx, { organizationId, currency, minBalanceNano }) {
       if (minBalanceNano > 0n || minBalanceNano < -(10n ** 18n))
         throw new Fault('invalid_parameter', {
@@ -125,16 +138,26 @@ export async function createLedger({
           messageZh: '最低余额应为零，或不超过十亿的负授信额度',
           param: 'minBalance',
         });
+      const accountId = walletAccount(organizationId, currency);
       const { numUpdatedRows } = await trx
         .updateTable('accounts')
         .set({ min_balance_nano: minBalanceNano })
-        .where('id', '=', walletAccount(organizationId, currency))
+        .where('id', '=', accountId)
+        .where(
+          sql<boolean>`(select posted_nano - held_nano from balances where account_id = accounts.id) >= ${minBalanceNano}`,
+        )
         .executeTakeFirst();
-      if (numUpdatedRows === 0n)
+      if (numUpdatedRows === 1n) return;
+      const there = await trx.selectFrom('accounts').select('id').where('id', '=', accountId).executeTakeFirst();
+      if (!there)
         throw new Fault('not_found', {
           message: `${organizationId} has no wallet in ${currency}`,
           messageZh: `${organizationId} 没有 ${currency} 钱包`,
         });
+      throw new Fault('conflict', {
+        message: `The wallet of ${organizationId} already stands below that`,
+        messageZh: `${organizationId} 的钱包余额已低于该值`,
+      });
     },
 
     async refresh() {

@@ -5,7 +5,14 @@ import type { Findings } from './findings.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const PAGE = 2_000n;
-const KINDS: readonly string[] = ['credit', 'config-credit', 'debit', 'usage', 'cost'] satisfies readonly TxKind[];
+const KINDS: readonly string[] = [
+  'credit',
+  'config-credit',
+  'debit',
+  'usage',
+  'cost',
+  'reversal',
+] satisfies readonly TxKind[];
 
 function isKind(kind: string): kind is TxKind {
   return KINDS.includes(kind);
@@ -63,6 +70,7 @@ interface TxRow {
   readonly request_id: string | null;
   readonly booked_us: bigint;
   readonly note: string;
+  readonly reverses_seq: bigint | null;
   readonly hash: string;
 }
 interface Line {
@@ -103,6 +111,7 @@ function bookingOf(tx: TxRow, kind: TxKind, lines: readonly Line[]) {
     requestId: tx.request_id,
     atUs: tx.booked_us,
     note: tx.note,
+    ...(tx.reverses_seq === null ? {} : { reversesSeq: tx.reverses_seq }),
     postings: lines.map(line => ({
       accountId: line.account_id,
       currency: line.currency,
