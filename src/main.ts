@@ -12,12 +12,11 @@ import { applyConfig, type ControlDeps, createControlApp, createTraffic } from '
 import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
 import { createIdentity } from './identity/index.ts';
-import { ENTRY_KIND, type Journal, openJournalClient, startJournal } from './journal/index.ts';
+import { type Journal, openJournalClient, startJournal } from './journal/index.ts';
 import { createLedger, createLoader, type Loader } from './ledger/index.ts';
-import { recoverSettlement } from './metering/index.ts';
+import { settleOrphans } from './metering/index.ts';
 import {
   armCrashPoint,
-  crashPoint,
   createLog,
   createSlots,
   createUuid7,
@@ -98,7 +97,7 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       log,
     });
     opened.push(() => catalog[Symbol.dispose]());
-    await recover({ loader, journal, catalog, store });
+    await recover({ loader, journal, catalog });
     await ledger.publishBalances();
     const identity = await createIdentity({
       store,
@@ -149,35 +148,22 @@ async function recover({
   loader,
   journal,
   catalog,
-  store,
 }: {
   readonly loader: Loader;
   readonly journal: Journal;
   readonly catalog: Catalog;
-  readonly store: Store;
 }): Promise<void> {
   await loader.flush();
   const open = await loader.openIntents();
   if (open.length === 0) return;
   const client = openJournalClient(journal.connect());
-  for (const { intent, progress } of open) {
-    const price = await catalog.priceVersion(intent.priceVersion);
-    if (!price)
-      throw new Fault('config_invalid', {
-        message: `The price version ${intent.priceVersion} of request ${intent.id} is not in the store: this store does not belong to this journal`,
-        messageZh: `存储中缺少请求 ${intent.id} 的价格版本 ${intent.priceVersion}：存储与日志不匹配`,
-      });
-    const cost = intent.costVersion === undefined ? undefined : await catalog.priceVersion(intent.costVersion);
-    const value = recoverSettlement(intent, { progress, price, cost, nowMs: systemClock.nowMs() });
-    crashPoint('recovery.before-write');
-    await new Promise<void>((done, failed) =>
-      client.append([{ kind: ENTRY_KIND.settlement, value }], fault => (fault ? failed(fault) : done())),
-    );
-    crashPoint('recovery.after-write');
-  }
+  await settleOrphans(open, {
+    priceVersion: version => catalog.priceVersion(version),
+    append: record => new Promise((done, failed) => client.append([record], fault => (fault ? failed(fault) : done()))),
+    nowMs: systemClock.nowMs,
+  });
   client.close();
   await loader.flush();
-  void store;
 }
 
 function readSecrets(home: string): { readonly pepper: Secret; readonly master: Secret } {

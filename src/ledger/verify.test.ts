@@ -79,7 +79,7 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'the newest transactions gone',
     harm: `delete from ledger_tx where seq > 4`,
-    ids: ['I4', 'I5'],
+    ids: ['I1', 'I2', 'I4', 'I5', 'I10'],
   },
   { name: 'a cursor beyond the journal', harm: `update journal_cursor set seq = 99`, ids: ['I5'] },
   {
@@ -95,7 +95,7 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'an amount',
     harm: `update requests set amount_nano = amount_nano - 1 where id = 'c'`,
-    ids: ['I4', 'I6', 'I8'],
+    ids: ['I2', 'I4', 'I6', 'I8'],
   },
   { name: 'a cost', harm: `update attempts set cost_nano = cost_nano + 1 where request_id = 'c'`, ids: ['I8', 'I10'] },
   {

@@ -2,4 +2,4 @@
 // It must not know sockets, wallets or who calls.
 export * from './estimate.ts';
 export * from './rate.ts';
-export * from './recover.ts';
+export { settleOrphans } from './recover.ts';
