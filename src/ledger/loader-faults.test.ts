@@ -98,7 +98,12 @@ test('PostgreSQL kills the loader’s connections while it loads: loaded once al
   }
   while (loader.lag() > 0) await sleep(10);
   await loader.stop();
-  await loader.flush();
+  // Connections that were killed while they were idle fail their next user, once each.
+  for (let tries = 0; tries < 10; tries++)
+    await loader.flush().then(
+      () => (tries = 10),
+      () => {},
+    );
   assert.ok(kills > 0);
   await assertLoaded(store, money, journal, 4_000);
 });
