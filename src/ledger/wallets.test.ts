@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { AMOUNT_NANO_MAX } from '@millrace/contract';
-import { openMoney, type TestMoney } from '../../test/support/money.ts';
+import { listJournal, openMoney, type TestMoney } from '../../test/support/money.ts';
 import { DIALECTS, testStores } from '../../test/support/stores.ts';
 import type { Store } from '../store/index.ts';
 
@@ -68,6 +68,13 @@ for (const dialect of DIALECTS) {
       assert.equal((await only(money))?.balanceNano, 40n);
       assert.equal(await money.credit('acme', -10n), true);
       assert.equal(spendable(money), 0n);
+    });
+
+    withMoney('a debit leaves what the store holds for a request', async money => {
+      await money.credit('acme', 3_000_000n);
+      await (await money.createLoader(listJournal([money.admit('a', 1_000_000n)]))).flush();
+      await assert.rejects(money.credit('acme', -2_000_001n), { code: 'insufficient_funds' });
+      assert.equal(await money.credit('acme', -2_000_000n), true);
     });
 
     withMoney('many debits at once take no more than is there', async money => {
