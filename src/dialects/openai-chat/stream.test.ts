@@ -373,19 +373,24 @@ describe('faults', () => {
   });
 });
 
-test('a stream keeps nothing of the answer', () => {
+test('a stream keeps nothing of the answer', async () => {
   const own = decoder();
   const bytes = Buffer.from(line(chunk({ content: 'x'.repeat(1_000) })).repeat(16));
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
-  const used = () => {
-    if (typeof collect === 'function') collect();
+  // V8 gives the memory of dead buffers back in the background: one collection alone reads some of it as kept.
+  const used = async () => {
+    for (let round = 0; round < 3; round += 1) {
+      if (typeof collect === 'function') collect();
+      await new Promise(resolve => setImmediate(resolve));
+    }
     return process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers;
   };
   for (let round = 0; round < 200; round += 1) own.push(bytes);
-  const before = used();
+  const before = await used();
   // 32 MiB, cut off its events' bounds so that something is always held over.
   for (let round = 0; round < 2_000; round += 1)
     own.push(round % 2 === 0 ? bytes.subarray(0, 9_000) : bytes.subarray(9_000));
-  assert.ok(used() - before < 1024 * 1024);
+  const kept = (await used()) - before;
+  assert.ok(kept < 1024 * 1024, `${kept} bytes are kept`);
 });
