@@ -175,3 +175,10 @@ export const FAULTS = {
 } as const satisfies Record<string, FaultEntry>;
 
 export type FaultCode = keyof typeof FAULTS;
+
+export function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(FAULTS, code);
+}
+
+/** In the order of the table. */
+export const FAULT_CODES: readonly FaultCode[] = Object.keys(FAULTS).filter(isFaultCode);

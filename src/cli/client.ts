@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { errorSchema, FAULTS, type FaultCode } from '@millrace/contract';
+import { errorSchema, isFaultCode } from '@millrace/contract';
 import type * as z from 'zod';
 import type { Config } from '../config.ts';
 import type { Lang } from '../control/index.ts';
@@ -65,10 +65,6 @@ export function faultOf({ status, body }: Reply): Fault {
     messageZh: message,
     ...(param === null ? {} : { param }),
   });
-}
-
-function isFaultCode(code: string): code is FaultCode {
-  return Object.hasOwn(FAULTS, code);
 }
 
 function parsed(text: string): unknown {

@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { formatAmount } from '@millrace/contract';
+import { FAULT_CODES, formatAmount } from '@millrace/contract';
 import type { ControlApp } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 import { type MetricFamily, metricText, type Sample } from './metric-text.ts';
@@ -20,6 +20,7 @@ export function metricsRoutes(app: ControlApp, deps: ControlDeps): void {
       ...nodeFamilies(deps),
       ...deploymentFamilies(deps),
       ...deps.traffic.families(),
+      refusalFamily(deps),
       ...processFamilies(delay),
       ...(c.get('admin') ? [await walletFamily(deps)] : []),
     ];
@@ -72,6 +73,16 @@ function deploymentFamilies({ catalog, slots, clock }: ControlDeps): MetricFamil
     each('deployment_ttft_seconds', 'Smoothed time to the first token.', slot => get(slot, 'ttftMs') / 1000),
     each('deployment_duration_seconds', 'Smoothed duration of a request.', slot => get(slot, 'durationMs') / 1000),
   ];
+}
+
+/** Each code from the start on, at zero: a rate over a series that appears with its first refusal would miss that one. */
+function refusalFamily({ slots }: ControlDeps): MetricFamily {
+  return {
+    name: 'millrace_refusals_total',
+    type: 'counter',
+    help: 'Requests that ended without a settlement, by code of the fault: no money was at stake.',
+    samples: FAULT_CODES.map(code => ({ labels: { code }, value: String(slots.refusals.total(code)) })),
+  };
 }
 
 function processFamilies(delay: { percentile(percentile: number): number }): MetricFamily[] {

@@ -102,6 +102,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   };
   const endWithout = (fault: Fault) => {
     phase = 'ended';
+    slots.refusals.count(fault.code);
     stopNews();
     hold.cancel();
     deps.running.delete(exchange);

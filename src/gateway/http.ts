@@ -52,6 +52,7 @@ export function createDataPlane(deps: DataPlaneDeps): Server {
   // A malformed request line or header never reaches the handler above.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable) return;
+    deps.slots.refusals.count('malformed_request');
     const [status, text] =
       error.code === 'HPE_HEADER_OVERFLOW'
         ? [431, 'Request Header Fields Too Large']
@@ -139,6 +140,7 @@ function refuseRequest(
   { req, res, requestId, lang }: { req: IncomingMessage; res: ServerResponse; requestId: string; lang: Lang },
 ): void {
   const fault = toFault(error);
+  deps.slots.refusals.count(fault.code);
   if (fault.details.internal !== undefined)
     deps.log.error('request-failed', { requestId, code: fault.code, internal: fault.details.internal });
   // What is still coming is read and thrown away, so that the sender can read our answer; a flood is cut off.

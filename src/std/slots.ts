@@ -1,4 +1,4 @@
-import type { Nano } from '@millrace/contract';
+import { FAULT_CODES, type FaultCode, type Nano } from '@millrace/contract';
 
 /** Rows of each table. The memory is reserved, not resident: pages no one touched cost nothing. */
 const WALLET_ROWS = 65_536;
@@ -11,6 +11,7 @@ export interface SharedSlots {
   readonly keys: SharedArrayBuffer;
   readonly deployments: SharedArrayBuffer;
   readonly node: SharedArrayBuffer;
+  readonly refusals: SharedArrayBuffer;
 }
 
 export function createSlots(): SharedSlots {
@@ -19,6 +20,7 @@ export function createSlots(): SharedSlots {
     keys: new SharedArrayBuffer(KEY_ROWS * KEY_FIELDS * 8),
     deployments: new SharedArrayBuffer(DEPLOYMENT_ROWS * DEPLOYMENT_FIELDS * 4),
     node: new SharedArrayBuffer(NODE_FIELDS * 4),
+    refusals: new SharedArrayBuffer(FAULT_ROWS.size * 8),
   };
 }
 
@@ -27,6 +29,7 @@ export interface Slots {
   readonly keys: KeySlots;
   readonly deployments: DeploymentSlots;
   readonly node: NodeSlots;
+  readonly refusals: RefusalSlots;
 }
 
 export function openSlots(shared: SharedSlots): Slots {
@@ -35,6 +38,7 @@ export function openSlots(shared: SharedSlots): Slots {
     keys: openKeys(new BigInt64Array(shared.keys)),
     deployments: openDeployments(new Int32Array(shared.deployments)),
     node: openNode(new Int32Array(shared.node)),
+    refusals: openRefusals(new BigInt64Array(shared.refusals)),
   };
 }
 
@@ -206,5 +210,22 @@ function openNode(cells: Int32Array): NodeSlots {
     get: flag => Atomics.load(cells, NODE[flag]),
     set: (flag, value) => void Atomics.store(cells, NODE[flag], value),
     add: (flag, delta) => Atomics.add(cells, NODE[flag], delta) + delta,
+  };
+}
+
+/** Rows by the order of the table of faults: the same in all threads of one process. */
+const FAULT_ROWS: ReadonlyMap<string, number> = new Map(FAULT_CODES.map((code, row) => [code, row]));
+
+/** Requests that ended without a settlement, since the start: who was turned away costs no message between threads. */
+export interface RefusalSlots {
+  count(code: FaultCode): void;
+  total(code: FaultCode): bigint;
+}
+
+function openRefusals(cells: BigInt64Array): RefusalSlots {
+  const rowOf = (code: FaultCode) => FAULT_ROWS.get(code) ?? 0;
+  return {
+    count: code => void Atomics.add(cells, rowOf(code), 1n),
+    total: code => Atomics.load(cells, rowOf(code)),
   };
 }
