@@ -132,6 +132,24 @@ for (const dialect of DIALECTS) {
       },
     );
 
+    withMoney('a request whose time was over before it was read holds nothing', async (money, store) => {
+      await money.credit('acme', 10_000_000n);
+      const journal = listJournal([money.admit('a')]);
+      money.clock.advance(600_001);
+      const loader = await money.createLoader(journal);
+      await loader.flush();
+      assert.deepEqual(await wallet(money), [10_000_000n, 0n, 10_000_000n]);
+      assert.deepEqual(
+        (await loader.openIntents()).map(({ intent }) => intent.id),
+        ['a'],
+        'it is still to be settled',
+      );
+      journal.append(note('a', 9, { holdNano: 2_000_000n }), money.settle('a'));
+      await loader.flush();
+      assert.deepEqual(await wallet(money), [10_000_000n - cost(money, 'a'), 0n, 10_000_000n - cost(money, 'a')]);
+      assert.equal(await count(store, 'holds'), 0);
+    });
+
     withMoney('what does not belong together is refused', async (money, store) => {
       const phantom = await money.createLoader(listJournal([money.settle('nobody')], 'one'));
       await assert.rejects(phantom.flush(), { code: 'config_invalid', message: /settles request nobody/ });

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Intent, Journal, Progress, Settlement } from '../journal/index.ts';
-import { type Clock, crashPoint, Fault, type Log, systemClock } from '../std/index.ts';
-import type { Store } from '../store/index.ts';
+import { type Clock, crashPoint, type Log, systemClock } from '../std/index.ts';
+import { isPassing, type Store } from '../store/index.ts';
 import { createBusyness } from './busyness.ts';
 import { expireHolds } from './expire.ts';
 import { createSliceLoader } from './slice-loader.ts';
@@ -167,19 +167,4 @@ function createQueue(): <T>(work: () => Promise<T>) => Promise<T> {
     last = next.catch(() => {});
     return next;
   };
-}
-
-/** SQLSTATE classes of troubles that end: connections, transactions, resources, an operator's hand, locks. */
-const PASSING_CLASSES = new Set(['08', '40', '53', '55', '57']);
-
-/** Whether a failure may pass by itself, as a database that restarts or a disk that is full does. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof Fault) return error.code === 'storage_full' || error.code === 'unavailable';
-  if (!(error instanceof Error)) return false;
-  if ('code' in error && typeof error.code === 'string') {
-    if (/^[0-9A-Z]{5}$/.test(error.code)) return PASSING_CLASSES.has(error.code.slice(0, 2));
-    return /^E[A-Z]+$/.test(error.code);
-  }
-  // pg, where the server hung up between two messages.
-  return /Connection terminated|timeout exceeded|not queryable/.test(error.message);
 }

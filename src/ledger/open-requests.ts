@@ -146,7 +146,7 @@ export async function storeHolds(
       request.intent.id,
       request.accountId,
       request.heldNano,
-      'open',
+      request.expired ? 'expired' : 'open',
       nodeId,
       BigInt(request.intent.expiresAtMs) * 1000n,
       text({ kind: ENTRY_KIND.intent, value: request.intent }),

@@ -21,7 +21,10 @@ export interface SliceOptions {
   readonly known: ReadonlySet<string>;
   /** The last entry that was read, these included. */
   readonly readTo: number;
+  /** By the wall clock: when holds end. */
   readonly nowMs: number;
+  /** By the clock that never steps: when these entries were read. */
+  readonly readAtMs: number;
   /** What was read before this moment and is still open gets its hold, or its note, written; `Infinity`: all. */
   readonly writeReadBeforeMs: number;
 }
@@ -33,7 +36,7 @@ export interface SliceOptions {
 export function planSlice(
   open: OpenRequests,
   entries: readonly JournalEntry[],
-  { known, readTo, nowMs, writeReadBeforeMs }: SliceOptions,
+  { known, readTo, nowMs, readAtMs, writeReadBeforeMs }: SliceOptions,
 ): SlicePlan {
   const settled = new Map<string, Settled>();
   const released: OpenRequest[] = [];
@@ -42,8 +45,8 @@ export function planSlice(
     if (known.has(id) || settled.has(id)) continue;
     const request = open.get(id);
     if (record.kind === ENTRY_KIND.intent) {
-      if (!request) open.open(openRequest(record.value, { seq, readAtMs: nowMs }));
-    } else if (record.kind === ENTRY_KIND.progress) open.note(record.value, { seq, readAtMs: nowMs });
+      if (!request) open.open(openRequest(record.value, { seq, readAtMs }));
+    } else if (record.kind === ENTRY_KIND.progress) open.note(record.value, { seq, readAtMs });
     else {
       if (!request) throw phantom(record.value, seq);
       settled.set(id, { settlement: record.value, intent: request.intent, heldNano: request.heldNano });
@@ -51,22 +54,26 @@ export function planSlice(
       open.close(id);
     }
   }
-  const due = dueBefore(open, writeReadBeforeMs);
+  const due = dueBefore(open, { nowMs, writeReadBeforeMs });
   return { settled: [...settled.values()], released, ...due, cursor: safeCursor(open, due, readTo) };
 }
 
 type Due = Pick<SlicePlan, 'fresh' | 'noted'>;
 
 /** Both maps are in the order of reading, so the first that is not due ends the search. */
-function dueBefore(open: OpenRequests, readBeforeMs: number): Due {
+function dueBefore(
+  open: OpenRequests,
+  { nowMs, writeReadBeforeMs }: Pick<SliceOptions, 'nowMs' | 'writeReadBeforeMs'>,
+): Due {
   const fresh: OpenRequest[] = [];
   for (const request of open.fresh.values()) {
-    if (request.readAtMs >= readBeforeMs) break;
-    fresh.push(request);
+    if (request.readAtMs >= writeReadBeforeMs) break;
+    // Of a node that was down for long: its money is free, its row waits for the settlement.
+    fresh.push(request.intent.expiresAtMs <= nowMs ? { ...request, expired: true } : request);
   }
   const noted: OpenRequest[] = [];
   for (const [id, { readAtMs }] of open.noted) {
-    if (readAtMs >= readBeforeMs) break;
+    if (readAtMs >= writeReadBeforeMs) break;
     const request = open.stored.get(id);
     if (request) noted.push(request);
   }

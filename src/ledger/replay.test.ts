@@ -190,6 +190,17 @@ test('any life of a node leaves the books right, and equal to a plain sum', asyn
         await prove(store, journal, money.clock.nowMs());
       });
     }),
-    { numRuns: 60 },
+    // The request's time is over before the loader first reads it.
+    {
+      numRuns: 60,
+      examples: [
+        [
+          [
+            { kind: 'admit', who: 0, hold: 0 },
+            { kind: 'wait', ms: 700_000 },
+          ],
+        ],
+      ],
+    },
   );
 });

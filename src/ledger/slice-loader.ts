@@ -70,7 +70,13 @@ export async function createSliceLoader({
     const readTo = entries.at(-1)?.seq ?? position;
     stale = true;
     const known = await settledBefore(store.db, open, { entries, replayedTo });
-    const plan = planSlice(open, entries, { known, readTo, nowMs: clock.monotonicMs(), writeReadBeforeMs });
+    const plan = planSlice(open, entries, {
+      known,
+      readTo,
+      nowMs: clock.nowMs(),
+      readAtMs: clock.monotonicMs(),
+      writeReadBeforeMs,
+    });
     if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
       await store.transaction(async trx => {
         await writeSlice(store, trx, { plan, node: journal, turns });

@@ -2,6 +2,7 @@
 // It must not know what the rows mean: no rule about money, keys or models lives here.
 export type { RowChanges } from './change-rows.ts';
 export type { NewRows } from './insert-new.ts';
+export { isPassing } from './is-passing.ts';
 export type { StoreDialect } from './migrate.ts';
 export { raiseRevision, readRevision } from './revisions.ts';
 export * from './store.ts';

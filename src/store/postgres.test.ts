@@ -48,7 +48,7 @@ test('connections that break are replaced, and the lock is won back', async t =>
   await cutAll(options.url);
   await assert.rejects(
     store.transaction(async () => {}),
-    { code: 'internal' },
+    { code: 'unavailable' },
   );
   await until(() =>
     store.check().then(

@@ -15,7 +15,7 @@ const FIRST_RETRY_MS = 200;
  * lock, held by a connection of its own: PostgreSQL lets it go when the holder is gone, however it went.
  */
 export interface WriterLock extends AsyncDisposable {
-  /** Throws where the lock is not held now: Fault `conflict` when another process has it, `internal` while it is being won back. */
+  /** Throws where the lock is not held now: Fault `conflict` when another process has it, `unavailable` while it is being won back. */
   assertHeld(): void;
 }
 
@@ -76,7 +76,12 @@ export async function takeWriterLock(url: string, log: Log): Promise<WriterLock>
     assertHeld() {
       if (state === 'held') return;
       if (state === 'taken') throw takenByAnother();
-      throw new Fault('internal', { internal: 'the writer lock is not held: PostgreSQL cannot be reached' });
+      throw new Fault('unavailable', {
+        message: 'PostgreSQL cannot be reached',
+        messageZh: '无法连接 PostgreSQL',
+        retryAfterMs: RETRY_MS,
+        internal: 'the writer lock is not held',
+      });
     },
     async [Symbol.asyncDispose]() {
       state = 'closed';
