@@ -51,7 +51,13 @@ interface Plane extends AsyncDisposable {
 }
 
 /** Opens everything but the gateway: home lock, secrets, store, journal, recovery, ledger, identity, catalog. */
-async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error: unknown) => void }): Promise<Plane> {
+async function openPlane(
+  config: Config,
+  {
+    onCrash,
+    gatewayBusyMs = () => [],
+  }: { readonly onCrash: (error: unknown) => void; readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'] },
+): Promise<Plane> {
   armCrashPoint(config.crashAt);
   const opened: (() => unknown)[] = [];
   const close = async () => {
@@ -75,7 +81,7 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
       journal,
       log,
       onError: onCrash,
-      onSettled: settlement => traffic.settled(settlement),
+      onSettled: traffic.settled,
     });
     opened.push(() => loader.stop());
     const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets });
@@ -135,6 +141,7 @@ async function openPlane(config: Config, { onCrash }: { readonly onCrash: (error
         return { name: summary.name ?? '', contextTokens: summary.contextTokens };
       },
       backup: folder => backupHome({ config, store, journal, loader }, folder),
+      gatewayBusyMs,
     };
     return { deps, shared, journal, loader, catalog, engines, pepper, log, [Symbol.asyncDispose]: close };
   } catch (error) {
@@ -231,9 +238,9 @@ export async function serve(config: Config): Promise<Running> {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exit(70);
   };
-  const plane = await openPlane(config, { onCrash: crash });
-  const servers: Server[] = [];
   let gateway: GatewayThreads | undefined;
+  const plane = await openPlane(config, { onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
+  const servers: Server[] = [];
   try {
     const firstKey = await plantDefaults(plane.deps);
     plane.engines.update(plane.catalog.engines());

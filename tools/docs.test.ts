@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { VARIABLES } from '../src/config.ts';
+import { METRICS } from '../src/control/metric-table.ts';
 import { referencePages } from './docs.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -26,6 +27,14 @@ test('every variable that is read is in the list that the pages are made from', 
     [...listed].filter(name => !read.includes(name)),
     [],
   );
+});
+
+test('pages name no metric that is not there', () => {
+  for (const lang of ['en', 'zh']) {
+    const page = readFileSync(join(root, `docs/${lang}/reference/metrics.md`), 'utf8');
+    for (const [, name = ''] of page.matchAll(/millrace_([a-z_]+)/g))
+      assert.ok(Object.hasOwn(METRICS, name.replace(/_(sum|count|bucket)$/, '')), `${lang}: ${name}`);
+  }
 });
 
 test('links between pages lead somewhere', () => {

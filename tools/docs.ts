@@ -7,6 +7,7 @@ import { type Command, GLOBAL_FLAGS } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/commands/index.ts';
 import { commandLine, flagText, synopsis } from '../src/cli/help.ts';
 import { VARIABLES } from '../src/config.ts';
+import { METRICS } from '../src/control/metric-table.ts';
 
 const root = resolve(import.meta.dirname, '..');
 type Lang = 'en' | 'zh';
@@ -116,6 +117,60 @@ function faultsPage(lang: Lang): string {
   return `# ${words.title}\n\n${words.lead}\n\n${words.head}\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
 }
 
+const METRIC_WORDS = {
+  en: {
+    title: 'Metrics',
+    lead: [
+      '`GET /metrics`, in the text format of Prometheus: open to the machine itself (not through a proxy), and to the owner and admin keys from',
+      'anywhere. Counters begin at zero with the process. Settlements are counted when they are in the ledger: up to ten seconds late under full load.',
+    ],
+    head: '| `millrace_…` | type | labels | meaning |',
+    rules: [
+      '## What to watch',
+      '',
+      '| when | then |',
+      '|---|---|',
+      '| `millrace_journal_broken == 1` | the node must be restarted: it can promise nothing |',
+      '| `millrace_storage_full == 1` | make room on the disk: nothing new is admitted until then |',
+      '| `millrace_loader_lag_entries` keeps growing | the store is too slow or away; nothing is lost, bills come late |',
+      '| `rate(millrace_journal_commit_seconds_sum[5m]) / rate(millrace_journal_commit_seconds_count[5m])` is above 0.05 | the disk syncs slowly, and each request waits for it twice |',
+      '| `rate(millrace_gateway_busy_seconds_total[1m])` is above 0.9 on every thread | more gateway threads or another node |',
+      '| `rate(millrace_refusals_total{code="capacity"}[5m])` is above 0 | a model has fewer places than are asked for |',
+      '| `millrace_deployment_resting == 1` | a provider or an engine fails |',
+    ],
+  },
+  zh: {
+    title: '指标',
+    lead: [
+      '`GET /metrics`，采用 Prometheus 文本格式：本机可直接读取（经代理转发的除外），所有者与管理密钥可从任何地方读取。',
+      '计数器随进程从零开始。结算在装入账簿时计入：满负荷时最多晚十秒。',
+    ],
+    head: '| `millrace_…` | 类型 | 标签 | 含义 |',
+    rules: [
+      '## 需要关注的情况',
+      '',
+      '| 情况 | 应对 |',
+      '|---|---|',
+      '| `millrace_journal_broken == 1` | 必须重启节点：它已无法作出任何承诺 |',
+      '| `millrace_storage_full == 1` | 请腾出磁盘空间：在此之前不接收新请求 |',
+      '| `millrace_loader_lag_entries` 持续增长 | 存储太慢或已断开；数据不会丢失，只是入账推迟 |',
+      '| `rate(millrace_journal_commit_seconds_sum[5m]) / rate(millrace_journal_commit_seconds_count[5m])` 大于 0.05 | 磁盘落盘太慢，而每个请求要等它两次 |',
+      '| `rate(millrace_gateway_busy_seconds_total[1m])` 在所有线程上都大于 0.9 | 需要更多网关线程或另一个节点 |',
+      '| `rate(millrace_refusals_total{code="capacity"}[5m])` 大于 0 | 某个模型的并发容量低于需求 |',
+      '| `millrace_deployment_resting == 1` | 某个提供商或引擎出现故障 |',
+    ],
+  },
+} as const;
+
+function metricsPage(lang: Lang): string {
+  const { title, lead, head, rules } = METRIC_WORDS[lang];
+  const rows = Object.entries(METRICS).map(
+    ([name, { type, labels, about }]) =>
+      `| \`${name}\` | ${type} | ${labels.map(label => `\`${label}\``).join(' ')} | ${about[lang]} |`,
+  );
+  return [`# ${title}`, '', ...lead, '', head, '|---|---|---|---|', ...rows, '', ...rules, ''].join('\n');
+}
+
 function variablesTable(lang: Lang): string {
   const head = lang === 'zh' ? '| 变量 | 默认值 | 含义 |' : '| variable | default | meaning |';
   const rows = VARIABLES.map(({ name, otherwise, about }) => `| \`${name}\` | ${otherwise} | ${about[lang]} |`);
@@ -138,6 +193,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     const folder = `docs/${lang}/reference`;
     pages.set(`${folder}/cli.md`, cliPage(lang));
     pages.set(`${folder}/faults.md`, faultsPage(lang));
+    pages.set(`${folder}/metrics.md`, metricsPage(lang));
     const configuration = `${folder}/configuration.md`;
     pages.set(configuration, withPart(configuration, 'variables', variablesTable(lang)));
   }

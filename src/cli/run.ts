@@ -81,7 +81,11 @@ async function dispatch(
   }
   const command = findCommand(first === '--version' ? ['version'] : argv, COMMANDS);
   const words = argv.slice(command.name.split(' ').length);
-  const { values, operands } = parseArgv(words, command);
+  // What follows `bench` is not ours to judge, but for a call for help.
+  const isForeign = command.name === 'bench' && !words.includes('--help');
+  const { values, operands } = isForeign
+    ? { values: new Map<string, string>(), operands: words }
+    : parseArgv(words, command);
   if (values.has('help')) {
     world.stdout(`${commandHelp(command, lang)}\n`);
     return EXIT.ok;

@@ -64,9 +64,13 @@ export const requireAdmin: Middleware = async (c, next) => {
   await next();
 };
 
+/** Set by proxies, which are neighbours on this machine themselves while who asks through them is not. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
+
 /** An admin, or a client on this machine: for what scrapes the node beside it. */
 export const requireAdminOrLoopback: Middleware = async (c, next) => {
-  if (isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
+  const isForwarded = FORWARDED.some(name => c.req.header(name) !== undefined);
+  if (!isForwarded && isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
   else await requireAdmin(c, next);
 };
 

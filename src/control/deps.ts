@@ -1,6 +1,6 @@
 import type { Catalog } from '../catalog/index.ts';
 import type { Identity } from '../identity/index.ts';
-import type { JournalReader } from '../journal/index.ts';
+import type { Journal } from '../journal/index.ts';
 import type { Ledger, Loader } from '../ledger/index.ts';
 import type { Clock, Log, Slots } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
@@ -13,7 +13,7 @@ export interface ControlDeps {
   readonly identity: Identity;
   readonly catalog: Catalog;
   readonly loader: Loader;
-  readonly journal: { readonly nodeId: string; readonly reader: JournalReader };
+  readonly journal: Pick<Journal, 'nodeId' | 'reader' | 'commits'>;
   readonly slots: Slots;
   readonly clock: Clock;
   readonly log: Log;
@@ -24,6 +24,8 @@ export interface ControlDeps {
   readonly startedAtMs: number;
   /** Counts of what was settled since the start. */
   readonly traffic: Traffic;
+  /** How long each gateway thread has worked so far; empty where none runs. */
+  readonly gatewayBusyMs: () => readonly number[];
   /** Reads a GGUF file's head: what `model add` needs to know of it. Throws Fault `config_invalid`. */
   readonly inspectModel: (file: string) => Promise<{ readonly name: string; readonly contextTokens: number }>;
   /** Copies the whole home, consistently, into a new folder. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Settlement } from '../journal/index.ts';
-import { metricText } from './metric-text.ts';
+import { readMetrics } from '../../test/support/metrics.ts';
+import type { Intent, Settlement } from '../journal/index.ts';
+import { family, metricText } from './metric-text.ts';
 import { createTraffic } from './traffic.ts';
 
-const usage = { inputTokens: 30, cachedInputTokens: 10, outputTokens: 5, reasoningTokens: 0 };
+const usage = { inputTokens: 30, cachedInputTokens: 10, outputTokens: 5, reasoningTokens: 2 };
 const attempt = {
   number: 1,
   deploymentId: 'a',
@@ -30,45 +31,60 @@ const settlement = (more: Partial<Settlement> = {}): Settlement => ({
   attempts: [attempt],
   ttftMs: 80,
   durationMs: 1_200,
-  holdNano: 9n,
   ...more,
 });
 
-test('counts are exact, by deployment; money is a decimal string', () => {
+const intent = (more: Partial<Intent> = {}) => ({ model: 'm', stream: true, ...more });
+
+test('counts are exact, by model and deployment; money is a decimal string', () => {
   const traffic = createTraffic();
-  traffic.settled(settlement());
-  traffic.settled(settlement({ amountNano: 9_007_199_254_740_993_000_000_000n }));
+  traffic.settled(settlement(), intent());
+  traffic.settled(settlement({ amountNano: 9_007_199_254_740_993_000_000_000n }), intent({ stream: false }));
   traffic.settled(
     settlement({
       outcome: 'failed',
       faultCode: 'upstream_error',
-      attempts: [],
+      attempts: [
+        { ...attempt, outcome: 'failed' },
+        { ...attempt, deploymentId: 'b', outcome: 'failed' },
+      ],
       amountNano: 0n,
-      usage: { ...usage, inputTokens: 0, cachedInputTokens: 0, outputTokens: 0 },
+      usage: { ...usage, inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 },
     }),
+    intent(),
   );
-  const text = metricText(traffic.families());
+  traffic.settled(settlement({ outcome: 'recovered', attempts: [], durationMs: 1_000_000 }), intent({ model: 'n' }));
+  const lines = metricText(traffic.families()).split('\n');
   for (const line of [
-    'millrace_requests_total{deployment="a",outcome="ok",fault=""} 2',
-    'millrace_requests_total{deployment="",outcome="failed",fault="upstream_error"} 1',
-    'millrace_attempts_total{deployment="a",outcome="ok"} 2',
-    'millrace_tokens_total{deployment="a",kind="input"} 40',
-    'millrace_tokens_total{deployment="a",kind="cached_input"} 20',
-    'millrace_tokens_total{deployment="a",kind="output"} 10',
-    'millrace_revenue_total{currency="CNY"} 9007199254740993.000000007',
-    'millrace_cost_total{currency="CNY"} 0.000000006',
-    'millrace_ttft_seconds_bucket{deployment="a",le="0.05"} 0',
-    'millrace_ttft_seconds_bucket{deployment="a",le="0.1"} 2',
-    'millrace_ttft_seconds_bucket{deployment="a",le="+Inf"} 2',
-    'millrace_duration_seconds_sum{deployment="a"} 2.4',
-    'millrace_duration_seconds_count{deployment="a"} 2',
+    'requests_total{model="m",deployment="a",outcome="ok",fault=""} 2',
+    'requests_total{model="m",deployment="b",outcome="failed",fault="upstream_error"} 1',
+    'requests_total{model="n",deployment="",outcome="recovered",fault=""} 1',
+    'attempts_total{model="m",deployment="a",outcome="ok"} 2',
+    'attempts_total{model="m",deployment="a",outcome="failed"} 1',
+    'attempts_total{model="m",deployment="b",outcome="failed"} 1',
+    'tokens_total{model="m",deployment="a",kind="input"} 40',
+    'tokens_total{model="m",deployment="a",kind="cached_input"} 20',
+    'tokens_total{model="m",deployment="a",kind="output"} 6',
+    'tokens_total{model="m",deployment="a",kind="reasoning"} 4',
+    'revenue_total{currency="CNY"} 9007199254740993.000000014',
+    'cost_total{currency="CNY"} 0.000000012',
+    // The second answer was sent whole: it has no first token.
+    'ttft_seconds_bucket{model="m",deployment="a",le="0.05"} 0',
+    'ttft_seconds_bucket{model="m",deployment="a",le="0.1"} 1',
+    'ttft_seconds_bucket{model="m",deployment="a",le="+Inf"} 1',
+    'ttft_seconds_count{model="m",deployment="a"} 1',
+    'duration_seconds_bucket{model="m",deployment="a",le="1"} 0',
+    'duration_seconds_bucket{model="m",deployment="a",le="2.5"} 2',
+    'duration_seconds_sum{model="m",deployment="a"} 2.4',
+    'duration_seconds_count{model="m",deployment="a"} 2',
+    'duration_seconds_bucket{model="n",deployment="",le="300"} 0',
+    'duration_seconds_bucket{model="n",deployment="",le="+Inf"} 1',
   ])
-    assert.ok(text.split('\n').includes(line), line);
+    assert.ok(lines.includes(`millrace_${line}`), line);
 });
 
-test('labels and help cannot break out of their line', () => {
-  const text = metricText([
-    { name: 'm', type: 'gauge', help: 'two\nlines \\', samples: [{ labels: { id: 'a"b\n\\c' }, value: 1 }] },
-  ]);
-  assert.equal(text, '# HELP m two\\nlines \\\\\n# TYPE m gauge\nm{id="a\\"b\\n\\\\c"} 1\n');
+test('labels cannot break out of their line', () => {
+  const text = metricText([family('build_info', [{ labels: { version: 'a"b\n\\c' }, value: 1 }])]);
+  assert.equal(text.split('\n')[2], 'millrace_build_info{version="a\\"b\\n\\\\c"} 1');
+  assert.deepEqual(readMetrics(text).get('millrace_build_info')?.samples[0]?.labels, { version: 'a"b\n\\c' });
 });

@@ -1,116 +1,115 @@
 import { formatAmount, type Nano } from '@millrace/contract';
-import type { Settlement } from '../journal/index.ts';
-import type { Labels, MetricFamily, Sample } from './metric-text.ts';
-
-/** Upper bounds of the buckets, in seconds: from a fast engine's first token to the longest answer. */
-const BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+import type { Intent, Settlement } from '../journal/index.ts';
+import { createHistogram, type Histogram } from './histogram.ts';
+import { family, type Labels, type MetricFamily, type Sample } from './metric-text.ts';
 
 /** Counts of this process, from the settlements that the loader brings in. A counter starts at zero with the process, as Prometheus expects. */
 export interface Traffic {
-  settled(settlement: Settlement): void;
+  settled(settlement: Settlement, intent: Pick<Intent, 'model' | 'stream'>): void;
   families(): readonly MetricFamily[];
 }
 
+/** All that is counted of a model on a deployment: found once per settlement, for the loader's thread is the control plane's too. */
+interface Series {
+  readonly labels: { readonly model: string; readonly deployment: string };
+  readonly outcomes: Map<string, { readonly outcome: string; readonly fault: string; count: number }>;
+  readonly attempts: Map<string, number>;
+  readonly tokens: { input: number; cached_input: number; output: number; reasoning: number };
+  readonly ttft: Histogram;
+  readonly duration: Histogram;
+}
+
 export function createTraffic(): Traffic {
-  const requests = createCounter();
-  const tokens = createCounter();
-  const attempts = createCounter();
+  const all = new Map<string, Series>();
   const revenue = new Map<string, Nano>();
   const cost = new Map<string, Nano>();
-  const ttft = createHistogram();
-  const duration = createHistogram();
+  const seriesOf = (model: string, deployment: string): Series => {
+    const key = `${model}\n${deployment}`;
+    let series = all.get(key);
+    if (!series) {
+      series = newSeries(model, deployment);
+      all.set(key, series);
+    }
+    return series;
+  };
+  const each = (samples: (series: Series) => readonly Sample[]) => [...all.values()].flatMap(samples);
 
   return {
-    settled(settlement) {
-      const { usage, outcome, currency, amountNano, ttftMs, durationMs } = settlement;
-      const deployment = settlement.attempts.at(-1)?.deploymentId ?? '';
-      requests.add({ deployment, outcome, fault: settlement.faultCode ?? '' }, 1);
-      tokens.add({ deployment, kind: 'input' }, usage.inputTokens - usage.cachedInputTokens);
-      tokens.add({ deployment, kind: 'cached_input' }, usage.cachedInputTokens);
-      tokens.add({ deployment, kind: 'output' }, usage.outputTokens);
-      revenue.set(currency, (revenue.get(currency) ?? 0n) + amountNano);
+    settled(settlement, { model, stream }) {
+      const { outcome, faultCode: fault = '', currency, amountNano, ttftMs, durationMs } = settlement;
+      const series = seriesOf(model, settlement.attempts.at(-1)?.deploymentId ?? '');
+      const key = `${outcome}\n${fault}`;
+      const ended = series.outcomes.get(key);
+      if (ended) ended.count++;
+      else series.outcomes.set(key, { outcome, fault, count: 1 });
+      countTokens(series.tokens, settlement);
+      add(revenue, currency, amountNano);
       for (const attempt of settlement.attempts) {
-        attempts.add({ deployment: attempt.deploymentId, outcome: attempt.outcome }, 1);
+        const { attempts } = seriesOf(model, attempt.deploymentId);
+        attempts.set(attempt.outcome, (attempts.get(attempt.outcome) ?? 0) + 1);
         const { costCurrency, costNano } = attempt;
-        if (costCurrency !== undefined && costNano !== undefined)
-          cost.set(costCurrency, (cost.get(costCurrency) ?? 0n) + costNano);
+        if (costCurrency !== undefined && costNano !== undefined) add(cost, costCurrency, costNano);
       }
-      if (ttftMs !== undefined) ttft.observe({ deployment }, ttftMs / 1000);
-      duration.observe({ deployment }, durationMs / 1000);
+      // An answer that is sent whole has its first byte at its end: it would tell nothing of the first token.
+      if (stream && ttftMs !== undefined) series.ttft.observe(ttftMs / 1000);
+      series.duration.observe(durationMs / 1000);
     },
     families: () => [
-      counter(
-        'millrace_requests_total',
-        'Requests settled, by the deployment that served them last.',
-        requests.samples(),
+      family(
+        'requests_total',
+        each(({ labels, outcomes }) =>
+          [...outcomes.values()].map(({ outcome, fault, count }) => ({
+            labels: { ...labels, outcome, fault },
+            value: count,
+          })),
+        ),
       ),
-      counter('millrace_attempts_total', 'Calls to deployments.', attempts.samples()),
-      counter('millrace_tokens_total', 'Tokens of settled requests.', tokens.samples()),
-      counter(
-        'millrace_revenue_total',
-        'What settled requests were charged, in units of the currency.',
-        amounts(revenue),
+      family(
+        'attempts_total',
+        each(({ labels, attempts }) => counts(labels, 'outcome', [...attempts])),
       ),
-      counter('millrace_cost_total', 'What is known of their cost, in units of the currency.', amounts(cost)),
-      histogram('millrace_ttft_seconds', 'Time to the first byte of the answer.', ttft.samples()),
-      histogram('millrace_duration_seconds', 'Time to the end of the answer.', duration.samples()),
+      family(
+        'tokens_total',
+        each(({ labels, tokens }) => counts(labels, 'kind', Object.entries(tokens))),
+      ),
+      family('revenue_total', amounts(revenue)),
+      family('cost_total', amounts(cost)),
+      family(
+        'ttft_seconds',
+        each(({ labels, ttft }) => ttft.samples(labels)),
+      ),
+      family(
+        'duration_seconds',
+        each(({ labels, duration }) => duration.samples(labels)),
+      ),
     ],
   };
 }
 
-const counter = (name: string, help: string, samples: readonly Sample[]): MetricFamily => ({
-  name,
-  type: 'counter',
-  help,
-  samples,
-});
-const histogram = (name: string, help: string, samples: readonly Sample[]): MetricFamily => ({
-  name,
-  type: 'histogram',
-  help,
-  samples,
-});
+function newSeries(model: string, deployment: string): Series {
+  return {
+    labels: { model, deployment },
+    outcomes: new Map(),
+    attempts: new Map(),
+    tokens: { input: 0, cached_input: 0, output: 0, reasoning: 0 },
+    ttft: createHistogram(),
+    duration: createHistogram(),
+  };
+}
+
+/** Kinds that do not overlap, so that a sum over them counts each token once. */
+function countTokens(tokens: Series['tokens'], { usage }: Settlement): void {
+  tokens.input += usage.inputTokens - usage.cachedInputTokens;
+  tokens.cached_input += usage.cachedInputTokens;
+  tokens.output += usage.outputTokens - usage.reasoningTokens;
+  tokens.reasoning += usage.reasoningTokens;
+}
+
+function add(totals: Map<string, Nano>, currency: string, nano: Nano): void {
+  totals.set(currency, (totals.get(currency) ?? 0n) + nano);
+}
+
+const counts = (labels: Labels, name: string, values: readonly (readonly [string, number])[]): Sample[] =>
+  values.map(([value, count]) => ({ labels: { ...labels, [name]: value }, value: count }));
 const amounts = (totals: ReadonlyMap<string, Nano>): Sample[] =>
   [...totals].map(([currency, nano]) => ({ labels: { currency }, value: formatAmount(nano) }));
-
-function createCounter() {
-  const counts = new Map<string, { readonly labels: Labels; value: number }>();
-  return {
-    add(labels: Labels, count: number): void {
-      const key = Object.values(labels).join('\n');
-      const entry = counts.get(key);
-      if (entry) entry.value += count;
-      else counts.set(key, { labels, value: count });
-    },
-    samples: (): readonly Sample[] => [...counts.values()],
-  };
-}
-
-function createHistogram() {
-  const series = new Map<string, { readonly labels: Labels; readonly counts: number[]; sum: number; count: number }>();
-  return {
-    observe(labels: Labels, seconds: number): void {
-      const key = Object.values(labels).join('\n');
-      let entry = series.get(key);
-      if (!entry) {
-        entry = { labels, counts: BUCKETS_S.map(() => 0), sum: 0, count: 0 };
-        series.set(key, entry);
-      }
-      entry.sum += seconds;
-      entry.count++;
-      const { counts } = entry;
-      for (const [index, bound] of BUCKETS_S.entries()) if (seconds <= bound) counts[index] = (counts[index] ?? 0) + 1;
-    },
-    samples: (): readonly Sample[] =>
-      [...series.values()].flatMap(({ labels, counts, sum, count }) => [
-        ...BUCKETS_S.map((bound, index) => ({
-          labels: { ...labels, le: String(bound) },
-          value: counts[index] ?? 0,
-          suffix: '_bucket',
-        })),
-        { labels: { ...labels, le: '+Inf' }, value: count, suffix: '_bucket' },
-        { labels, value: sum, suffix: '_sum' },
-        { labels, value: count, suffix: '_count' },
-      ]),
-  };
-}

@@ -20,6 +20,8 @@ export interface GatewayThreads {
   readonly port: number;
   broadcastSnapshot(snapshot: CatalogSnapshot): void;
   broadcastCallers(delta: CallerDelta): void;
+  /** How long each thread has worked since its start, read without asking it. */
+  busyMs(): readonly number[];
   /** Stops accepting, waits for running requests, cuts the rest off at the deadline. Returns how many were cut off. */
   drain(deadlineMs: number): Promise<number>;
   stop(): Promise<void>;
@@ -62,6 +64,7 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
       port,
       broadcastSnapshot: snapshot => tell({ type: 'snapshot', snapshot }),
       broadcastCallers: delta => tell({ type: 'callers', delta }),
+      busyMs: () => workers.map(worker => worker.performance.eventLoopUtilization().active),
       async drain(deadlineMs) {
         stopping = true;
         const cut = workers.map(

@@ -52,7 +52,6 @@ export function createDataPlane(deps: DataPlaneDeps): Server {
   // A malformed request line or header never reaches the handler above.
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable) return;
-    deps.slots.refusals.count('malformed_request');
     const [status, text] =
       error.code === 'HPE_HEADER_OVERFLOW'
         ? [431, 'Request Header Fields Too Large']

@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Fault, type SharedSlots } from '../std/index.ts';
 import { backupJournal } from './backup.ts';
 import { beginEpoch } from './node-state.ts';
+import { createPublished, openPublished, type Published } from './published.ts';
 import { createJournalReader, type JournalReader } from './reader.ts';
 import { listAllSegments, makeJournalDir } from './segments.ts';
 import type { FromJournal, JournalThreadStart, ToJournal } from './thread.ts';
@@ -16,6 +17,7 @@ export interface Journal extends AsyncDisposable {
   /** Starts of this node so far, this one included. */
   readonly epoch: number;
   readonly reader: JournalReader;
+  readonly commits: Published['commits'];
   /** A copy for a store that has loaded up to `afterSeq`: that store is copied first. */
   backup(folder: string, afterSeq: number): Promise<void>;
   /** The far end of a connection, to be transferred to a thread and wrapped there by `openJournalClient`. */
@@ -42,7 +44,7 @@ export async function startJournal(options: JournalOptions): Promise<Journal> {
   const { dir } = options;
   makeJournalDir(dir);
   const origin = beginEpoch(dir, listAllSegments(dir).length > 0);
-  const published = new SharedArrayBuffer(8);
+  const published = createPublished();
   const start: JournalThreadStart = {
     dir,
     origin,
@@ -59,11 +61,12 @@ export async function startJournal(options: JournalOptions): Promise<Journal> {
   worker.on('exit', code => {
     if (!closing) options.onCrash(new Error(`the journal thread exited with ${code}`));
   });
-  const seqs = new BigInt64Array(published);
-  const reader = createJournalReader(dir, () => Number(Atomics.load(seqs, 0)));
+  const { lastSeq, commits } = openPublished(published);
+  const reader = createJournalReader(dir, lastSeq);
   return {
     ...origin,
     reader,
+    commits,
     connect() {
       const { port1, port2 } = new MessageChannel();
       worker.postMessage({ type: 'connect', port: port1 } satisfies ToJournal, [port1]);

@@ -1,17 +1,18 @@
 // The journal thread: takes all that is queued, commits once, answers all waiters. It is the only writer of the journal.
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { armCrashPoint, openSlots, type SharedSlots, toFault } from '../std/index.ts';
+import { armCrashPoint, openSlots, type SharedSlots, systemClock, toFault } from '../std/index.ts';
 import type { JournalBatch } from './client.ts';
 import { watchDisk } from './disk-space.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { openPublished, type Published } from './published.ts';
 import type { SegmentOrigin } from './segments.ts';
-import { openWriter, type SegmentLimits } from './writer.ts';
+import { type JournalWriter, openWriter, type SegmentLimits } from './writer.ts';
 
 export interface JournalThreadStart {
   readonly dir: string;
   readonly origin: SegmentOrigin;
   readonly shared: SharedSlots;
-  /** One int64: the newest durable sequence number. */
+  /** See {@link openPublished}. */
   readonly published: SharedArrayBuffer;
   readonly limits: SegmentLimits;
   /** Free bytes of the disk below which nothing new is admitted. */
@@ -28,12 +29,16 @@ const WATCH_MS = 1_000;
 
 function runJournal(start: JournalThreadStart, main: NonNullable<typeof parentPort>): void {
   armCrashPoint(start.crashAt);
-  const seqs = new BigInt64Array(start.published);
-  const writer = openWriter(start.dir, start.origin, start.limits);
-  const published = (seq: number) => void Atomics.store(seqs, 0, BigInt(seq));
-  published(writer.lastSeq());
+  const published = openPublished(start.published);
+  const writer = timed(openWriter(start.dir, start.origin, start.limits), published);
+  published.setLastSeq(writer.lastSeq());
   const disk = watchDisk(start.dir, start.reserveBytes);
-  const group = createGroupCommit({ writer, disk, node: openSlots(start.shared).node, published });
+  const group = createGroupCommit({
+    writer,
+    disk,
+    node: openSlots(start.shared).node,
+    published: published.setLastSeq,
+  });
   const ports = new Set<MessagePort>();
   let scheduled = false;
   const flush = () => {
@@ -68,6 +73,18 @@ function runJournal(start: JournalThreadStart, main: NonNullable<typeof parentPo
     main.close();
   });
   main.postMessage({ type: 'ready' } satisfies FromJournal);
+}
+
+function timed(writer: JournalWriter, published: Published): JournalWriter {
+  return {
+    ...writer,
+    commit(lists) {
+      const startedMs = systemClock.monotonicMs();
+      const done = writer.commit(lists);
+      if (done) published.addCommit(systemClock.monotonicMs() - startedMs);
+      return done;
+    },
+  };
 }
 
 if (parentPort) {

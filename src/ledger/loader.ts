@@ -48,7 +48,7 @@ export interface LoaderOptions {
   /** What cannot pass by itself: a damaged journal, a store that is not this journal's. The process must end. */
   readonly onError: (error: unknown) => void;
   /** Told of each settlement once it is committed: what metrics count. */
-  readonly onSettled?: (settlement: Settlement) => void;
+  readonly onSettled?: (settlement: Settlement, intent: Intent) => void;
 }
 
 /**

@@ -8,6 +8,8 @@ import type { Booking, Posting } from './booking.ts';
 export interface Settled {
   readonly settlement: Settlement;
   readonly intent: Intent;
+  /** The hold with its extensions. */
+  readonly heldNano: Nano;
 }
 
 export const REQUEST_COLUMNS: readonly string[] = [
@@ -41,7 +43,7 @@ export const REQUEST_COLUMNS: readonly string[] = [
   'tx_seq',
 ];
 
-export function requestRow({ settlement, intent }: Settled, txSeq: bigint): StoreValue[] {
+export function requestRow({ settlement, intent, heldNano }: Settled, txSeq: bigint): StoreValue[] {
   const { usage } = settlement;
   const cost = costOf(settlement.attempts);
   return [
@@ -66,7 +68,7 @@ export function requestRow({ settlement, intent }: Settled, txSeq: bigint): Stor
     settlement.priceVersion,
     cost?.nano ?? null,
     cost?.currency ?? null,
-    settlement.holdNano,
+    heldNano,
     BigInt(intent.inputTokensMax),
     BigInt(intent.outputTokensMax),
     settlement.ttftMs === undefined ? null : BigInt(settlement.ttftMs),

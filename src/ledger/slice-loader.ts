@@ -1,4 +1,4 @@
-import type { Journal, JournalEntry, Settlement } from '../journal/index.ts';
+import type { Intent, Journal, JournalEntry, Settlement } from '../journal/index.ts';
 import { type Clock, crashPoint, Fault } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
@@ -17,7 +17,7 @@ export interface SliceLoaderOptions {
   readonly store: Store;
   readonly journal: Pick<Journal, 'nodeId' | 'epoch' | 'reader'>;
   readonly clock: Clock;
-  readonly onSettled?: ((settlement: Settlement) => void) | undefined;
+  readonly onSettled?: ((settlement: Settlement, intent: Intent) => void) | undefined;
 }
 
 /** The state of loading, moved one slice at a time. Its calls must not overlap. */
@@ -88,7 +88,7 @@ export async function createSliceLoader({
     position = readTo;
     cursor = plan.cursor;
     stale = false;
-    if (onSettled) for (const { settlement } of plan.settled) onSettled(settlement);
+    if (onSettled) for (const { settlement, intent } of plan.settled) onSettled(settlement, intent);
   };
 
   await resume();

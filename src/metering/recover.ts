@@ -59,7 +59,6 @@ export function recoverSettlement(
       },
     ],
     durationMs: Math.max(0, nowMs - intent.atMs),
-    holdNano: progress && progress.holdNano > intent.holdNano ? progress.holdNano : intent.holdNano,
   };
 }
 

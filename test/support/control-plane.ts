@@ -72,6 +72,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
       });
     },
     backup: async () => {},
+    gatewayBusyMs: () => [],
   };
   return {
     home,
