@@ -57,6 +57,7 @@ function recordsOf(run: Run, id: string, count: number): readonly [JournalRecord
       priceVersion,
       ttftMs: 12,
       durationMs: 345,
+      holdNano: amountNano * 4n,
       attempts: [attempt({ usage, costVersion, costNano, upstreamRequestId: 'chatcmpl-0123456789', durationMs: 344 })],
     }),
   ];

@@ -1,9 +1,12 @@
 // node bench/load.ts --url http://127.0.0.1:8080/v1/chat/completions [--connections 64] [--seconds 8 | --requests 1000]
-//   [--stream] [--model mock-1] [--key mr_live_…] [--max-tokens 256] [--pad BYTES] [--pid PID] [--warm-seconds 1]
-// Loads one server on loopback over kept connections, one request at a time on each, and prints one line of JSON. With
-// `--pid` it reads what that process used meanwhile. To hold N open streams at once: --stream --connections N --requests N.
+//   [--stream] [--model mock-1] [--key mr_live_…] [--max-tokens 256] [--pad BYTES] [--pid PID] [--warm-seconds 1] [--samples]
+// Loads one server on loopback over kept connections, one request at a time on each, and prints one line of JSON (see
+// load-result.ts). After `--seconds` none is begun any more; those that run may end. With `--pid` it reads what that process
+// used meanwhile, with `--samples` also its memory along the way. To hold N open streams at once: --stream --connections N
+// --requests N.
 import { parseArgs } from 'node:util';
 import { type Exchange, openConnection } from './load-connection.ts';
+import type { LoadResult, MemorySample } from './load-result.ts';
 import { type ProcessCost, processCost } from './process-cost.ts';
 
 const SECONDS_MAX = 600;
@@ -12,6 +15,9 @@ const CONNECTIONS_MAX = 20_000;
 /** Opened at most so many at once: a listener's backlog is short, and a dropped SYN costs a second. */
 const OPEN_STEP = 200;
 const OPEN_STEP_MS = 20;
+/** For what runs when the time is up. */
+const GRACE_MS = 10_000;
+const SAMPLE_MS = 200;
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +32,7 @@ const { values } = parseArgs({
     pad: { type: 'string', default: '0' },
     pid: { type: 'string' },
     'warm-seconds': { type: 'string', default: '0' },
+    samples: { type: 'boolean', default: false },
   },
 });
 const url = new URL(values.url ?? 'http://127.0.0.1:8080/v1/chat/completions');
@@ -56,7 +63,9 @@ let counting = Number(values['warm-seconds']) === 0;
 let stopping = false;
 let before: ProcessCost | undefined;
 let peakBytes = 0;
+const samples: MemorySample[] = [];
 let beginMs = 0;
+let finished = false;
 
 const begin = () => {
   counting = true;
@@ -95,15 +104,22 @@ if (counting) begin();
 else setTimeout(begin, Number(values['warm-seconds']) * 1_000);
 const watch = setInterval(() => {
   const cost = values.pid === undefined ? undefined : processCost(Number(values.pid));
-  peakBytes = Math.max(peakBytes, cost?.residentBytes ?? 0);
-}, 200);
-const limit = setTimeout(
-  () => {
+  if (!cost) return;
+  peakBytes = Math.max(peakBytes, cost.residentBytes);
+  if (values.samples)
+    samples.push({
+      atMs: Math.round(performance.now() - beginMs),
+      open: seen.open,
+      residentBytes: cost.residentBytes,
+    });
+}, SAMPLE_MS);
+const endMs = (seconds + Number(values['warm-seconds'])) * 1_000;
+const limits = [
+  setTimeout(() => {
     stopping = true;
-    finish();
-  },
-  (seconds + Number(values['warm-seconds'])) * 1_000,
-);
+  }, endMs),
+  setTimeout(finish, endMs + GRACE_MS),
+];
 const opened = [];
 for (let at = 0; at < connections; at += 1) {
   opened.push(openConnection(Number(url.port || 80), url.hostname.replace(/^\[|\]$/g, ''), exchange));
@@ -113,39 +129,44 @@ await Promise.all(opened.map(connection => connection.done));
 finish();
 
 function finish(): void {
+  if (finished) return;
+  finished = true;
   const elapsed = (performance.now() - beginMs) / 1_000;
   const after = values.pid === undefined ? undefined : processCost(Number(values.pid));
   clearInterval(watch);
-  clearTimeout(limit);
+  for (const limit of limits) clearTimeout(limit);
   const cpuUs = before && after ? after.cpuUs - before.cpuUs : undefined;
-  process.stdout.write(
-    `${JSON.stringify({
-      url: url.href,
-      stream: values.stream,
-      connections,
-      seconds: round(elapsed),
-      requests: seen.requests,
-      requestsPerSecond: round(seen.requests / elapsed),
-      errors: seen.errors,
-      non2xx: seen.non2xx,
-      latencyMs: percentiles(latencyMs),
-      firstByteMs: percentiles(firstByteMs),
-      events: seen.events,
-      eventsPerSecond: round(seen.events / elapsed),
-      bytes: seen.bytes,
-      openMax: seen.openMax,
-      ...(cpuUs === undefined || !before
-        ? {}
-        : {
+  const result: LoadResult = {
+    url: url.href,
+    stream: values.stream,
+    connections,
+    seconds: round(elapsed),
+    requests: seen.requests,
+    requestsPerSecond: round(seen.requests / elapsed),
+    errors: seen.errors,
+    non2xx: seen.non2xx,
+    cutOff: seen.open,
+    latencyMs: percentiles(latencyMs),
+    firstByteMs: percentiles(firstByteMs),
+    events: seen.events,
+    eventsPerSecond: round(seen.events / elapsed),
+    bytes: seen.bytes,
+    openMax: seen.openMax,
+    ...(cpuUs === undefined || !before || !after
+      ? {}
+      : {
+          cost: {
+            before,
+            after,
             cpuUs,
             cpuUsPerRequest: round(cpuUs / Math.max(1, seen.requests)),
-            ...(seen.events > 0 ? { cpuUsPerEvent: round(cpuUs / seen.events) } : {}),
-            residentBytesBefore: before.residentBytes,
+            cpuUsPerEvent: round(cpuUs / Math.max(1, seen.events)),
             residentBytesPeak: peakBytes,
-          }),
-    })}\n`,
-    () => process.exit(0),
-  );
+          },
+        }),
+    ...(values.samples ? { samples } : {}),
+  };
+  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
 }
 
 function percentiles(samples: number[]) {
@@ -157,3 +178,6 @@ function percentiles(samples: number[]) {
 function round(value: number): number {
   return Math.round(value * 1_000) / 1_000;
 }
+
+// Where a launcher holds our other end: when it is gone, so are we.
+process.on('disconnect', () => process.exit(1));

@@ -70,3 +70,5 @@ server.listen({ port: Number(port), host: '127.0.0.1', backlog: 8192 }, () => {
   process.stdout.write(`${JSON.stringify({ port: listening, pid: process.pid, way })}\n`);
 });
 process.on('SIGTERM', () => process.exit(0));
+// Where a launcher holds our other end: when it is gone, so are we.
+process.on('disconnect', () => process.exit(0));

@@ -1,6 +1,8 @@
 // The whole of it: the real server as a process, a provider that can misbehave, official clients, money that must be right.
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 import { type FakeUpstream, startFakeUpstream } from './support/fake-upstream.ts';
@@ -257,6 +259,20 @@ test('lies of an upstream do not reach the bill', async () => {
   upstream.script('mock-1', { gzip: 'bomb' });
   assert.equal((await post(chat())).status, 502);
   upstream.script('mock-1', {});
+  await allIsRight();
+});
+
+test('an answer longer than was asked for: the hold grows with it, and the settlement says how far', async () => {
+  await awake('mock-1');
+  upstream.script('mock-1', { tokens: 300, ignoreMaxTokens: true });
+  await (await post(chat('mock-1', { stream: true, max_tokens: 4 }))).text();
+  upstream.script('mock-1', {});
+  const line = await lastLine();
+  assert.equal(line['outputTokens'], 300);
+  const store = new DatabaseSync(join(home, 'store.db'), { readOnly: true });
+  const row = store.prepare('select amount_nano, held_nano from requests where id = ?').get(String(line['requestId']));
+  store.close();
+  assert.ok(Number(row?.['held_nano']) >= Number(row?.['amount_nano']), JSON.stringify(row));
   await allIsRight();
 });
 

@@ -81,11 +81,7 @@ async function dispatch(
   }
   const command = findCommand(first === '--version' ? ['version'] : argv, COMMANDS);
   const words = argv.slice(command.name.split(' ').length);
-  // What follows `bench` is not ours to judge, but for a call for help.
-  const isForeign = command.name === 'bench' && !words.includes('--help');
-  const { values, operands } = isForeign
-    ? { values: new Map<string, string>(), operands: words }
-    : parseArgv(words, command);
+  const { values, operands } = parseArgv(words, command);
   if (values.has('help')) {
     world.stdout(`${commandHelp(command, lang)}\n`);
     return EXIT.ok;

@@ -31,6 +31,7 @@ const settlement = (more: Partial<Settlement> = {}): Settlement => ({
   attempts: [attempt],
   ttftMs: 80,
   durationMs: 1_200,
+  holdNano: 9n,
   ...more,
 });
 

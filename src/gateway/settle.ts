@@ -113,7 +113,7 @@ export function settlementOf(
   },
 ): Settlement {
   const { ending, meter, attempts, timing, nowMs } = from;
-  const { plan, call } = ticket;
+  const { plan, call, hold } = ticket;
   const result = ending.chargeable
     ? meter.result(call.inputTokensGuess)
     : { usage: FREE, source: 'none' as const, estimated: false };
@@ -132,6 +132,7 @@ export function settlementOf(
     attempts,
     ...(timing.ttftMs === undefined ? {} : { ttftMs: Math.round(timing.ttftMs) }),
     durationMs: Math.round(timing.durationMs),
+    holdNano: hold.nano(),
   };
 }
 

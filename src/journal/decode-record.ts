@@ -80,6 +80,7 @@ function decodeSettlement(fields: Fields): Settlement {
     attempts: list(fields[11]).map(decodeAttempt),
     ...(fields[12] === null ? undefined : { ttftMs: whole(fields[12]) }),
     durationMs: whole(fields[13]),
+    holdNano: nano(fields[14]),
   };
 }
 

@@ -43,7 +43,8 @@ function encodeSettlement(settlement: Settlement): string {
     `[${text(settlement.id)},${whole(settlement.atMs)},"${settlement.outcome}",${whole(settlement.status)}` +
     `,${optional(settlement.faultCode)},${encodeUsage(settlement.usage)},"${settlement.usageSource}"` +
     `,${settlement.estimated},"${settlement.amountNano}",${text(settlement.currency)},${text(settlement.priceVersion)}` +
-    `,[${attempts}],${settlement.ttftMs === undefined ? 'null' : whole(settlement.ttftMs)},${whole(settlement.durationMs)}]`
+    `,[${attempts}],${settlement.ttftMs === undefined ? 'null' : whole(settlement.ttftMs)},${whole(settlement.durationMs)}` +
+    `,"${settlement.holdNano}"]`
   );
 }
 

@@ -105,6 +105,7 @@ const settlement = fc.record(
     attempts: fc.array(attempt, { maxLength: 3 }),
     ttftMs: count,
     durationMs: count,
+    holdNano: nano,
   },
   {
     requiredKeys: [
@@ -120,6 +121,7 @@ const settlement = fc.record(
       'priceVersion',
       'attempts',
       'durationMs',
+      'holdNano',
     ],
   },
 );
@@ -168,7 +170,9 @@ test('a body with a field missing, or of another type, is refused', () => {
   assert.throws(() => decodeRecord(ENTRY_KIND.progress, '{}'), TypeError);
 });
 
-/** Where an amount stands in the list of a record. */
+/** Where amounts stand in the list of a record. */
 function isAmount(kind: JournalRecord['kind'], index: number): boolean {
-  return index === { [ENTRY_KIND.intent]: 9, [ENTRY_KIND.progress]: 4, [ENTRY_KIND.settlement]: 8 }[kind];
+  return { [ENTRY_KIND.intent]: [9], [ENTRY_KIND.progress]: [4], [ENTRY_KIND.settlement]: [8, 14] }[kind].includes(
+    index,
+  );
 }

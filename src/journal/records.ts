@@ -83,6 +83,8 @@ export interface Settlement {
   /** ms from arrival to the first byte of the answer, and to its end; absent: none was sent. */
   readonly ttftMs?: number;
   readonly durationMs: number;
+  /** What was held at the end, extensions included: what it cost above this nothing stood for. */
+  readonly holdNano: Nano;
 }
 
 export type JournalRecord =

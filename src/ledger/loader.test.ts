@@ -88,6 +88,18 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await loader.openIntents(), []);
     });
 
+    withMoney('what was held at the end is in the settlement: notes may be lost', async (money, store) => {
+      await money.credit('acme', 10_000_000n);
+      const journal = listJournal([
+        money.admit('a', 10n),
+        note('a', 3, { holdNano: 20n }),
+        money.settle('a', {}, { holdNano: 3_000_000n }),
+      ]);
+      await (await money.createLoader(journal)).flush();
+      const row = await store.db.selectFrom('requests').select('held_nano').executeTakeFirstOrThrow();
+      assert.equal(row.held_nano, 3_000_000n);
+    });
+
     withMoney('a restart knows the requests that run, with or without a hold in the store', async (money, store) => {
       await money.credit('acme', 10_000_000n);
       const journal = listJournal([money.admit('a'), money.admit('b'), money.settle('b')]);

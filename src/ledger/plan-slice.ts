@@ -49,7 +49,7 @@ export function planSlice(
     } else if (record.kind === ENTRY_KIND.progress) open.note(record.value, { seq, readAtMs });
     else {
       if (!request) throw phantom(record.value, seq);
-      settled.set(id, { settlement: record.value, intent: request.intent, heldNano: request.heldNano });
+      settled.set(id, { settlement: record.value, intent: request.intent });
       if (open.stored.has(id)) released.push(request);
       open.close(id);
     }

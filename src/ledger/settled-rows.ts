@@ -8,8 +8,6 @@ import type { Booking, Posting } from './booking.ts';
 export interface Settled {
   readonly settlement: Settlement;
   readonly intent: Intent;
-  /** The hold with its extensions. */
-  readonly heldNano: Nano;
 }
 
 export const REQUEST_COLUMNS: readonly string[] = [
@@ -43,7 +41,7 @@ export const REQUEST_COLUMNS: readonly string[] = [
   'tx_seq',
 ];
 
-export function requestRow({ settlement, intent, heldNano }: Settled, txSeq: bigint): StoreValue[] {
+export function requestRow({ settlement, intent }: Settled, txSeq: bigint): StoreValue[] {
   const { usage } = settlement;
   const cost = costOf(settlement.attempts);
   return [
@@ -68,7 +66,7 @@ export function requestRow({ settlement, intent, heldNano }: Settled, txSeq: big
     settlement.priceVersion,
     cost?.nano ?? null,
     cost?.currency ?? null,
-    heldNano,
+    settlement.holdNano,
     BigInt(intent.inputTokensMax),
     BigInt(intent.outputTokensMax),
     settlement.ttftMs === undefined ? null : BigInt(settlement.ttftMs),

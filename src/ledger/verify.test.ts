@@ -97,6 +97,11 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
     harm: `update requests set amount_nano = amount_nano - 1 where id = 'c'`,
     ids: ['I2', 'I4', 'I6', 'I8'],
   },
+  {
+    name: 'what was held',
+    harm: `update requests set held_nano = held_nano - 1 where id = 'c'`,
+    ids: ['I6'],
+  },
   { name: 'a cost', harm: `update attempts set cost_nano = cost_nano + 1 where request_id = 'c'`, ids: ['I8', 'I10'] },
   {
     name: 'a price',
@@ -143,6 +148,31 @@ for (const dialect of DIALECTS) {
         for (const { detail } of found) assert.notEqual(detail, '');
       });
     }
+
+    test('a wallet may be overspent by what answers cost above what was held at their end, and by no more', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const money = await openMoney(store);
+      await money.credit('acme', 1_000_000n);
+      const journal = listJournal([
+        // Grew until it covered its answer, in notes that were lost; then one that cost more than could be held.
+        money.admit('a', 100_000n),
+        money.settle('a', { outputTokens: 50 }, { holdNano: 900_000n }),
+        money.admit('b', 100_000n),
+        money.settle('b', { outputTokens: 50 }, { holdNano: 100_000n }),
+      ]);
+      await (await money.createLoader(journal)).flush();
+      const [, b] = await store.db.selectFrom('requests').select('amount_nano').orderBy('id').execute();
+      const [wallet] = await money.ledger.balances('acme');
+      const over = (b?.amount_nano ?? 0n) - 100_000n;
+      assert.ok(wallet && b && over > 0n);
+      const floorAt = async (nano: bigint) => {
+        await store.db.updateTable('accounts').set({ min_balance_nano: nano }).where('kind', '=', 'wallet').execute();
+        return (await broken(store, { journal, nowMs: money.clock.nowMs() })).map(({ id }) => id);
+      };
+      assert.deepEqual(await floorAt(wallet.balanceNano + over), []);
+      assert.deepEqual(await floorAt(wallet.balanceNano + over + 1n), ['I3']);
+    });
 
     test('an empty ledger is right', async t => {
       const store = await stores.open(dialect, t);

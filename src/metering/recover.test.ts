@@ -32,8 +32,12 @@ test('recovered from the last note; without one free, and its cost unknown', asy
   );
   assert.deepEqual([counted.attempts[0]?.costNano, counted.attempts[0]?.outcome], [20n + 512n, 'aborted']);
 
+  assert.equal(counted.holdNano, 1_000_000n, 'a note never holds less than was held before');
+  assert.equal(recover(note('a', 64, { holdNano: 2_000_000n })).holdNano, 2_000_000n);
+
   const nothing = recover(undefined);
   assert.deepEqual([nothing.usageSource, nothing.amountNano, nothing.estimated], ['none', 0n, false]);
+  assert.equal(nothing.holdNano, 1_000_000n);
   assert.equal(nothing.attempts[0]?.costNano, undefined);
 
   const elsewhere = recover(note('a', 64, { deploymentId: 'mock-1-b' }));

@@ -59,6 +59,7 @@ export function recoverSettlement(
       },
     ],
     durationMs: Math.max(0, nowMs - intent.atMs),
+    holdNano: progress && progress.holdNano > intent.holdNano ? progress.holdNano : intent.holdNano,
   };
 }
 

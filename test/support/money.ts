@@ -64,11 +64,17 @@ export interface TestMoney {
   readonly cost: PriceVersion;
   createLoader(journal: ListJournal, more?: Partial<LoaderOptions>): Promise<Loader>;
   credit(organizationId: string, amountNano: Nano, idempotencyKey?: string): Promise<boolean>;
-  /** A settlement by the prices above. */
-  settle(id: string, usage?: Partial<Usage>, atMs?: number): JournalRecord;
+  /** A settlement by the prices above; `holdNano`, what was held at its end, is that of {@link TestMoney.admit} where none is given. */
+  settle(
+    id: string,
+    usage?: Partial<Usage>,
+    more?: { readonly atMs?: number; readonly holdNano?: Nano },
+  ): JournalRecord;
   /** An intent by the prices above. */
   admit(id: string, holdNano?: Nano, organizationId?: string): JournalRecord;
 }
+
+const HOLD_NANO = 1_000_000n;
 
 export async function openMoney(store: Store, clock = testClock()): Promise<TestMoney> {
   const wallets = openSlots(createSlots()).wallets;
@@ -111,7 +117,7 @@ export async function openMoney(store: Store, clock = testClock()): Promise<Test
       await ledger.refresh();
       return booked;
     },
-    settle(id, more = {}, atMs = clock.nowMs()) {
+    settle(id, more = {}, { atMs = clock.nowMs(), holdNano = HOLD_NANO } = {}) {
       const usage = { inputTokens: 23, cachedInputTokens: 3, outputTokens: 7, reasoningTokens: 1, ...more };
       const costNano = rate(usage, cost).amountNano;
       return settlement(id, {
@@ -120,9 +126,10 @@ export async function openMoney(store: Store, clock = testClock()): Promise<Test
         amountNano: rate(usage, price).amountNano,
         priceVersion: price.version,
         attempts: [attempt({ usage, costVersion: cost.version, costNano })],
+        holdNano,
       });
     },
-    admit: (id, holdNano = 1_000_000n, organizationId = 'acme') =>
+    admit: (id, holdNano = HOLD_NANO, organizationId = 'acme') =>
       intent(id, holdNano, {
         atMs: clock.nowMs(),
         organizationId,

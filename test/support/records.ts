@@ -65,6 +65,7 @@ export function settlement(id: string, more: Partial<Settlement> = {}): JournalR
     attempts: [attempt()],
     ttftMs: 1,
     durationMs: 3,
+    holdNano: 2n ** 53n + 1n,
     ...more,
   };
   return { kind: ENTRY_KIND.settlement, value };

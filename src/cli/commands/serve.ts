@@ -50,19 +50,50 @@ const BENCH = fileURLToPath(new URL('../../../bench/main.ts', import.meta.url));
 export const bench: Command = {
   name: 'bench',
   about: {
-    en: 'measure this machine; all that follows goes to bench/main.ts',
-    zh: '测量本机性能；之后的参数原样传给 bench/main.ts',
+    en: 'measure the speed that is claimed, on this machine; takes some minutes (docs/en/benchmarks.md)',
+    zh: '在本机上测量所声称的速度，需要几分钟（见 docs/zh/benchmarks.md）',
   },
-  flags: [],
-  examples: ['bench'],
-  json: '—',
+  flags: [
+    { name: 'quick', about: { en: 'a short form, about a minute', zh: '简短形式，约一分钟' } },
+    {
+      name: 'only',
+      value: 'CASE,…',
+      about: {
+        en: 'some of json, stream, latency, memory, nginx',
+        zh: 'json、stream、latency、memory、nginx 中的若干项',
+      },
+    },
+    {
+      name: 'out',
+      value: 'FILE',
+      about: {
+        en: 'where the JSON goes; otherwise a new file in bench/results/local',
+        zh: 'JSON 结果的路径；默认在 bench/results/local 中新建文件',
+      },
+    },
+    { name: 'check', about: { en: 'exit with 1 when a target is missed', zh: '未达成目标时以 1 退出' } },
+  ],
+  examples: ['bench --quick', 'bench --only json,stream --out result.json'],
+  json: '{"bench","version","commit","date","seconds","quick","machine","pinning","stolenShare","sizes","cases":[…],"met"}',
   run: async call => {
     if (!existsSync(BENCH))
       throw new Fault('config_invalid', {
         message: 'The bench is part of the source tree: clone the repository to run it',
         messageZh: '性能测试只包含在源码中：请克隆仓库后运行',
       });
-    const child = spawn(process.execPath, [BENCH, ...call.operands], { stdio: 'inherit' });
+    const flags = ['quick', 'check'].filter(name => call.isSet(name)).map(name => `--${name}`);
+    const values = ['only', 'out'].flatMap(name => {
+      const value = call.optional(name);
+      return value === undefined ? [] : [`--${name}=${value}`];
+    });
+    const child = spawn(process.execPath, [BENCH, ...flags, ...values, ...(call.json ? ['--json'] : [])], {
+      // The channel tells it when we are gone, however we went.
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: { ...call.env, MILLRACE_LANG: call.lang },
+    });
+    const pass = (signal: NodeJS.Signals) => void child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, pass);
+    if (call.config.supervised) process.on('disconnect', () => pass('SIGTERM'));
     return new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('exit', code => resolve(code ?? 1));

@@ -89,8 +89,10 @@ async function checkEnds(
   }
 }
 
-function isSame(row: RequestRow, { amountNano, currency, priceVersion, usage, outcome }: Settlement): boolean {
+function isSame(row: RequestRow, settlement: Settlement): boolean {
+  const { amountNano, currency, priceVersion, usage, outcome, holdNano } = settlement;
   return (
+    row.held_nano === holdNano &&
     row.amount_nano === amountNano &&
     row.currency === currency &&
     row.price_version === priceVersion &&

@@ -89,8 +89,9 @@ export interface RequestTable {
   /** Of all attempts; null where none is known, or they are in several currencies. */
   cost_nano: bigint | null;
   cost_currency: string | null;
-  /** What was admitted: bounds of the usage, and the hold with its extensions. */
+  /** What was held at the end, extensions included. */
   held_nano: bigint;
+  /** What was admitted: bounds of the usage. */
   input_tokens_max: bigint;
   output_tokens_max: bigint;
   ttft_ms: bigint | null;

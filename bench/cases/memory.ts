@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import type { CaseInput, CaseReport } from '../case.ts';
+import { type Figure, figureOf, spreadOf, type Words } from '../figure.ts';
+import type { MemorySample } from '../load-result.ts';
+import { measureSide } from '../measure-side.ts';
+import { openRig } from '../rig.ts';
+
+const BYTES_EACH_MAX = 80_000;
+/** An answer that is kept while it streams would grow by all of its bytes: some 15 kB here. */
+const GROWTH_BYTES_EACH_MAX = 8_000;
+/** Of the time in which all streams are open: the parts that are compared. */
+const PART = 0.2;
+/** Connections of the store, the journal, the engine's keep-alive, libuv. */
+const FILES_BESIDES = 300;
+const WARM_REQUESTS = 2_000;
+
+/** Memory of many open streams, and whether it grows while they run. */
+export async function measureMemory(input: CaseInput): Promise<CaseReport> {
+  const { children, sizes, say } = input;
+  const { tokens, intervalMs } = sizes.memory;
+  const model = `mock-${tokens}x${intervalMs * 1_000}us`;
+  await using rig = await openRig(children, { sides: ['millrace'], models: [model, 'mock-1'] });
+  const [side] = rig.sides;
+  if (!side) throw new Error('no server');
+  const filesMax = openFilesMax(side.pid);
+  // Each takes a socket of the client and one of the engine; Node raises its own limit as far as the system lets it.
+  const streams = Math.min(sizes.memory.streams, Math.floor((filesMax - FILES_BESIDES) / 2));
+  await measureSide(children, side, { model: 'mock-1', connections: 64, amount: { requests: WARM_REQUESTS } });
+  say({
+    en: `  ${streams} streams for ${Math.round((tokens * intervalMs) / 1_000)} s`,
+    zh: `  ${streams} 条流，持续 ${Math.round((tokens * intervalMs) / 1_000)} 秒`,
+  });
+  const run = await measureSide(children, side, {
+    model,
+    tokens,
+    connections: streams,
+    amount: { requests: streams },
+    samples: true,
+  });
+  const { figures, complete } = figuresOf(run, streams);
+  return {
+    name: 'memory',
+    title: { en: `Memory of ${streams} open streams`, zh: `${streams} 条流同时打开时的内存` },
+    how: HOW,
+    figures,
+    failures: run.failures,
+    notes: [
+      ...(streams < sizes.memory.streams
+        ? [
+            {
+              en: `${streams} streams in place of ${sizes.memory.streams}: the system lets the server open ${filesMax} files (ulimit -Hn).`,
+              zh: `只打开了 ${streams} 条流，而不是 ${sizes.memory.streams} 条：系统只允许服务打开 ${filesMax} 个文件（ulimit -Hn）。`,
+            },
+          ]
+        : []),
+      ...(complete ? [] : [{ en: 'The streams were never all open at once.', zh: '所有流未能同时处于打开状态。' }]),
+    ],
+    rounds: [run],
+  };
+}
+
+function figuresOf(
+  {
+    samples = [],
+    residentBytesBefore,
+  }: { readonly samples?: readonly MemorySample[] | undefined; readonly residentBytesBefore?: number | undefined },
+  streams: number,
+): { readonly figures: readonly Figure[]; readonly complete: boolean } {
+  const all = samples.filter(({ open }) => open === streams).map(({ residentBytes }) => residentBytes);
+  const part = Math.max(1, Math.floor(all.length * PART));
+  if (all.length < 2 || residentBytesBefore === undefined) return { figures: [], complete: false };
+  const each = (bytes: number) => (bytes - residentBytesBefore) / streams / 1_000;
+  const early = spreadOf(all.slice(0, part).map(each));
+  const late = spreadOf(all.slice(-part).map(each));
+  const figures = [
+    ...figureOf(
+      {
+        id: 'residentEach',
+        what: { en: 'resident memory of each stream, near their end', zh: '每条流的常驻内存，接近结束时' },
+        unit: 'kB',
+        target: { most: BYTES_EACH_MAX / 1_000 },
+      },
+      all.slice(-part).map(each),
+    ),
+    ...figureOf(
+      {
+        id: 'growthEach',
+        what: {
+          en: 'growth of each stream from its first to its last fifth',
+          zh: '每条流从前五分之一到后五分之一的增长',
+        },
+        unit: 'kB',
+        target: { most: GROWTH_BYTES_EACH_MAX / 1_000 },
+      },
+      [late.median - early.median],
+    ),
+    ...figureOf(
+      {
+        id: 'residentEachEarly',
+        what: { en: 'resident memory of each stream, at their start', zh: '每条流的常驻内存，开始时' },
+        unit: 'kB',
+      },
+      all.slice(0, part).map(each),
+    ),
+    ...figureOf(
+      {
+        id: 'residentEachPeak',
+        what: { en: 'the same, highest sample', zh: '同上，最高采样' },
+        unit: 'kB',
+      },
+      [Math.max(...all.map(each))],
+    ),
+  ];
+  return { figures, complete: true };
+}
+
+/** How many files the process may have open (Linux); elsewhere the system's answer to that is ours. */
+function openFilesMax(pid: number): number {
+  try {
+    const limits = readFileSync(`/proc/${pid}/limits`, 'latin1');
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  } catch {
+    return Infinity;
+  }
+}
+
+const HOW: Words = {
+  en: 'A fresh server after a short warm-up; then all streams at once, each with a token at a steady pace. Resident memory of the whole process, less what it had before, divided by the streams; sampled every 200 ms while all are open. Compared are the first and the last fifth of that time.',
+  zh: '全新启动并短暂预热的服务；随后所有流同时打开，各自以固定节奏收到令牌。整个进程的常驻内存减去此前的占用，再除以流的数量；所有流都打开期间每 200 毫秒采样一次，并比较这段时间的前五分之一与后五分之一。',
+};
