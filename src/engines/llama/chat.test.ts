@@ -218,6 +218,19 @@ test('a schema binds the answer, after thinking that is free', async () => {
   assert.match(text, /^\{/);
 });
 
+test('a bound answer comes also where the model ends while it thinks', async () => {
+  // Without its closing mark (the last token) the model can leave its thinking only by its end.
+  const body = { messages: SUM, response_format: asSchema(SCHEMA), logit_bias: { 3071: -100 } };
+  const { text, choices, finish, usage } = await ask(body);
+  assert.match(choices[0].message.reasoning_content, /= 85\./);
+  assert.deepEqual(Object.keys(JSON.parse(text)), ['kind', 'value', 'tags']);
+  assert.equal(finish, 'stop');
+  assert.ok(usage.completion_tokens_details.reasoning_tokens < usage.completion_tokens);
+  const stream = await streamed(body);
+  assert.equal(stream.content, text);
+  assert.equal(stream.reasoning, choices[0].message.reasoning_content);
+});
+
 const TOOLS = [
   {
     type: 'function',

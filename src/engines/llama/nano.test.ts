@@ -51,3 +51,33 @@ for (const [question, answer] of [
     assert.match(json.choices[0].message.content, answer);
     assert.equal(json.choices[0].finish_reason, 'stop');
   });
+
+const WEATHER = {
+  type: 'object',
+  properties: {
+    city: { type: 'string' },
+    unit: { enum: ['celsius', 'fahrenheit'] },
+    days: { type: 'array', items: { type: 'string' } },
+    notes: { type: 'object', additionalProperties: { type: 'string' } },
+  },
+  required: ['city', 'unit', 'days', 'notes'],
+  additionalProperties: false,
+};
+
+for (const question of ['What is the weather in Paris?', '巴黎天气怎么样？', 'Tell me a story.'])
+  test(`as its card says: what a format binds is whole: ${question}`, async () => {
+    const messages = [{ role: 'user', content: question }];
+    const format = (response_format: object) => nano.post('/v1/chat/completions', { messages, response_format });
+    const schema = await format({ type: 'json_schema', json_schema: { name: 'weather', schema: WEATHER } });
+    const free = await format({ type: 'json_schema', json_schema: { name: 'any', schema: {} } });
+    const object = await format({ type: 'json_object' });
+    for (const { json } of [schema, free, object]) {
+      assert.equal(json.choices[0].finish_reason, 'stop', json.choices[0].message.content);
+      JSON.parse(json.choices[0].message.content);
+    }
+    const tools = [{ type: 'function', function: { name: 'get_weather', parameters: WEATHER } }];
+    const { json } = await nano.post('/v1/chat/completions', { messages, tools, tool_choice: 'required' });
+    assert.equal(json.choices[0].finish_reason, 'tool_calls', JSON.stringify(json.choices[0].message));
+    const given = JSON.parse(json.choices[0].message.tool_calls[0].function.arguments);
+    assert.deepEqual(Object.keys(given), WEATHER.required);
+  });

@@ -104,6 +104,9 @@ test('tools: what a model can be made to do, and what it must have learnt', () =
   assert.equal(named.text, 'bare');
   assert.match(named.instruction ?? '', /now/);
   assert.doesNotMatch(named.instruction ?? '', /add/);
+  const untold = parseTools(new Fields({ tools: TOOLS, tool_choice: 'required' }), plain, { readsInstructions: false });
+  assert.equal(untold.instruction, undefined);
+  assert.match(untold.grammar ?? '', /now/);
   for (const body of [
     { tool_choice: 'sometimes' },
     { tool_choice: { type: 'function', function: { name: 'sub' } } },

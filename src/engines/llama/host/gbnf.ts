@@ -1,5 +1,6 @@
 /** Rules of one grammar in llama.cpp's GBNF (grammars/README.md of llama.cpp). Expressions are text in that notation. */
 export interface GbnfRules {
+  readonly bounds: JsonBounds | undefined;
   /** Adds a rule under a free name that starts with `hint`, and returns the name. */
   add(hint: string, expression: string): string;
   /** Takes a name before its expression is known: a rule may refer to itself. */
@@ -7,6 +8,13 @@ export interface GbnfRules {
   define(name: string, expression: string): void;
   /** The grammar that begins at `root`, with the rules of JSON values that it uses. @throws RangeError when too large */
   text(root: string): string;
+}
+
+/** Ends texts and lists that a schema leaves open, for a model that would not end them. */
+export interface JsonBounds {
+  readonly charactersMax: number;
+  /** Of a list, and of an object whose properties are not named. */
+  readonly itemsMax: number;
 }
 
 /** Whitespace a model may put between tokens of JSON. Bounded, or a confused model would fill its limit with spaces. */
@@ -28,11 +36,25 @@ const JSON_RULES: ReadonlyMap<string, string> = new Map([
   ['null', '"null"'],
 ]);
 
+/** The same values, but no longer than the bounds, and one level deep. */
+function boundedRules({ charactersMax, itemsMax }: JsonBounds): ReadonlyMap<string, string> {
+  const more = `{0,${itemsMax - 1}}`;
+  return new Map([
+    [WS, '" "?'],
+    ['scalar', 'string | number | boolean | null'],
+    ['value', 'object | array | scalar'],
+    ['object', `"{" ws (member ("," ws member)${more})? ws "}"`],
+    ['member', 'string ":" ws scalar'],
+    ['array', `"[" ws (scalar ("," ws scalar)${more})? ws "]"`],
+    ['string', `"\\"" char{0,${charactersMax}} "\\""`],
+  ]);
+}
+
 const RULES_MAX = 4_096;
 const TEXT_LENGTH_MAX = 262_144;
 
-export function createGbnfRules(): GbnfRules {
-  const rules = new Map<string, string>(JSON_RULES);
+export function createGbnfRules(bounds?: JsonBounds): GbnfRules {
+  const rules = new Map<string, string>([...JSON_RULES, ...(bounds === undefined ? [] : boundedRules(bounds))]);
   let next = 0;
   const reserve = (hint: string) => {
     if (rules.size >= RULES_MAX) throw new RangeError(`more than ${RULES_MAX} rules`);
@@ -42,6 +64,7 @@ export function createGbnfRules(): GbnfRules {
     return name;
   };
   return {
+    bounds,
     reserve,
     define: (name, expression) => void rules.set(name, expression),
     add(hint, expression) {

@@ -8,6 +8,7 @@ import {
 } from 'node-llama-cpp';
 import { type AnswerPiece, type AnswerShape, AnswerText } from './answer-text.ts';
 import type { Engine, Generator } from './engine.ts';
+import { THINK_CLOSE } from './marked-text.ts';
 import type { Sampling } from './parse-sampling.ts';
 import { asTokens } from './prompt-tokens.ts';
 import { TokenText } from './token-text.ts';
@@ -117,18 +118,22 @@ async function sampleAnswer(
   const tokensMax = Math.min(want.maxTokens ?? room, room);
   const metadata = { probabilities: want.logprobs !== undefined };
   const steps = sequence.evaluateWithMetadata(tokens, metadata, samplingOptions(engine, want, answer));
+  let inPlace: Token[] | undefined;
   try {
     for (;;) {
-      const { value, done } = await generator.pool.step(() => steps.next());
+      const { value, done } = await generator.pool.step(() => steps.next(inPlace));
       want.signal.throwIfAborted();
       if (done || value === undefined) return answer.end('stop');
       if (answer.completionTokens === 0) onFirst();
       const isEnd = model.isEogToken(value.token);
       const probabilities =
         'probabilities' in value && value.probabilities instanceof Map ? value.probabilities : undefined;
-      answer.push(value.token, probabilities, isEnd);
+      // An answer that a grammar binds is owed: who ends while thinking is taken to have ended the thinking.
+      inPlace = isEnd && want.grammar && answer.text.thinking ? model.tokenize(THINK_CLOSE, true) : undefined;
+      if (inPlace === undefined) answer.push(value.token, probabilities, isEnd);
+      else for (const token of inPlace) answer.push(token, undefined, false);
       if (answer.text.stopped) return answer.end('stop');
-      if (isEnd && !want.sampling.ignoreEnd) return answer.end('stop');
+      if (isEnd && inPlace === undefined && !want.sampling.ignoreEnd) return answer.end('stop');
       if (answer.completionTokens >= tokensMax) return answer.end('length');
     }
   } finally {

@@ -130,6 +130,28 @@ for (const [schema, param] of REFUSED)
     );
   });
 
+const BOUNDED: typeof SCHEMAS = [
+  [{ type: 'string' }, ['""', '"abcd"'], ['"abcde"']],
+  [{ type: 'string', maxLength: 9 }, ['"abcd"'], ['"abcde"']],
+  [{ type: 'string', minLength: 5, maxLength: 9 }, ['"abcde"'], ['"abcd"', '"abcdef"']],
+  [{ type: 'array', items: { type: 'integer' } }, ['[]', '[1,2]'], ['[1,2,3]']],
+  [{ type: 'array', items: { type: 'integer' }, minItems: 3 }, ['[1,2,3]'], ['[1,2]', '[1,2,3,4]']],
+  [
+    { type: 'object', additionalProperties: { type: 'null' } },
+    ['{"a":null,"b":null}'],
+    ['{"a":1}', '{"a":null,"b":null,"c":null}'],
+  ],
+  [{ prefixItems: [{}, {}, {}] }, ['[1,2,3]'], ['[1,2]']],
+  [{}, ['1', '{"a":1,"b":"abcd"}', '[null,true]'], ['"abcde"', '[1,2,3]', '[[1]]', '{"a":{"b":1}}']],
+];
+
+for (const [schema, valid, invalid] of BOUNDED)
+  test(`bounded: ${JSON.stringify(schema)}`, async () => {
+    const accepts = await acceptor(jsonSchemaGrammar(schema, 'schema', { charactersMax: 4, itemsMax: 2 }));
+    for (const text of valid) assert.ok(accepts(text), text);
+    for (const text of invalid) assert.ok(!accepts(text), text);
+  });
+
 test('too deep, too wide and endless schemas are refused, and quickly', async () => {
   const deep = (levels: number): object => (levels === 0 ? {} : { type: 'array', items: deep(levels - 1) });
   assert.throws(() => jsonSchemaGrammar(deep(60), 'schema'), /levels/);

@@ -1,5 +1,5 @@
 import { invalid, isObject, type Json } from './fields.ts';
-import { createGbnfRules, type GbnfRules, jsonLiteral, oneOf, WS } from './gbnf.ts';
+import { createGbnfRules, type GbnfRules, type JsonBounds, jsonLiteral, oneOf, WS } from './gbnf.ts';
 import { decimalRange, integerRange } from './number-range.ts';
 
 /** Bounds that keep building and running a grammar cheap; far above what people write. */
@@ -27,20 +27,21 @@ interface Place {
 
 /**
  * A grammar whose every sentence is a JSON text valid under `schema`. It may allow less than the schema does (never a
- * property that is not named, no number beyond 16 digits), never more. What it cannot promise is refused by name.
+ * property that is not named, no number beyond 16 digits, nothing beyond `bounds`), never more. What it cannot promise is
+ * refused by name.
  * @param path how the request names the schema, for error messages
  * @throws Fault `invalid_parameter`
  */
-export function jsonSchemaGrammar(schema: unknown, path: string): string {
-  return bounded(path, () => {
-    const rules = createGbnfRules();
+export function jsonSchemaGrammar(schema: unknown, path: string, bounds?: JsonBounds): string {
+  return sized(path, () => {
+    const rules = createGbnfRules(bounds);
     return rules.text(schemaExpression(schema, { rules, root: schema, path, depth: 0, refs: new Map() }));
   });
 }
 
 /** Any JSON object. */
-export function jsonObjectGrammar(): string {
-  return createGbnfRules().text('object');
+export function jsonObjectGrammar(bounds?: JsonBounds): string {
+  return createGbnfRules(bounds).text('object');
 }
 
 /**
@@ -50,9 +51,10 @@ export function jsonObjectGrammar(): string {
 export function toolCallGrammar(
   tools: readonly { readonly name: string; readonly parameters: unknown; readonly path: string }[],
   frame: { readonly before: string; readonly after: string },
+  bounds?: JsonBounds,
 ): string {
-  return bounded('tools', () => {
-    const rules = createGbnfRules();
+  return sized('tools', () => {
+    const rules = createGbnfRules(bounds);
     const calls = tools.map(({ name, parameters, path }) => {
       const body = schemaExpression(parameters, { rules, root: parameters, path, depth: 0, refs: new Map() });
       return `"{\\"name\\": " ${jsonLiteral(name)} ", \\"arguments\\": " ${body} "}"`;
@@ -61,7 +63,7 @@ export function toolCallGrammar(
   });
 }
 
-function bounded(path: string, build: () => string): string {
+function sized(path: string, build: () => string): string {
   try {
     return build();
   } catch (error) {
@@ -274,8 +276,10 @@ function stringExpression(schema: Json, place: Place): string {
   allowFor(schema, place, 'minLength maxLength format');
   const { format } = schema;
   const [least, most] = lengths(schema, 'minLength', 'maxLength', place);
-  if (format === undefined)
-    return least === 0 && most === undefined ? 'string' : `"\\"" char{${least},${most ?? ''}} "\\""`;
+  if (format === undefined) {
+    const end = bounded(least, most, place.rules.bounds?.charactersMax);
+    return least === 0 && most === undefined ? 'string' : `"\\"" char{${least},${end ?? ''}} "\\""`;
+  }
   const known =
     format === 'date-time' ? `${FORMATS.get('date')} "T" ${FORMATS.get('time')}` : FORMATS.get(String(format));
   if (known === undefined || least > 0 || most !== undefined)
@@ -304,6 +308,12 @@ function lengths(schema: Json, min: string, max: string, place: Place): readonly
   return [least, most];
 }
 
+/** The upper end of a length: the bound where it is less, and never less than the lower end. */
+function bounded(least: number, most: number | undefined, bound: number | undefined): number | undefined {
+  if (bound === undefined) return most;
+  return Math.max(least, Math.min(most ?? bound, bound));
+}
+
 function arrayExpression(schema: Json, place: Place): string {
   allowFor(schema, place, 'items prefixItems minItems maxItems');
   const [least, most] = lengths(schema, 'minItems', 'maxItems', place);
@@ -320,7 +330,8 @@ function arrayExpression(schema: Json, place: Place): string {
   }
   if (most === 0) return `"[" ${WS} "]"`;
   const item = schema['items'] === undefined ? 'value' : schemaExpression(schema['items'], below(place, 'items'));
-  const more = `("," ${WS} ${item}){${Math.max(0, least - 1)},${most === undefined ? '' : most - 1}}`;
+  const end = bounded(least, most, place.rules.bounds?.itemsMax);
+  const more = `("," ${WS} ${item}){${Math.max(0, least - 1)},${end === undefined ? '' : end - 1}}`;
   return least === 0 ? `"[" ${WS} (${item} ${more})? ${WS} "]"` : `"[" ${WS} ${item} ${more} ${WS} "]"`;
 }
 
@@ -342,7 +353,9 @@ function objectExpression(schema: Json, place: Place): string {
   if (names.length === 0) {
     if (extra === false) return `"{" ${WS} "}"`;
     const value = schemaExpression(extra, below(place, 'additionalProperties'));
-    return `"{" ${WS} (string ":" ${WS} ${value} ("," ${WS} string ":" ${WS} ${value})*)? ${WS} "}"`;
+    const { bounds } = place.rules;
+    const more = bounds === undefined ? '*' : `{0,${bounds.itemsMax - 1}}`;
+    return `"{" ${WS} (string ":" ${WS} ${value} ("," ${WS} string ":" ${WS} ${value})${more})? ${WS} "}"`;
   }
   return `"{" ${WS} ${members(properties, new Set(required), place)} ${WS} "}"`;
 }

@@ -3,6 +3,7 @@ import type { AnswerShape } from './answer-text.ts';
 import { CHATML_END } from './chat-template.ts';
 import type { Engine, Generator } from './engine.ts';
 import { type Fields, invalid, isObject, type Json } from './fields.ts';
+import type { JsonBounds } from './gbnf.ts';
 import { jsonObjectGrammar, jsonSchemaGrammar } from './json-schema-grammar.ts';
 import { THINK_OPEN } from './marked-text.ts';
 import { parseMessages } from './parse-messages.ts';
@@ -36,9 +37,9 @@ export async function parseChat(
   checkModalities(fields);
   const common = parseGenerationFields(fields, profile.sampling, summary.vocabularySize);
   const messages = parseMessages(fields);
-  const tools = parseTools(fields, generator.template);
+  const tools = parseTools(fields, generator.template, profile);
   const thinking = parseThinking(fields) ?? profile.thinking;
-  const gbnf = responseGrammar(fields, tools);
+  const gbnf = responseGrammar(fields, tools, profile.jsonBounds);
   if (gbnf !== undefined && common.sampling.ignoreEnd)
     throw invalid('ignore_eos', 'does not go with a format that has an end', '不能与有结尾的格式同时使用');
   const logprobs = parseLogprobs(fields);
@@ -90,13 +91,13 @@ function parseLogprobs(fields: Fields): number | undefined {
   return wanted === true ? (top ?? 0) : undefined;
 }
 
-function responseGrammar(fields: Fields, tools: ToolPlan): string | undefined {
+function responseGrammar(fields: Fields, tools: ToolPlan, bounds: JsonBounds | undefined): string | undefined {
   const format = fields.object('response_format');
   const type = format?.['type'] ?? 'text';
   if (type === 'text') return tools.grammar;
   if (tools.text !== 'none')
     throw invalid('response_format', 'does not go with tools here', '在此不能与 tools 同时使用');
-  if (type === 'json_object') return jsonObjectGrammar();
+  if (type === 'json_object') return jsonObjectGrammar(bounds);
   if (type !== 'json_schema')
     throw invalid(
       'response_format.type',
@@ -106,7 +107,7 @@ function responseGrammar(fields: Fields, tools: ToolPlan): string | undefined {
   const named = format?.['json_schema'];
   if (!isObject(named) || named['schema'] === undefined)
     throw invalid('response_format.json_schema.schema', 'is missing', '缺失');
-  return jsonSchemaGrammar(named['schema'], 'response_format.json_schema.schema');
+  return jsonSchemaGrammar(named['schema'], 'response_format.json_schema.schema', bounds);
 }
 
 async function compileGrammar({ llama }: Engine, grammar: string): Promise<LlamaGrammar> {

@@ -2,6 +2,7 @@ import type { ChatTemplate } from './chat-template.ts';
 import { type Fields, invalid, isObject, type Json } from './fields.ts';
 import { literal } from './gbnf.ts';
 import { toolCallGrammar } from './json-schema-grammar.ts';
+import type { ModelProfile } from './profiles.ts';
 import { TOOL_CLOSE, TOOL_OPEN } from './tool-text.ts';
 
 const TOOLS_MAX = 128;
@@ -24,6 +25,8 @@ export interface ToolPlan {
   readonly text: 'none' | 'marked' | 'bare';
 }
 
+type ToolProfile = Pick<ModelProfile, 'jsonBounds' | 'readsInstructions'>;
+
 const NO_TOOLS: ToolPlan = { text: 'none' };
 
 /**
@@ -31,7 +34,7 @@ const NO_TOOLS: ToolPlan = { text: 'none' };
  * needs one whose template taught it a notation that can be told from text; with others it is refused, not ignored.
  * @throws Fault `invalid_parameter`
  */
-export function parseTools(fields: Fields, template: ChatTemplate): ToolPlan {
+export function parseTools(fields: Fields, template: ChatTemplate, profile: ToolProfile = {}): ToolPlan {
   fields.accept(['parallel_tool_calls']);
   const tools = toolList(fields.value('tools'));
   const choice = fields.value('tool_choice') ?? (tools.length === 0 ? 'none' : 'auto');
@@ -52,7 +55,7 @@ export function parseTools(fields: Fields, template: ChatTemplate): ToolPlan {
       'must be none, auto, required or one of the tools',
       '必须是 none、auto、required 或 tools 中的一个',
     );
-  return forcedCall(chosen, template);
+  return forcedCall(chosen, template, profile);
 }
 
 function functionName(choice: unknown): unknown {
@@ -60,14 +63,15 @@ function functionName(choice: unknown): unknown {
   return isObject(named) ? named['name'] : undefined;
 }
 
-function forcedCall(tools: readonly Tool[], template: ChatTemplate): ToolPlan {
+function forcedCall(tools: readonly Tool[], template: ChatTemplate, profile: ToolProfile): ToolPlan {
   const definitions = tools.map(tool => tool.definition);
   const frame = template.marksToolCalls
     ? { before: literal(`${TOOL_OPEN}\n`), after: literal(`\n${TOOL_CLOSE}`) }
     : { before: '""', after: '""' };
-  const grammar = toolCallGrammar(tools, frame);
+  const grammar = toolCallGrammar(tools, frame, profile.jsonBounds);
   const text = template.marksToolCalls ? 'marked' : 'bare';
   if (template.showsTools) return { definitions, grammar, text };
+  if (profile.readsInstructions === false) return { grammar, text };
   const instruction = `Call a function. Answer with JSON: {"name": …, "arguments": …}. Functions: ${JSON.stringify(tools.map(tool => tool.definition['function']))}`;
   return { instruction, grammar, text };
 }

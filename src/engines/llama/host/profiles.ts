@@ -1,4 +1,5 @@
 import type { GgufSummary } from '../inspect-gguf.ts';
+import type { JsonBounds } from './gbnf.ts';
 
 /** What the host must know about a model beyond its file. */
 export interface ModelProfile {
@@ -6,6 +7,10 @@ export interface ModelProfile {
   readonly thinking?: boolean;
   /** Put after the prompt to make it think, where the template leaves that to chance. */
   readonly thinkingOpening?: string;
+  /** False: functions are not put into words for it, which would fill its context to no avail. */
+  readonly readsInstructions?: boolean;
+  /** For a model that does not end by itself what a schema leaves open. */
+  readonly jsonBounds?: JsonBounds;
   readonly sampling: SamplingDefaults;
 }
 
@@ -28,6 +33,9 @@ const PROFILES: ReadonlyMap<string, ModelProfile> = new Map([
       // 376 at 0.5; without thinking about one in ten (models/nano).
       thinking: true,
       thinkingOpening: '<think>\n',
+      readsInstructions: false,
+      // It never saw JSON, and would write one text until its 512 tokens are full: a call that nobody could parse.
+      jsonBounds: { charactersMax: 24, itemsMax: 3 },
       sampling: { ...LLAMA_CPP, temperature: 0 },
     },
   ],
