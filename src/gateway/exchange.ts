@@ -13,6 +13,7 @@ import { createMeter } from './meter.ts';
 import type { Place, PlaceQueue } from './queue.ts';
 import { createJsonRelay, createStreamRelay, type RelayOptions } from './relay.ts';
 import { baseHeaders, beginStream, type Lang } from './respond.ts';
+import type { Listed, Running } from './running.ts';
 import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from './settle.ts';
 
 const ATTEMPTS_MAX = 3;
@@ -34,7 +35,7 @@ export interface ExchangeDeps {
   readonly queue: PlaceQueue;
   readonly codec: Codec;
   /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
-  readonly running: Set<Exchange>;
+  readonly running: Running<Exchange>;
   readonly logRequests: boolean;
 }
 
@@ -45,7 +46,7 @@ export interface Inbound {
   readonly arrivedMonotonicMs: number;
 }
 
-export interface Exchange {
+export interface Exchange extends Listed {
   /** The node must stop: settles what was delivered and says so. */
   cutOff(fault: Fault): void;
 }
@@ -300,6 +301,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   };
 
   const exchange: Exchange = {
+    runningAt: -1,
     cutOff(fault) {
       if (phase === 'waiting') {
         place?.cancel();

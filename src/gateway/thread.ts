@@ -22,6 +22,7 @@ import { createControlProxy } from './control-proxy.ts';
 import type { Exchange } from './exchange.ts';
 import { createDataPlane } from './http.ts';
 import { createPlaceQueue } from './queue.ts';
+import { createRunning } from './running.ts';
 
 /** Given to a thread at its start; structured-cloneable, the port transferred. */
 export interface ThreadStart {
@@ -59,7 +60,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   const callers = createCallerIndex({ hash: createKeyHasher(new Secret(start.pepper)), slots: slots.keys });
   callers.apply({ upserted: start.callers, removed: [] });
   let { snapshot } = start;
-  const running = new Set<Exchange>();
+  const running = createRunning<Exchange>();
   const queue = createPlaceQueue(slots.deployments, systemClock);
   const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
   const server = createDataPlane({
@@ -85,7 +86,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     const until = systemClock.monotonicMs() + deadlineMs;
     while (running.size > 0 && systemClock.monotonicMs() < until) await new Promise(resolve => setTimeout(resolve, 20));
     const cutOff = running.size;
-    for (const exchange of [...running])
+    for (const exchange of running.all())
       exchange.cutOff(
         new Fault('unavailable', {
           message: 'This node is shutting down',

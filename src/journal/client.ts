@@ -49,6 +49,8 @@ export function openJournalClient(
   let factsDone: AppendDone[] = [];
   let noteText: (number | string)[] = [];
   let scheduled = false;
+  /** A batch is on its way: what comes meanwhile is the next one. */
+  let outstanding = false;
   let promisesWaiting = 0;
   let broken: Fault | undefined;
   const sent: Sent[] = [];
@@ -56,6 +58,7 @@ export function openJournalClient(
 
   const send = () => {
     scheduled = false;
+    outstanding = true;
     const message: JournalBatch = [++batch, promises.length / 2, facts.length / 2, ...promises, ...facts, ...noteText];
     sent.push({ batch, promises: promisesDone, facts: factsDone });
     promises = [];
@@ -66,10 +69,11 @@ export function openJournalClient(
     port.postMessage(message);
   };
   const schedule = () => {
-    if (scheduled || broken) return;
+    if (scheduled || outstanding || broken) return;
     scheduled = true;
     setImmediate(send);
   };
+  const isEmpty = () => promises.length === 0 && facts.length === 0 && noteText.length === 0;
   const answer = (upTo: number, code: 'storage_full' | 'internal' | undefined) => {
     const fault = code && new Fault(code, { retryAfterMs: 5_000, internal: `the journal answered ${code}` });
     for (const entry of sent) {
@@ -91,8 +95,10 @@ export function openJournalClient(
     for (const done of [...promisesDone, ...factsDone]) done(broken);
   };
   port.on('message', (reply: JournalReply) => {
-    if (typeof reply === 'number') answer(reply, undefined);
-    else answer(reply[0], reply[1]);
+    const [upTo, code] = typeof reply === 'number' ? [reply, undefined] : reply;
+    if (upTo === batch) outstanding = false;
+    answer(upTo, code);
+    if (!isEmpty()) schedule();
   });
   port.on('close', breakOff);
 
@@ -136,7 +142,7 @@ export function openJournalClient(
     },
     close() {
       clearTimeout(noteTimer);
-      if (scheduled) send();
+      if (!isEmpty() && !broken) send();
       port.close();
     },
   };
