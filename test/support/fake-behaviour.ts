@@ -16,11 +16,19 @@ export type UsageReport =
 export interface Behaviour {
   /** Output tokens it would make; `max_tokens` cuts them unless `ignoreMaxTokens`. */
   readonly tokens?: number;
+  /** Text of the tokens in turn, in place of ` token0`, ` token1` …; without characters that JSON escapes. */
+  readonly texts?: readonly string[];
   readonly intervalMs?: number;
   readonly promptTokens?: number;
   readonly cachedTokens?: number;
   readonly ignoreMaxTokens?: boolean;
   readonly usage?: UsageReport;
+  /** Reports usage also before the first token, in a chunk of its own. */
+  readonly usageFirst?: boolean;
+  /** How the end of the body is said: by chunks (what streams do), by a length (what other answers do), or by closing. */
+  readonly framing?: 'chunked' | 'length' | 'close';
+  /** Sends the next step only when it is told to, by `release`. */
+  readonly stepwise?: boolean;
   /** Leaves out the last `[DONE]`. */
   readonly noDone?: boolean;
   /** Other than 200: an error answer. */
@@ -53,6 +61,8 @@ export interface Asked {
   readonly includeUsage: boolean;
   readonly maxTokens: number | undefined;
   readonly promptTokens: number;
+  /** `n`: choices of a streamed answer. */
+  readonly choices: number;
 }
 
 /** A piece of the answer, sent `waitMs` after the one before it; `tokens` are billed when it goes out. */
@@ -101,7 +111,7 @@ interface Counted {
 }
 
 function wholeSteps(asked: Asked, behaviour: Behaviour, counted: Counted): Step[] {
-  const text = Array.from({ length: counted.completionTokens }, (_, index) => ` token${index}`).join('');
+  const text = Array.from({ length: counted.completionTokens }, (_, index) => textOf(behaviour, index)).join('');
   const [usage = 'null'] = usageTexts(behaviour.usage ?? 'normal', counted);
   const base = `"created":${CREATED},"model":${JSON.stringify(asked.model)}`;
   let body: string;
@@ -122,42 +132,58 @@ function streamSteps(asked: Asked, behaviour: Behaviour, counted: Counted): Step
   const interval = behaviour.intervalMs ?? 0;
   const base = `"id":"chatcmpl-fake","object":"chat.completion.chunk","created":${CREATED},"model":${JSON.stringify(asked.model)}`;
   const chat = asked.path.endsWith('/chat/completions');
-  const piece = (content: string, finish: string) =>
+  const piece = (choice: number, content: string, finish: string) =>
     chat
-      ? `{${base},"choices":[{"index":0,"delta":${content === '' ? '{}' : `{"content":"${content}"}`},"logprobs":null,"finish_reason":${finish}}]}`
-      : `{${base},"choices":[{"index":0,"text":"${content}","logprobs":null,"finish_reason":${finish}}]}`;
+      ? `{${base},"choices":[{"index":${choice},"delta":${content === '' ? '{}' : `{"content":"${content}"}`},"logprobs":null,"finish_reason":${finish}}]}`
+      : `{${base},"choices":[{"index":${choice},"text":"${content}","logprobs":null,"finish_reason":${finish}}]}`;
+  const choices = Array.from({ length: asked.choices }, (_, choice) => choice);
+  const usages = () =>
+    usageTexts(behaviour.usage ?? 'normal', {
+      ...counted,
+      completionTokens: counted.completionTokens * asked.choices,
+    }).map(usage => ({ data: `{${base},"choices":[],"usage":${usage}}`, tokens: 0 }));
   const events: { readonly data: string; readonly tokens: number }[] = [];
   const last = Math.min(counted.completionTokens, behaviour.errorAfterTokens ?? Number.POSITIVE_INFINITY);
   if (behaviour.errorInBody)
     events.push({ data: errorText('the fake provider fails at once', 'server_error'), tokens: 0 });
   else {
-    for (let index = 0; index < last; index += 1) events.push({ data: piece(` token${index}`, 'null'), tokens: 1 });
+    if (behaviour.usageFirst) events.push(...usages());
+    for (let index = 0; index < last; index += 1)
+      for (const choice of choices) events.push({ data: piece(choice, textOf(behaviour, index), 'null'), tokens: 1 });
     if (behaviour.errorAfterTokens === undefined) {
-      events.push({ data: piece('', `"${finishReason(asked, counted)}"`), tokens: 0 });
-      if (asked.includeUsage)
-        for (const usage of usageTexts(behaviour.usage ?? 'normal', counted))
-          events.push({ data: `{${base},"choices":[],"usage":${usage}}`, tokens: 0 });
+      for (const choice of choices)
+        events.push({ data: piece(choice, '', `"${finishReason(asked, counted)}"`), tokens: 0 });
+      if (asked.includeUsage) events.push(...usages());
       if (!behaviour.noDone) events.push({ data: '[DONE]', tokens: 0 });
     } else events.push({ data: errorText('the fake provider fails in the middle', 'server_error'), tokens: 0 });
   }
-  const head = headText(
-    200,
-    { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
-    behaviour,
-  );
+  const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
   if (behaviour.gzip) {
     const whole = compress(Buffer.from(events.map(event => `data: ${event.data}\n\n`).join('')), behaviour.gzip);
     const tokens = events.reduce((sum, event) => sum + event.tokens, 0);
-    return [
-      { bytes: Buffer.from(`${head}transfer-encoding: chunked\r\n\r\n`), waitMs: 0, tokens: 0 },
-      { bytes: Buffer.concat([chunk(whole), END]), waitMs: interval, tokens },
-    ];
+    return framed(headText(200, headers, behaviour), [{ bytes: whole, waitMs: interval, tokens }], behaviour.framing);
   }
-  return [
-    { bytes: Buffer.from(`${head}transfer-encoding: chunked\r\n\r\n`), waitMs: 0, tokens: 0 },
-    ...events.map(({ data, tokens }) => ({ bytes: chunk(Buffer.from(`data: ${data}\n\n`)), waitMs: interval, tokens })),
-    { bytes: END, waitMs: 0, tokens: 0 },
-  ];
+  return framed(
+    headText(200, headers, behaviour),
+    events.map(({ data, tokens }) => ({ bytes: Buffer.from(`data: ${data}\n\n`), waitMs: interval, tokens })),
+    behaviour.framing,
+  );
+}
+
+function textOf({ texts }: Behaviour, index: number): string {
+  return texts === undefined ? ` token${index}` : (texts[index % texts.length] ?? '');
+}
+
+/** Head and body as they go over the wire. */
+function framed(head: string, body: readonly Step[], framing: Behaviour['framing'] = 'chunked'): Step[] {
+  const first = (more: string) => ({ bytes: Buffer.from(`${head}${more}\r\n`), waitMs: 0, tokens: 0 });
+  if (framing === 'close') return [first('connection: close\r\n'), ...body];
+  if (framing === 'length') {
+    const length = body.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return [first(`content-length: ${length}\r\n`), ...body];
+  }
+  const chunks = body.map(step => ({ ...step, bytes: chunk(step.bytes) }));
+  return [first('transfer-encoding: chunked\r\n'), ...chunks, { bytes: END, waitMs: 0, tokens: 0 }];
 }
 
 const END = Buffer.from('0\r\n\r\n');
@@ -172,9 +198,12 @@ function jsonSteps(
   { behaviour, tokens }: { readonly behaviour: Behaviour; readonly tokens: number },
 ): Step[] {
   const payload = behaviour.gzip ? compress(Buffer.from(body), behaviour.gzip) : Buffer.from(body);
-  const length = payload.length + (behaviour.contentLengthOff ?? 0);
-  const head = `${headText(status, { 'content-type': 'application/json' }, behaviour)}content-length: ${length}\r\n\r\n`;
-  return [{ bytes: Buffer.concat([Buffer.from(head), payload]), waitMs: behaviour.intervalMs ?? 0, tokens }];
+  const head = headText(status, { 'content-type': 'application/json' }, behaviour);
+  const waitMs = behaviour.intervalMs ?? 0;
+  if (behaviour.framing !== undefined && behaviour.framing !== 'length')
+    return framed(head, [{ bytes: payload, waitMs, tokens }], behaviour.framing);
+  const length = `content-length: ${payload.length + (behaviour.contentLengthOff ?? 0)}\r\n\r\n`;
+  return [{ bytes: Buffer.concat([Buffer.from(head + length), payload]), waitMs, tokens }];
 }
 
 function headText(status: number, headers: Readonly<Record<string, string>>, behaviour: Behaviour): string {

@@ -30,6 +30,8 @@ export interface FakeUpstream {
   readonly calls: readonly FakeCall[];
   /** Behaviour of a model from now on; `*` is for all that have none of their own. */
   script(model: string, behaviour: Behaviour): void;
+  /** Lets so many more steps of a `stepwise` answer of that model go out; they are the head, each event, and the end. */
+  release(model: string, steps: number): void;
   /** Connections that are open. */
   connections(): number;
   close(): Promise<void>;
@@ -51,7 +53,8 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
   const calls: FakeCall[] = [];
   const sockets = new Set<Socket>();
   const record = openRecord(options.recordFile);
-  const serve = { scripts, calls, record };
+  const gates = createGates();
+  const serve = { scripts, calls, record, gates };
   const server = createServer({ noDelay: true }, socket => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -68,6 +71,7 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
     baseUrl: `http://127.0.0.1:${port}/v1`,
     calls,
     script: (model, behaviour) => void scripts.set(model, behaviour),
+    release: gates.release,
     connections: () => sockets.size,
     close: async () => {
       for (const socket of sockets) socket.destroy();
@@ -81,6 +85,7 @@ interface Serving {
   readonly scripts: Map<string, Behaviour>;
   readonly calls: FakeCall[];
   readonly record: CallRecord;
+  readonly gates: Gates;
 }
 
 interface Received {
@@ -153,7 +158,7 @@ async function answer(socket: Socket, received: Received, serving: Serving): Pro
   serving.calls.push(call);
   serving.record.write({ event: 'call', ...call });
   try {
-    await play(socket, { call, behaviour, planned });
+    await play(socket, { call, behaviour, planned, gates: serving.gates });
   } finally {
     serving.record.write({ event: 'end', ...call });
   }
@@ -170,6 +175,7 @@ function parseAsked(received: Received): Asked | undefined {
       includeUsage: body.stream_options?.include_usage === true,
       maxTokens: typeof maxTokens === 'number' ? maxTokens : undefined,
       promptTokens: Math.ceil(JSON.stringify(body.messages ?? body.prompt ?? body.input ?? '').length / 4),
+      choices: typeof body.n === 'number' ? body.n : 1,
     };
   } catch {
     return undefined;
@@ -179,11 +185,17 @@ function parseAsked(received: Received): Asked | undefined {
 /** Sends the steps, and breaks where the behaviour says so. */
 async function play(
   socket: Socket,
-  { call, behaviour, planned }: { readonly call: FakeCall; readonly behaviour: Behaviour; readonly planned: Answer },
+  {
+    call,
+    behaviour,
+    planned,
+    gates,
+  }: { readonly call: FakeCall; readonly behaviour: Behaviour; readonly planned: Answer; readonly gates: Gates },
 ): Promise<void> {
   const dieByte = behaviour.dieAt?.byte ?? Number.POSITIVE_INFINITY;
   if (behaviour.headersDelayMs) await wait(socket, behaviour.headersDelayMs);
   for (const step of planned.steps) {
+    if (behaviour.stepwise) await gates.pass(call.model, socket);
     if (step.waitMs > 0) await wait(socket, step.waitMs);
     if (socket.destroyed && !behaviour.billsAfterAbort) {
       call.outcome = 'aborted';
@@ -197,7 +209,50 @@ async function play(
     if (call.bytesSent >= dieByte) return die(socket, call, behaviour.dieAt?.how ?? 'fin');
   }
   call.outcome = socket.destroyed ? 'aborted' : 'complete';
-  if (behaviour.closes) socket.end();
+  if (behaviour.closes || behaviour.framing === 'close') socket.end();
+}
+
+interface Gates {
+  release(model: string, steps: number): void;
+  /** Waits for its turn; resolves early when the client is gone, unless steps were let go for it already. */
+  pass(model: string, socket: Socket): Promise<void>;
+}
+
+function createGates(): Gates {
+  const free = new Map<string, number>();
+  const waiting = new Map<string, (() => void)[]>();
+  return {
+    release(model, steps) {
+      const queue = waiting.get(model) ?? [];
+      for (let step = 0; step < steps; step += 1) {
+        const next = queue.shift();
+        if (next) next();
+        else free.set(model, (free.get(model) ?? 0) + 1);
+      }
+    },
+    pass(model, socket) {
+      const left = free.get(model) ?? 0;
+      if (left > 0) {
+        free.set(model, left - 1);
+        return Promise.resolve();
+      }
+      if (socket.destroyed) return Promise.resolve();
+      return new Promise(resolve => {
+        const queue = waiting.get(model) ?? [];
+        waiting.set(model, queue);
+        const gone = () => {
+          queue.splice(queue.indexOf(done), 1);
+          resolve();
+        };
+        const done = () => {
+          socket.off('close', gone);
+          resolve();
+        };
+        queue.push(done);
+        socket.once('close', gone);
+      });
+    },
+  };
 }
 
 async function send(socket: Socket, bytes: Buffer, dripMs: number | undefined): Promise<void> {
