@@ -80,14 +80,6 @@ const wallet = async () =>
   };
 const lastLine = async () =>
   (await server.cli('usage', '--org', 'acme', '--limit', '1')).json['lines']?.[0] as unknown as Record<string, unknown>;
-/** Waits until a model is called again: after failures in a row its deployment is left alone for some seconds. */
-const awake = async (model: string) => {
-  for (;;) {
-    const { json } = await server.cli('model', 'list');
-    const models = json['models'] as unknown as readonly { readonly id: string; readonly ready: boolean }[];
-    if (models.find(({ id }) => id === model)?.ready) return;
-  }
-};
 const allIsRight = async () => {
   const { json, code } = await server.cli('ledger', 'verify');
   assert.equal(code, 0, JSON.stringify(json['invariants']));
@@ -214,24 +206,7 @@ test('a thousand at once on a wallet that pays for ten: ten are admitted', async
   await allIsRight();
 });
 
-test('an upstream that dies at any byte of a stream: settled once, what was delivered is paid', async () => {
-  for (const how of ['fin', 'rst'] as const) {
-    for (let byte = 0; byte < 1_400; byte += 61) {
-      upstream.script('mock-1', { dieAt: { byte, how } });
-      const answer = await post(chat('mock-1', { stream: true })).catch(() => undefined);
-      const text = await answer?.text().catch(() => '');
-      if (answer?.status === 200)
-        assert.ok(text?.includes('"error"') || text?.includes('[DONE]'), `byte ${byte} ${how}: an end is said`);
-    }
-  }
-  upstream.script('mock-1', {});
-  const { held } = await wallet();
-  assert.equal(held, '0');
-  await allIsRight();
-});
-
 test('lies of an upstream do not reach the bill', async () => {
-  await awake('mock-1');
   for (const usage of [
     'negative',
     'huge',
@@ -263,7 +238,6 @@ test('lies of an upstream do not reach the bill', async () => {
 });
 
 test('an answer longer than was asked for: the hold grows with it, and the settlement says how far', async () => {
-  await awake('mock-1');
   upstream.script('mock-1', { tokens: 300, ignoreMaxTokens: true });
   await (await post(chat('mock-1', { stream: true, max_tokens: 4 }))).text();
   upstream.script('mock-1', {});

@@ -164,6 +164,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
       const next = queue.tryTake(rest.length > 0 ? rest : !reached && last && attempts.length < 2 ? [last] : []);
       if (next) {
         relay.reset();
+        meter.reset();
         start(next);
         return;
       }
@@ -231,6 +232,17 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
     }
   };
 
+  /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
+  const complete = () => {
+    if (phase !== 'running') return;
+    if (!relay.ended()) relay.end();
+    if (deployment) recordSuccess(slots.deployments, deployment.slot, ttftMs);
+    closeAttempt('ok', 200);
+    settle({ outcome: clientGone ? 'client-gone' : 'ok', status: 200, chargeable: true }, settlement =>
+      relay.finish(settlement),
+    );
+  };
+
   const start = (target: Deployment) => {
     deployment = target;
     tried = [...tried, target];
@@ -245,23 +257,16 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
           upstreamRequestId = headers['x-request-id'];
         },
         data(chunk) {
+          // After the end mark nothing is taken any more.
+          if (phase !== 'running') return;
           guarded(() => {
             if (!relay.data(chunk) && !clientGone) holdBack();
             crashPoint('gateway.mid-stream');
             if (call.stream) keepCovered();
+            if (relay.ended()) complete();
           });
         },
-        ended() {
-          guarded(() => {
-            relay.end();
-            if (phase !== 'running') return;
-            if (deployment) recordSuccess(slots.deployments, deployment.slot, ttftMs);
-            closeAttempt('ok', 200);
-            settle({ outcome: clientGone ? 'client-gone' : 'ok', status: 200, chargeable: true }, settlement =>
-              relay.finish(settlement),
-            );
-          });
-        },
+        ended: () => guarded(complete),
         failed: ({ fault, status, reached, retryable }) => failed(fault, { status, reached, retryable }),
       },
     });

@@ -17,13 +17,15 @@ export interface Meter {
   outputCounted(): number;
   /** What is charged, by the best source there is. `inputGuess` stands in where the upstream reported nothing. */
   result(inputGuess: number): { readonly usage: Usage; readonly source: UsageSource; readonly estimated: boolean };
+  /** Another attempt begins: what the one before it counted or reported is no part of this answer. */
+  reset(): void;
 }
 
 const NOTHING: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 export function createMeter(): Meter {
-  const answer = createTokenEstimate();
-  const reasoning = createTokenEstimate();
+  let answer = createTokenEstimate();
+  let reasoning = createTokenEstimate();
   let reported: ReportedUsage | undefined;
   let deltas = 0;
   let characters = 0;
@@ -59,6 +61,13 @@ export function createMeter(): Meter {
         source: 'counted',
         estimated: true,
       };
+    },
+    reset() {
+      answer = createTokenEstimate();
+      reasoning = createTokenEstimate();
+      reported = undefined;
+      deltas = 0;
+      characters = 0;
     },
   };
 }

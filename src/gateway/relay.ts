@@ -15,6 +15,8 @@ export interface Relay {
   committed(): boolean;
   /** Takes a chunk of the upstream. Throws the Fault that ends the attempt. Returns false when the client reads too slowly. */
   data(chunk: Buffer): boolean;
+  /** True once the upstream said its end mark: the answer is whole, whatever becomes of the connection. */
+  ended(): boolean;
   /** The upstream's answer is whole. Throws the Fault when it is not. */
   end(): void;
   /** Says the end of a settled answer. */
@@ -61,6 +63,7 @@ export function createJsonRelay(options: RelayOptions): Relay {
       chunks.push(chunk);
       return true;
     },
+    ended: () => false,
     end() {
       const [only] = chunks;
       answer = codec.decodeResponse(call.operation, chunks.length === 1 && only ? only : Buffer.concat(chunks));
@@ -86,14 +89,18 @@ export function createJsonRelay(options: RelayOptions): Relay {
 
 export function createStreamRelay(options: RelayOptions & { readonly upstreamModel: () => string }): Relay {
   const { res, codec, call, meter, requestId, lang, headers, model, nowMs } = options;
-  const encoder = codec.encoder(call.operation, { model, requestId, createdS: Math.floor(nowMs / 1000), lang });
+  const newEncoder = () =>
+    codec.encoder(call.operation, { model, requestId, createdS: Math.floor(nowMs / 1000), lang });
   const newDecoder = () => {
     const from = options.upstreamModel();
     return codec.decoder(call.operation, { rename: from === model ? undefined : { from, to: model } });
   };
+  let encoder = newEncoder();
   let decoder: ReturnType<Codec['decoder']> | undefined;
   let committed = false;
-  let finished = false;
+  let choices = 0;
+  let finished = new Set<number>();
+  let ended = false;
 
   const take = (frame: { readonly raw?: Uint8Array; readonly events: readonly StreamEvent[] }): boolean => {
     const { raw, events } = frame;
@@ -101,9 +108,12 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
     let fault: Fault | undefined;
     let says = false;
     for (const event of events) {
-      if (event.type === 'delta' || event.type === 'finish') says = true;
-      if (event.type === 'finish' || event.type === 'done') finished = true;
-      if (event.type === 'error') fault = event.fault;
+      if (event.type === 'delta' || event.type === 'finish') {
+        says = true;
+        if (event.choice >= choices) choices = event.choice + 1;
+        if (event.type === 'finish') finished.add(event.choice);
+      } else if (event.type === 'done') ended = true;
+      else if (event.type === 'error') fault = event.fault;
     }
     let flowing = true;
     if (says) {
@@ -128,9 +138,11 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
       decoder ??= newDecoder();
       return take(decoder.push(chunk));
     },
+    ended: () => ended,
     end() {
       if (decoder) take(decoder.end());
-      if (!finished)
+      // Without an end mark each choice that spoke must have finished.
+      if (!ended && (finished.size === 0 || finished.size < choices))
         throw new Fault('upstream_error', {
           message: 'The upstream ended the stream before the answer was complete',
           messageZh: '上游在回答完成前中断了流',
@@ -152,8 +164,11 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
       res.end(`${cost}${encoder.fault(fault, requestId)}`);
     },
     reset() {
+      encoder = newEncoder();
       decoder = undefined;
-      finished = false;
+      choices = 0;
+      finished = new Set();
+      ended = false;
     },
   };
 }
