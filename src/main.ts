@@ -1,6 +1,5 @@
 // The composition root: the only file that starts things.
-import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,10 +20,12 @@ import {
   createSlots,
   createUuid7,
   Fault,
+  isOpenToOthers,
   type Log,
   lockHome,
   openSlots,
-  Secret,
+  readSecrets,
+  type Secret,
   type SharedSlots,
   systemClock,
 } from './std/index.ts';
@@ -37,6 +38,8 @@ const NANO_FILE = join(ROOT, 'models', 'nano', 'millrace-nano.gguf');
 const ENGINES_READY_MS = 20_000;
 
 /** Paths below the home. */
+const STORE_FILE = 'store.db';
+const JOURNAL_FOLDER = 'journal';
 const edgeSocket = (home: string) => join(home, 'edge.sock');
 
 interface Plane extends AsyncDisposable {
@@ -59,6 +62,9 @@ async function openPlane(
   }: { readonly onCrash: (error: unknown) => void; readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'] },
 ): Promise<Plane> {
   armCrashPoint(config.crashAt);
+  // All that we make is for our owner alone from the moment it is there, sockets above all: a mode that is set afterwards leaves
+  // a moment in which another may enter. Children and threads make theirs under it too.
+  process.umask(0o077);
   const opened: (() => unknown)[] = [];
   const close = async () => {
     for (const step of opened.splice(0).reverse()) await step();
@@ -67,12 +73,17 @@ async function openPlane(
     const log = createLog(config.logLevel);
     const lock = lockHome(config.home);
     opened.push(() => lock[Symbol.dispose]());
-    const { pepper, master } = readSecrets(config.home);
+    const { pepper, master } = readSecrets(config.home, [STORE_FILE, JOURNAL_FOLDER]);
     const shared = createSlots();
     const slots = openSlots(shared);
-    const store = await openStore({ url: config.databaseUrl, file: join(config.home, 'store.db'), log });
+    const store = await openStore({ url: config.databaseUrl, file: join(config.home, STORE_FILE), log });
     opened.push(() => store[Symbol.asyncDispose]());
-    const journal = await startJournal({ dir: join(config.home, 'journal'), shared, crashAt: config.crashAt, onCrash });
+    const journal = await startJournal({
+      dir: join(config.home, JOURNAL_FOLDER),
+      shared,
+      crashAt: config.crashAt,
+      onCrash,
+    });
     opened.push(() => journal[Symbol.asyncDispose]());
     const newId = createUuid7(systemClock.nowMs);
     const traffic = createTraffic();
@@ -173,16 +184,6 @@ async function recover({
   await loader.flush();
 }
 
-function readSecrets(home: string): { readonly pepper: Secret; readonly master: Secret } {
-  const file = join(home, 'secrets.json');
-  if (!existsSync(file)) {
-    const secrets = { pepper: randomBytes(32).toString('base64url'), master: randomBytes(32).toString('base64url') };
-    writeFileSync(file, JSON.stringify(secrets), { mode: 0o600, flag: 'wx' });
-  }
-  const { pepper, master }: { pepper: string; master: string } = JSON.parse(readFileSync(file, 'utf8'));
-  return { pepper: new Secret(pepper), master: new Secret(master) };
-}
-
 /** Store first, journal second: the journal holds at least what the store has, so that a restore only loads more, never less. */
 async function backupHome(
   {
@@ -224,6 +225,8 @@ export interface Running {
   readonly models: readonly string[];
   /** Made at the first start only; shown once. */
   readonly firstKey: string | undefined;
+  /** Others may enter the home: what we make in it they cannot read, what was made before they perhaps can. */
+  readonly isHomeOpen: boolean;
   /** Ends when the server has stopped; the exit code. */
   readonly stopped: Promise<number>;
 }
@@ -285,6 +288,7 @@ export async function serve(config: Config): Promise<Running> {
       url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${threads.port}`,
       models: [...plane.catalog.snapshot().models.keys()],
       firstKey,
+      isHomeOpen: isOpenToOthers(config.home),
       stopped,
     };
   } catch (error) {
@@ -332,7 +336,6 @@ async function listen(deps: ControlDeps, access: 'owner' | 'public', path: strin
       cause,
     });
   });
-  chmodSync(path, 0o600);
   return server;
 }
 

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, existsSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { createUuid7, Fault, systemClock } from '../std/index.ts';
-import { type SegmentOrigin, syncFolder } from './segments.ts';
+import { createUuid7, Fault, systemClock, writeDurably } from '../std/index.ts';
+import type { SegmentOrigin } from './segments.ts';
 
 const NODE_FILE = 'node.json';
 const HEAD_FILE = 'head';
@@ -49,14 +49,6 @@ function unreadable(file: string, why: string, whyZh: string): Fault {
     message: `The journal file ${file} cannot be used (${why}): restore it from a backup`,
     messageZh: `日志文件 ${file} 无法使用（${whyZh}）：请从备份恢复`,
   });
-}
-
-/** All or nothing, also at a power cut: written aside, synced, renamed over, and the folder synced. */
-export function writeDurably(file: string, text: string): void {
-  const aside = `${file}.new`;
-  writeFileSync(aside, text, { mode: 0o600, flush: true });
-  renameSync(aside, file);
-  syncFolder(dirname(file));
 }
 
 /**

@@ -1,8 +1,8 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { Fault } from '../std/index.ts';
+import { Fault, syncPath } from '../std/index.ts';
 
 /** A segment is a SQLite file named by the first sequence number it may hold. It ends where the next one begins. */
 export interface Segment {
@@ -89,7 +89,7 @@ function createSegment(path: string, origin: SegmentOrigin): void {
     db.close();
   }
   renameSync(aside, path);
-  syncFolder(dirname(path));
+  syncPath(dirname(path));
 }
 
 function openDurable(path: string): DatabaseSync {
@@ -129,13 +129,4 @@ export function damagedSegment(path: string, why: string): Fault {
 
 export function makeJournalDir(dir: string): void {
   mkdirSync(join(dir, ARCHIVE), { recursive: true, mode: 0o700 });
-}
-
-export function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

@@ -2,12 +2,15 @@
 // no models, prices, tenants or dialects.
 export * from './clock.ts';
 export * from './crash-point.ts';
+export * from './durable.ts';
 export * from './egress.ts';
 export { type AddressKind, addressKind } from './egress-address.ts';
 export type { Resolve, ResolvedAddress } from './egress-names.ts';
 export * from './fault.ts';
 export * from './home-lock.ts';
+export * from './home-secrets.ts';
 export * from './log.ts';
+export * from './make-folder.ts';
 export * from './nearest.ts';
 export * from './secret.ts';
 export * from './slot-pool.ts';

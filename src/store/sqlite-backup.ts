@@ -1,8 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { CompiledQuery, Kysely } from 'kysely';
-import { Fault } from '../std/index.ts';
+import { Fault, syncPath } from '../std/index.ts';
 import { readerDialect } from './reader.ts';
 
 /** Pages copied per step, in the thread pool: 4 MiB. */
@@ -42,16 +42,5 @@ async function checkWhole(file: string): Promise<void> {
     if (verdict !== 'ok') throw new Fault('internal', { internal: `the copy ${file} is damaged: ${String(verdict)}` });
   } finally {
     await reader.destroy();
-  }
-}
-
-/** Makes a file's bytes, or a folder's names, durable. Windows syncs no folders. */
-function syncPath(path: string): void {
-  if (process.platform === 'win32') return;
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

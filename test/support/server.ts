@@ -16,6 +16,8 @@ export interface TestServer {
     ...args: string[]
   ): Promise<{ readonly code: number; readonly json: Record<string, never>; readonly err: string }>;
   signal(signal: NodeJS.Signals): Promise<number | null>;
+  /** All that it wrote to stderr so far; whole once it has ended. */
+  said(): string;
 }
 
 export function newHome(): { readonly home: string; remove(): void } {
@@ -64,7 +66,7 @@ export async function startServer(home: string, more: Readonly<Record<string, st
   child.stderr.on('data', chunk => {
     err += chunk;
   });
-  const exited = new Promise<number | null>(done => child.once('exit', done));
+  const exited = new Promise<number | null>(done => child.once('close', done));
   const line = await Promise.race([
     new Promise<string>(done => createInterface({ input: child.stdout }).once('line', done)),
     exited.then(code => {
@@ -79,6 +81,7 @@ export async function startServer(home: string, more: Readonly<Record<string, st
     firstKey: key,
     process: child,
     cli: (...args) => runCli(home, args),
+    said: () => err,
     async signal(signal) {
       child.kill(signal);
       return exited;

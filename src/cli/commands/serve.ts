@@ -35,6 +35,12 @@ export const serve: Command = {
     const { serve: start } = await import('../../main.ts');
     const { isLoopback } = await import('../../control/index.ts');
     const running = await start({ ...config, lang: call.lang });
+    if (running.isHomeOpen)
+      call.note(
+        call.lang === 'zh'
+          ? `其他用户可以进入 ${config.home}：请运行 chmod 700 "${config.home}"`
+          : `Other users may enter ${config.home}: run chmod 700 "${config.home}"`,
+      );
     call.answer({ url: running.url, models: running.models, key: running.firstKey ?? null }, () =>
       startText(
         { ...running, home: config.home, isPublic: config.host !== 'localhost' && !isLoopback(config.host) },

@@ -1,0 +1,35 @@
+// What a home shows to other users of its machine, while the real server runs on it.
+import assert from 'node:assert/strict';
+import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { newHome, startServer } from './support/server.ts';
+
+const { home, remove } = newHome();
+after(remove);
+
+test('in a home that others may enter nothing is theirs to open, and its owner is told, once', async () => {
+  mkdirSync(home);
+  chmodSync(home, 0o755);
+  for (const [lang, sentence] of [
+    ['en', `Other users may enter ${home}: run chmod 700 "${home}"\n`],
+    ['zh', `其他用户可以进入 ${home}：请运行 chmod 700 "${home}"\n`],
+  ] as const) {
+    const server = await startServer(home, { MILLRACE_LANG: lang });
+    const open = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(
+      name => (lstatSync(join(home, name)).mode & 0o077) !== 0,
+    );
+    assert.deepEqual(open, []);
+    for (const socket of ['control.sock', 'edge.sock']) assert.ok(lstatSync(join(home, socket)).isSocket());
+    assert.equal((await server.cli('org', 'create', `one-${lang}`)).code, 0);
+    await server.signal('SIGTERM');
+    assert.equal(server.said(), sentence);
+  }
+});
+
+test('a home that only its owner may enter is no news', async () => {
+  chmodSync(home, 0o700);
+  const server = await startServer(home);
+  await server.signal('SIGTERM');
+  assert.equal(server.said(), '');
+});
