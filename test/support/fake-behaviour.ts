@@ -1,4 +1,5 @@
 import { gzipSync } from 'node:zlib';
+import { type Said, type Speech, said } from './fake-said.ts';
 
 export type UsageReport =
   | 'normal'
@@ -13,7 +14,7 @@ export type UsageReport =
   | 'decreasing';
 
 /** How the fake provider answers one model. Everything is optional; `{}` is an honest provider with 8 tokens. */
-export interface Behaviour {
+export interface Behaviour extends Speech {
   /** Output tokens it would make; `max_tokens` cuts them unless `ignoreMaxTokens`. */
   readonly tokens?: number;
   /** Text of the tokens in turn, in place of ` token0`, ` token1` …; without characters that JSON escapes. */
@@ -52,6 +53,8 @@ export interface Behaviour {
   readonly closes?: boolean;
   /** Goes on making (and billing) tokens when the client has gone. */
   readonly billsAfterAbort?: boolean;
+  /** Keeps the body of each call, to compare what came with what was sent. */
+  readonly keepsBody?: boolean;
 }
 
 export interface Asked {
@@ -84,7 +87,8 @@ const CREATED = 1_763_900_000;
 
 /** All bytes of an answer, before anything goes wrong with their delivery. */
 export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
-  const wanted = behaviour.tokens ?? 8;
+  const speech = asked.path.endsWith('/chat/completions') ? said(behaviour) : undefined;
+  const wanted = speech?.deltas.length ?? behaviour.tokens ?? 8;
   const completionTokens = asked.path.endsWith('/embeddings')
     ? 0
     : behaviour.ignoreMaxTokens
@@ -92,6 +96,7 @@ export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
       : Math.min(wanted, asked.maxTokens ?? wanted);
   const promptTokens = behaviour.promptTokens ?? asked.promptTokens;
   const counted = { completionTokens, promptTokens, cachedTokens: behaviour.cachedTokens ?? 0 };
+  const planned = { ...counted, speech };
   const status = behaviour.status ?? 200;
   if (status !== 200) {
     const body = errorText(
@@ -100,7 +105,7 @@ export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
     );
     return { status, steps: jsonSteps(status, body, { behaviour, tokens: 0 }), ...counted, completionTokens: 0 };
   }
-  const steps = asked.stream ? streamSteps(asked, behaviour, counted) : wholeSteps(asked, behaviour, counted);
+  const steps = asked.stream ? streamSteps(asked, behaviour, planned) : wholeSteps(asked, behaviour, planned);
   return { status, steps, ...counted };
 }
 
@@ -110,7 +115,11 @@ interface Counted {
   readonly cachedTokens: number;
 }
 
-function wholeSteps(asked: Asked, behaviour: Behaviour, counted: Counted): Step[] {
+interface Planned extends Counted {
+  readonly speech: Said | undefined;
+}
+
+function wholeSteps(asked: Asked, behaviour: Behaviour, counted: Planned): Step[] {
   const text = Array.from({ length: counted.completionTokens }, (_, index) => textOf(behaviour, index)).join('');
   const [usage = 'null'] = usageTexts(behaviour.usage ?? 'normal', counted);
   const base = `"created":${CREATED},"model":${JSON.stringify(asked.model)}`;
@@ -121,20 +130,25 @@ function wholeSteps(asked: Asked, behaviour: Behaviour, counted: Counted): Step[
   else {
     const finish = finishReason(asked, counted);
     const choice = asked.path.endsWith('/chat/completions')
-      ? `{"index":0,"message":{"role":"assistant","content":${JSON.stringify(text)},"refusal":null},"logprobs":null,"finish_reason":"${finish}"}`
+      ? `{"index":0,"message":${counted.speech?.message ?? `{"role":"assistant","content":${JSON.stringify(text)},"refusal":null}`},"logprobs":null,"finish_reason":"${finish}"}`
       : `{"index":0,"text":${JSON.stringify(text)},"logprobs":null,"finish_reason":"${finish}"}`;
     body = `{"id":"chatcmpl-fake","object":"chat.completion",${base},"choices":[${choice}]${behaviour.usage === 'absent' ? '' : `,"usage":${usage}`}}`;
   }
   return jsonSteps(200, body, { behaviour, tokens: counted.completionTokens });
 }
 
-function streamSteps(asked: Asked, behaviour: Behaviour, counted: Counted): Step[] {
+function streamSteps(asked: Asked, behaviour: Behaviour, counted: Planned): Step[] {
   const interval = behaviour.intervalMs ?? 0;
   const base = `"id":"chatcmpl-fake","object":"chat.completion.chunk","created":${CREATED},"model":${JSON.stringify(asked.model)}`;
   const chat = asked.path.endsWith('/chat/completions');
-  const piece = (choice: number, content: string, finish: string) =>
+  const piece = (
+    choice: number,
+    content: string,
+    finish: string,
+    delta = content === '' ? '{}' : `{"content":"${content}"}`,
+  ) =>
     chat
-      ? `{${base},"choices":[{"index":${choice},"delta":${content === '' ? '{}' : `{"content":"${content}"}`},"logprobs":null,"finish_reason":${finish}}]}`
+      ? `{${base},"choices":[{"index":${choice},"delta":${delta},"logprobs":null,"finish_reason":${finish}}]}`
       : `{${base},"choices":[{"index":${choice},"text":"${content}","logprobs":null,"finish_reason":${finish}}]}`;
   const choices = Array.from({ length: asked.choices }, (_, choice) => choice);
   const usages = () =>
@@ -149,7 +163,11 @@ function streamSteps(asked: Asked, behaviour: Behaviour, counted: Counted): Step
   else {
     if (behaviour.usageFirst) events.push(...usages());
     for (let index = 0; index < last; index += 1)
-      for (const choice of choices) events.push({ data: piece(choice, textOf(behaviour, index), 'null'), tokens: 1 });
+      for (const choice of choices)
+        events.push({
+          data: piece(choice, textOf(behaviour, index), 'null', counted.speech?.deltas[index]),
+          tokens: 1,
+        });
     if (behaviour.errorAfterTokens === undefined) {
       for (const choice of choices)
         events.push({ data: piece(choice, '', `"${finishReason(asked, counted)}"`), tokens: 0 });
@@ -224,8 +242,10 @@ function compress(bytes: Buffer, how: 'honest' | 'bomb' | 'broken'): Buffer {
   return how === 'honest' ? packed : packed.subarray(0, packed.length - 12);
 }
 
-function finishReason(asked: Asked, counted: Counted): 'stop' | 'length' {
-  return asked.maxTokens !== undefined && counted.completionTokens >= asked.maxTokens ? 'length' : 'stop';
+function finishReason(asked: Asked, counted: Planned): 'stop' | 'length' | 'tool_calls' {
+  return asked.maxTokens !== undefined && counted.completionTokens >= asked.maxTokens
+    ? 'length'
+    : (counted.speech?.finish ?? 'stop');
 }
 
 function errorText(message: string, type: string): string {

@@ -14,6 +14,8 @@ export interface FakeCall {
   readonly stream: boolean;
   readonly maxTokens: number | undefined;
   readonly bodySha256: string;
+  /** Parsed; where the behaviour keeps it. */
+  readonly body?: unknown;
   readonly headers: Readonly<Record<string, string>>;
   readonly startedMs: number;
   status: number;
@@ -144,6 +146,7 @@ async function answer(socket: Socket, received: Received, serving: Serving): Pro
     stream: asked.stream,
     maxTokens: asked.maxTokens,
     bodySha256: createHash('sha256').update(received.body).digest('hex'),
+    ...(behaviour.keepsBody ? { body: JSON.parse(received.body.toString('utf8')) } : {}),
     headers: received.headers,
     startedMs: Date.now(),
     status: planned.status,
