@@ -141,7 +141,11 @@ async function heal(model: string, asks: Asks, deployments: readonly string[] = 
 function wholeAnswer(
   what: string,
   seen: Seen,
-  { model, deployment = model, attempts }: { model: string; deployment?: string; attempts: Due['attempts'] },
+  {
+    model,
+    deployment = model,
+    attempts,
+  }: { model: string; deployment?: string; attempts: NonNullable<Due['attempts']> },
 ) {
   assert.equal(seen.status, 200, what);
   const { choices, usage } = JSON.parse(seen.text);

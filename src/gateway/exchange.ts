@@ -65,8 +65,12 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   let news: NodeJS.Timeout | undefined;
   let deployment: Deployment | undefined;
   let upstream: UpstreamCall | undefined;
+  /** Status that the upstream answered; 0 before it did. */
+  let answered = 0;
   let upstreamRequestId: string | undefined;
   let clientGone = false;
+  /** The client left before the first byte of the answer: it pays nothing, whatever comes of it still. */
+  let unserved = false;
   let drainTimer: NodeJS.Timeout | undefined;
   let ttftMs: number | undefined;
   let attemptStartedMs = 0;
@@ -124,6 +128,17 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
     giveBackPlace(outcome === 'ok' ? durationMs : undefined);
   };
 
+  /** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
+  const endingOf = (outcome: Ending['outcome'], fault?: Fault): Ending => {
+    const served = !unserved && (fault === undefined || relay.committed());
+    return {
+      outcome,
+      status: served ? 200 : unserved ? 0 : (fault?.status ?? 0),
+      ...(fault ? { faultCode: fault.code } : {}),
+      chargeable: served,
+    };
+  };
+
   /** The one place where a request is settled. `say` runs when the settlement is durable. */
   const settle = (ending: Ending, say: (settlement: Settlement) => void) => {
     if (phase === 'settling' || phase === 'ended') return;
@@ -169,25 +184,13 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
         return;
       }
     }
-    settle(
-      {
-        outcome: clientGone ? 'client-gone' : 'failed',
-        status: committed ? 200 : fault.status,
-        faultCode: fault.code,
-        chargeable: committed,
-      },
-      settlement => relay.fail(fault, settlement),
-    );
+    settle(endingOf(clientGone ? 'client-gone' : 'failed', fault), settlement => relay.fail(fault, settlement));
   };
 
   const cut = (fault: Fault, outcome: 'cut-off' | 'failed') => {
     upstream?.abort();
-    closeAttempt('aborted', 200);
-    const committed = relay.committed();
-    settle(
-      { outcome, status: committed ? 200 : fault.status, faultCode: fault.code, chargeable: committed },
-      settlement => relay.fail(fault, settlement),
-    );
+    closeAttempt('aborted', answered);
+    settle(endingOf(outcome, fault), settlement => relay.fail(fault, settlement));
   };
 
   /** When more was generated than the hold covers, it grows; where it cannot, the stream ends here. */
@@ -209,7 +212,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   const outputNano = (tokens: number): Nano => rate({ ...NO_USAGE, outputTokens: tokens }, plan.price).amountNano;
   const note = (sure: number) => {
     notedTokens = sure;
-    if (!deployment) return;
+    if (!deployment || unserved) return;
     journal.note({
       kind: ENTRY_KIND.progress,
       value: {
@@ -238,22 +241,22 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
     if (!relay.ended()) relay.end();
     if (deployment) recordSuccess(slots.deployments, deployment.slot, ttftMs);
     closeAttempt('ok', 200);
-    settle({ outcome: clientGone ? 'client-gone' : 'ok', status: 200, chargeable: true }, settlement =>
-      relay.finish(settlement),
-    );
+    settle(endingOf(clientGone ? 'client-gone' : 'ok'), settlement => relay.finish(settlement));
   };
 
   const start = (target: Deployment) => {
     deployment = target;
     tried = [...tried, target];
     attemptStartedMs = clock.monotonicMs();
+    answered = 0;
     upstreamRequestId = undefined;
     crashPoint('gateway.before-upstream');
     upstream = attempt(ticket, target, {
       upstreams: deps.upstreams,
       codec,
       sink: {
-        started(_status, headers) {
+        started(status, headers) {
+          answered = status;
           upstreamRequestId = headers['x-request-id'];
         },
         data(chunk) {
@@ -293,7 +296,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
       phase = 'running';
       if (clientGone) {
         giveBackPlace(undefined);
-        settle({ outcome: 'client-gone', status: 0, chargeable: false }, () => {});
+        settle(endingOf('client-gone'), () => {});
       } else start(target);
     });
   };
@@ -321,6 +324,8 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
       return;
     }
     clientGone = true;
+    // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
+    unserved = !relay.committed() || res.socket === null;
     if (phase === 'waiting') {
       place?.cancel();
       endWithout(new Fault('client_closed'));
@@ -333,8 +338,8 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   });
   const leave = () => {
     upstream?.abort();
-    closeAttempt('aborted', 0);
-    settle({ outcome: 'client-gone', status: 0, chargeable: relay.committed() }, () => {});
+    closeAttempt('aborted', answered);
+    settle(endingOf('client-gone'), () => {});
   };
 
   deps.running.add(exchange);

@@ -34,6 +34,8 @@ export interface FakeUpstream {
   script(model: string, behaviour: Behaviour): void;
   /** Lets so many more steps of a `stepwise` answer of that model go out; they are the head, each event, and the end. */
   release(model: string, steps: number): void;
+  /** Resolves when no call of that model runs. */
+  idle(model: string): Promise<void>;
   /** Connections that are open. */
   connections(): number;
   close(): Promise<void>;
@@ -56,7 +58,8 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
   const sockets = new Set<Socket>();
   const record = openRecord(options.recordFile);
   const gates = createGates();
-  const serve = { scripts, calls, record, gates };
+  const running = new Map<string, Set<Promise<void>>>();
+  const serve = { scripts, calls, record, gates, running };
   const server = createServer({ noDelay: true }, socket => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
@@ -74,6 +77,7 @@ export async function startFakeUpstream(options: FakeUpstreamOptions = {}): Prom
     calls,
     script: (model, behaviour) => void scripts.set(model, behaviour),
     release: gates.release,
+    idle: async model => void (await Promise.all(running.get(model) ?? [])),
     connections: () => sockets.size,
     close: async () => {
       for (const socket of sockets) socket.destroy();
@@ -88,6 +92,8 @@ interface Serving {
   readonly calls: FakeCall[];
   readonly record: CallRecord;
   readonly gates: Gates;
+  /** Calls that run, by model. */
+  readonly running: Map<string, Set<Promise<void>>>;
 }
 
 interface Received {
@@ -160,9 +166,13 @@ async function answer(socket: Socket, received: Received, serving: Serving): Pro
   };
   serving.calls.push(call);
   serving.record.write({ event: 'call', ...call });
+  const playing = play(socket, { call, behaviour, planned, gates: serving.gates });
+  const ofModel = serving.running.get(asked.model) ?? new Set();
+  serving.running.set(asked.model, ofModel.add(playing));
   try {
-    await play(socket, { call, behaviour, planned, gates: serving.gates });
+    await playing;
   } finally {
+    ofModel.delete(playing);
     serving.record.write({ event: 'end', ...call });
   }
 }
