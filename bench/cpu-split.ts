@@ -24,13 +24,21 @@ export function cpuSplit(before: ProcessCost, after: ProcessCost): CpuSplit {
     sums[parts.get(id) ?? 'other'] += cpuUs - earlier;
   }
   return {
-    totalUs: after.cpuUs - before.cpuUs,
+    totalUs: cpuUsBetween(before, after),
     gatewayUs: sums.gateway,
     journalUs: sums.journal,
     mainUs: sums.main,
     v8Us: sums.v8,
     otherUs: sums.other,
   };
+}
+
+/** CPU of a process between two looks, µs: the sum of its threads, which is finer, unless one has ended and took its count along. */
+export function cpuUsBetween(before: ProcessCost, after: ProcessCost): number {
+  const now = new Map(after.threads.map(({ id, cpuUs }) => [id, cpuUs]));
+  if (before.threads.some(({ id }) => !now.has(id))) return after.cpuUs - before.cpuUs;
+  const sum = (threads: readonly ThreadCost[]) => threads.reduce((total, { cpuUs }) => total + cpuUs, 0);
+  return sum(after.threads) - sum(before.threads);
 }
 
 /**

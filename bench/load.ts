@@ -5,6 +5,7 @@
 // used meanwhile, with `--samples` also its memory along the way. To hold N open streams at once: --stream --connections N
 // --requests N.
 import { parseArgs } from 'node:util';
+import { cpuUsBetween } from './cpu-split.ts';
 import { type Exchange, openConnection } from './load-connection.ts';
 import type { LoadResult, MemorySample } from './load-result.ts';
 import { type ProcessCost, processCost } from './process-cost.ts';
@@ -135,7 +136,7 @@ function finish(): void {
   const after = values.pid === undefined ? undefined : processCost(Number(values.pid));
   clearInterval(watch);
   for (const limit of limits) clearTimeout(limit);
-  const cpuUs = before && after ? after.cpuUs - before.cpuUs : undefined;
+  const cpuUs = before && after ? cpuUsBetween(before, after) : undefined;
   const result: LoadResult = {
     url: url.href,
     stream: values.stream,

@@ -36,6 +36,6 @@ export const QUICK: Sizes = {
   paced: { rounds: 1, streams: 800, tokens: 100, intervalMs: 20 },
   latency: { rounds: 2, requests: 1_000 },
   memory: { streams: 1_000, tokens: 16, intervalMs: 500 },
-  nginx: { rounds: 1, seconds: 2 },
+  nginx: { rounds: 1, seconds: 1.5 },
   warmSeconds: 1.5,
 };

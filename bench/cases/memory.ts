@@ -6,13 +6,14 @@ import { measureSide } from '../measure-side.ts';
 import { openRig } from '../rig.ts';
 
 const BYTES_EACH_MAX = 80_000;
-/** An answer that is kept while it streams would grow by all of its bytes: some 15 kB here. */
-const GROWTH_BYTES_EACH_MAX = 8_000;
+/** An answer that is kept while it streams would grow by its bytes: between the parts compared here, some 10 kB. */
+const GROWTH_BYTES_EACH_MAX = 4_000;
 /** Of the time in which all streams are open: the parts that are compared. */
 const PART = 0.2;
 /** Connections of the store, the journal, the engine's keep-alive, libuv. */
 const FILES_BESIDES = 300;
-const WARM_REQUESTS = 2_000;
+/** Few: what a longer warm-up leaves in the heap would be taken for memory that the server needs without any stream. */
+const WARM_REQUESTS = 100;
 
 /** Memory of many open streams, and whether it grows while they run. */
 export async function measureMemory(input: CaseInput): Promise<CaseReport> {
@@ -25,7 +26,7 @@ export async function measureMemory(input: CaseInput): Promise<CaseReport> {
   const filesMax = openFilesMax(side.pid);
   // Each takes a socket of the client and one of the engine; Node raises its own limit as far as the system lets it.
   const streams = Math.min(sizes.memory.streams, Math.floor((filesMax - FILES_BESIDES) / 2));
-  await measureSide(children, side, { model: 'mock-1', connections: 64, amount: { requests: WARM_REQUESTS } });
+  await measureSide(children, side, { model: 'mock-1', connections: 4, amount: { requests: WARM_REQUESTS } });
   say({
     en: `  ${streams} streams for ${Math.round((tokens * intervalMs) / 1_000)} s`,
     zh: `  ${streams} 条流，持续 ${Math.round((tokens * intervalMs) / 1_000)} 秒`,
@@ -109,6 +110,13 @@ function figuresOf(
         unit: 'kB',
       },
       [Math.max(...all.map(each))],
+    ),
+    ...figureOf({ id: 'residentBefore', what: { en: 'the whole server before', zh: '整个服务，此前' }, unit: 'MB' }, [
+      residentBytesBefore / 1e6,
+    ]),
+    ...figureOf(
+      { id: 'resident', what: { en: 'the whole server near their end', zh: '整个服务，接近结束时' }, unit: 'MB' },
+      all.slice(-part).map(bytes => bytes / 1e6),
     ),
   ];
   return { figures, complete: true };
