@@ -4,7 +4,7 @@ export interface Words {
   readonly zh: string;
 }
 
-export type Unit = 'µs' | 'ms' | '×' | 'requests/s' | 'kB' | 'MB' | '%';
+export type Unit = 'µs' | 'ms' | '×' | 'requests/s' | 'kB' | 'MB' | '%' | 'events';
 
 /** Over the rounds: how far apart they lie says how much noise there was. */
 export interface Spread {

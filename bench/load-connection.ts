@@ -7,6 +7,8 @@ export interface ExchangeResult {
   readonly firstByteMs: number;
   /** Server-sent events with data. */
   readonly events: number;
+  /** Reads of the socket that it took. */
+  readonly reads: number;
   readonly bytes: number;
 }
 
@@ -44,6 +46,7 @@ export function openConnection(port: number, host: string, exchange: Exchange): 
   /** Body bytes still to come, where the length is known. */
   let left = 0;
   let events = 0;
+  let reads = 0;
   let bytes = 0;
   let head: Buffer | undefined;
   /** Last bytes of the chunk before, for marks that are split. */
@@ -57,7 +60,7 @@ export function openConnection(port: number, host: string, exchange: Exchange): 
       return;
     }
     sentMs = performance.now();
-    firstMs = status = events = bytes = left = 0;
+    firstMs = status = events = reads = bytes = left = 0;
     inHead = true;
     chunked = false;
     head = undefined;
@@ -67,7 +70,7 @@ export function openConnection(port: number, host: string, exchange: Exchange): 
   const end = (ok: boolean) => {
     running = false;
     const totalMs = performance.now() - sentMs;
-    exchange.ended({ ok, status, totalMs, firstByteMs: firstMs - sentMs, events, bytes });
+    exchange.ended({ ok, status, totalMs, firstByteMs: firstMs - sentMs, events, reads, bytes });
   };
   const readHead = (data: Buffer): Buffer | undefined => {
     const all = head ? Buffer.concat([head, data]) : data;
@@ -87,6 +90,7 @@ export function openConnection(port: number, host: string, exchange: Exchange): 
   const read = (data: Buffer): void => {
     if (!running) return;
     bytes += data.length;
+    reads += 1;
     const body = inHead ? readHead(data) : data;
     if (!body || inHead) return;
     if (body.length > 0 && firstMs === 0) firstMs = performance.now();

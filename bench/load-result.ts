@@ -18,6 +18,8 @@ export interface LoadResult {
   readonly firstByteMs: Percentiles;
   readonly events: number;
   readonly eventsPerSecond: number;
+  /** Reads of sockets: fewer than events where several came at once. */
+  readonly reads: number;
   readonly bytes: number;
   readonly openMax: number;
   /** Of the process under load, from the first request to the end of the last; where the system tells. */

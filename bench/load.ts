@@ -58,7 +58,7 @@ const request = Buffer.from(
 
 const latencyMs: number[] = [];
 const firstByteMs: number[] = [];
-const seen = { requests: 0, errors: 0, non2xx: 0, events: 0, bytes: 0, open: 0, openMax: 0 };
+const seen = { requests: 0, errors: 0, non2xx: 0, events: 0, reads: 0, bytes: 0, open: 0, openMax: 0 };
 let started = 0;
 let counting = Number(values['warm-seconds']) === 0;
 let stopping = false;
@@ -97,6 +97,7 @@ const exchange: Exchange = {
       firstByteMs.push(result.firstByteMs);
     }
     seen.events += result.events;
+    seen.reads += result.reads;
     seen.bytes += result.bytes;
   },
 };
@@ -151,6 +152,7 @@ function finish(): void {
     firstByteMs: percentiles(firstByteMs),
     events: seen.events,
     eventsPerSecond: round(seen.events / elapsed),
+    reads: seen.reads,
     bytes: seen.bytes,
     openMax: seen.openMax,
     ...(cpuUs === undefined || !before || !after

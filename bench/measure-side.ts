@@ -30,6 +30,8 @@ export interface SideRun {
   readonly failures: number;
   readonly latencyMs: LoadResult['latencyMs'];
   readonly firstByteMs: LoadResult['firstByteMs'];
+  /** How many came at once, as the client saw it. */
+  readonly eventsPerRead: number;
   readonly cpu: CpuUse | undefined;
   readonly residentBytesBefore: number | undefined;
   readonly samples: LoadResult['samples'];
@@ -77,6 +79,7 @@ export async function measureSide(children: Children, side: Side, shape: LoadSha
     failures: result.errors + result.non2xx + result.cutOff,
     latencyMs: result.latencyMs,
     firstByteMs: result.firstByteMs,
+    eventsPerRead: result.events / Math.max(1, result.reads),
     cpu: cost && {
       usPerUnit: cost.cpuUs / units,
       share: cost.cpuUs / 1e6 / result.seconds,

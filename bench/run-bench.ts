@@ -8,6 +8,7 @@ import type { Children } from './children.ts';
 import type { Words } from './figure.ts';
 import { type Machine, machineOf, processorTime, sourceOf, stolenShare } from './machine.ts';
 import type { Pinning } from './pinning.ts';
+import { processCost } from './process-cost.ts';
 import type { Sizes } from './sizes.ts';
 
 export interface BenchReport {
@@ -52,6 +53,19 @@ const CASES: Readonly<
   nginx: { word: { en: 'nginx', zh: 'nginx' }, measure: measureNginx },
 };
 
+/** Latency alone needs no look at a process. */
+const UNREADABLE: Omit<CaseReport, 'name' | 'title'> = {
+  how: { en: 'Reads /proc.', zh: '读取 /proc。' },
+  skipped: {
+    en: "a process's CPU and memory can be read on Linux only",
+    zh: '只有在 Linux 上才能读取进程的 CPU 与内存',
+  },
+  figures: [],
+  failures: 0,
+  notes: [],
+  rounds: [],
+};
+
 /** Measures the named cases, one after the other, each on servers of its own. Rejects where a server cannot be started or loaded. */
 export async function runBench({ children, pinning, sizes, only, quick, say }: BenchOptions): Promise<BenchReport> {
   const date = new Date().toISOString();
@@ -60,8 +74,13 @@ export async function runBench({ children, pinning, sizes, only, quick, say }: B
   const cases: CaseReport[] = [];
   for (const name of CASE_NAMES) {
     if (!only.includes(name)) continue;
-    say(CASES[name].word);
-    cases.push(withFailures(await CASES[name].measure({ children, sizes, say })));
+    const { word, measure } = CASES[name];
+    say(word);
+    cases.push(
+      name === 'latency' || processCost(process.pid)
+        ? withFailures(await measure({ children, sizes, say }))
+        : { ...UNREADABLE, name, title: word },
+    );
   }
   const { version, commit } = sourceOf();
   return {

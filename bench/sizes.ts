@@ -31,11 +31,11 @@ export const FULL: Sizes = {
 
 /** About a minute: for a look, not for a claim. */
 export const QUICK: Sizes = {
-  json: { rounds: 2, seconds: 3, connections: 64 },
-  stream: { rounds: 2, seconds: 2, connections: 64, tokens: 64 },
+  json: { rounds: 2, seconds: 2, connections: 64 },
+  stream: { rounds: 2, seconds: 1.5, connections: 64, tokens: 64 },
   paced: { rounds: 1, streams: 800, tokens: 100, intervalMs: 20 },
-  latency: { rounds: 2, requests: 1_000 },
-  memory: { streams: 1_000, tokens: 16, intervalMs: 500 },
-  nginx: { rounds: 1, seconds: 1.5 },
-  warmSeconds: 1.5,
+  latency: { rounds: 2, requests: 500 },
+  memory: { streams: 2_000, tokens: 20, intervalMs: 500 },
+  nginx: { rounds: 1, seconds: 1 },
+  warmSeconds: 1,
 };

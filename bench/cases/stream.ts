@@ -4,8 +4,8 @@ import { openRig } from '../rig.ts';
 import { failuresOf, type Round, ratio, runRounds } from '../rounds.ts';
 
 const RATIO_MAX = 1.3;
-/** Above it a core has no room left: then bytes wait in its sockets, and it reads more tokens at a time. */
-const SHARE_FULL = 0.95;
+/** Paced, each token comes alone, unless a side falls behind. */
+const EVENTS_PER_READ_MAX = 1.1;
 
 /** CPU of a streamed token against the bare relay: as fast as it goes, and paced as engines pace. */
 export async function measureStream(input: CaseInput): Promise<CaseReport> {
@@ -72,6 +72,16 @@ function figuresOf(rounds: readonly Round[], id: string, load: Words): Figure[] 
       { id: `${id}.cpuPerToken`, what: named('Millrace, CPU per token', 'Millrace，每个令牌的 CPU'), unit: 'µs' },
       rounds.map(({ millrace }) => millrace?.cpu?.usPerUnit),
     ),
+    ...(['millrace', 'relay'] as const).flatMap(name =>
+      figureOf(
+        {
+          id: `${id}.${name}EventsPerRead`,
+          what: named(`${WORD[name].en}, events that came at once`, `${WORD[name].zh}，一次到达的事件数`),
+          unit: 'events',
+        },
+        rounds.map(round => round[name]?.eventsPerRead),
+      ),
+    ),
     ...figureOf(
       { id: `${id}.relayCpuPerToken`, what: named('bare relay, CPU per token', '裸转发，每个令牌的 CPU'), unit: 'µs' },
       rounds.map(({ relay }) => relay?.cpu?.usPerUnit),
@@ -80,18 +90,23 @@ function figuresOf(rounds: readonly Round[], id: string, load: Words): Figure[] 
 }
 
 function notesOf(paced: readonly Round[]): Words[] {
-  const full = (['millrace', 'relay'] as const).filter(name =>
-    paced.some(round => (round[name]?.cpu?.share ?? 0) > SHARE_FULL),
+  const behind = (['millrace', 'relay'] as const).filter(name =>
+    paced.some(round => (round[name]?.eventsPerRead ?? 0) > EVENTS_PER_READ_MAX),
   );
-  return full.length === 0
+  return behind.length === 0
     ? []
     : [
         {
-          en: `At this pace the core was full (${full.join(', ')}): what lags behind reads several tokens at a time, which flatters it.`,
-          zh: `在此节奏下核心已满载（${full.join('、')}）：落后的一方一次会读到多个令牌，数字因此偏好看。`,
+          en: `Paced, tokens came several at a time (${behind.join(', ')}): the core was full, or not free. That makes a token cheaper than it is at this pace; judge by a run without this note.`,
+          zh: `按节奏时，令牌成批到达（${behind.join('、')}）：核心已满载，或被他人占用。每个令牌因此显得比该节奏下更便宜；请以没有这条说明的运行为准。`,
         },
       ];
 }
+
+const WORD = {
+  millrace: { en: 'Millrace', zh: 'Millrace' },
+  relay: { en: 'bare relay', zh: '裸转发' },
+} as const;
 
 const HOW: Words = {
   en: 'Millrace and the bare undici relay in turn, as with JSON requests. CPU of the whole process divided by the tokens of the streams that were answered in full. As fast as it goes: the engine writes a token at a time without waiting, so that several may lie ready when they are read. Paced: all streams at once, from the first request to the last answer, connections included.',
