@@ -79,6 +79,17 @@ function follow(child: ChildProcess, argv: readonly string[]): Child {
   });
   // Whoever does not ask how it ended does not care.
   ended.catch(() => {});
+  const stop = async () => {
+    const gone = ended.then(
+      () => undefined,
+      () => undefined,
+    );
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await gone;
+    clearTimeout(timer);
+  };
+  let stopped: Promise<void> | undefined;
   return {
     pid: child.pid ?? 0,
     firstLine: () =>
@@ -92,15 +103,10 @@ function follow(child: ChildProcess, argv: readonly string[]): Child {
         ]),
       ),
     output: () => ended,
-    async stop() {
-      const gone = ended.then(
-        () => undefined,
-        () => undefined,
-      );
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-      await gone;
-      clearTimeout(timer);
+    // Once: to a server a second signal means to let running requests drop.
+    stop() {
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

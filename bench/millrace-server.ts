@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { keyCreatedSchema } from '@millrace/contract';
+import { readConfig } from '../src/config.ts';
+import { openControlPlane } from '../src/main.ts';
 import type { Child, Children } from './children.ts';
 
 const CLI = resolve(import.meta.dirname, '../src/cli/main.ts');
@@ -44,13 +47,9 @@ export async function startMillrace(
   };
   try {
     const home = join(folder, 'h');
-    const env = environmentOf(home);
-    const cli = (...args: string[]) => children.start([process.execPath, CLI, ...args, '--json'], { env }).output();
-    const file = join(folder, 'millrace.json');
-    writeFileSync(file, JSON.stringify(configOf(engine, models)));
     // Before the first start, so that the built-in model is not planted: its engine would run beside what is measured.
-    await cli('apply', '--file', file);
-    const made: { key: string } = JSON.parse(await cli('key', 'create', ...KEY));
+    const key = await plant(home, configOf(engine, models));
+    const env = environmentOf(home);
     child = children.start([process.execPath, CLI, 'serve', '--json'], { env, place: 'server' });
     const told: { url: string } = JSON.parse(await child.firstLine());
     const journal = () => readJournalState(join(home, 'control.sock'));
@@ -58,7 +57,7 @@ export async function startMillrace(
       server: {
         url: told.url,
         pid: child.pid,
-        key: made.key,
+        key,
         onDisk,
         journal,
         async loaded(limitMs) {
@@ -78,10 +77,39 @@ export async function startMillrace(
   }
 }
 
-const KEY = [
-  ...['--org', 'bench', '--project', 'bench', '--rpm', '1000000000', '--tpm', '1000000000'],
-  ...['--concurrency', '1000000', '--budget', '1000000CNY/month'],
-];
+/** Does to a home what `apply` and `key create` do where no server runs. Returns the key's text. */
+async function plant(home: string, config: object): Promise<string> {
+  const plane = await openControlPlane(readConfig({ MILLRACE_HOME: home }));
+  const post = async (path: string, body: object): Promise<unknown> => {
+    const answer = await plane.fetch(
+      new Request(`http://localhost${path}`, {
+        method: 'POST',
+        headers: { host: 'localhost', 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    );
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path}: ${text}`);
+    return JSON.parse(text);
+  };
+  try {
+    await post('/api/v1/config/apply', { config, dryRun: false });
+    return keyCreatedSchema.parse(await post('/api/v1/keys', KEY)).key;
+  } finally {
+    await plane.close();
+  }
+}
+
+const KEY = {
+  organizationId: 'bench',
+  projectId: 'bench',
+  scopes: {
+    requestsPerMinute: 1_000_000_000,
+    tokensPerMinute: 1_000_000_000,
+    concurrency: 1_000_000,
+    budget: { amount: '1000000', currency: 'CNY', period: 'month' },
+  },
+};
 
 function configOf(engine: string, models: readonly string[]): object {
   const cost = { currency: 'CNY', inputPerM: '2', cachedInputPerM: '0.5', outputPerM: '8' };
