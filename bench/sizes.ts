@@ -9,9 +9,10 @@ export interface Sizes {
   };
   readonly paced: {
     readonly rounds: number;
-    readonly streams: number;
     readonly tokens: number;
     readonly intervalMs: number;
+    /** How many at once; each is measured. Of the fewer no core should be full, of the more it may be. */
+    readonly streams: readonly number[];
   };
   readonly latency: { readonly rounds: number; readonly requests: number };
   readonly memory: { readonly streams: number; readonly tokens: number; readonly intervalMs: number };
@@ -22,7 +23,7 @@ export interface Sizes {
 export const FULL: Sizes = {
   json: { rounds: 5, seconds: 8, connections: 64 },
   stream: { rounds: 5, seconds: 4, connections: 64, tokens: 64 },
-  paced: { rounds: 3, streams: 800, tokens: 100, intervalMs: 20 },
+  paced: { rounds: 3, tokens: 100, intervalMs: 20, streams: [400, 800] },
   latency: { rounds: 5, requests: 3_000 },
   memory: { streams: 5_000, tokens: 60, intervalMs: 500 },
   nginx: { rounds: 3, seconds: 4 },
@@ -33,7 +34,7 @@ export const FULL: Sizes = {
 export const QUICK: Sizes = {
   json: { rounds: 2, seconds: 2, connections: 64 },
   stream: { rounds: 2, seconds: 1.5, connections: 64, tokens: 64 },
-  paced: { rounds: 1, streams: 800, tokens: 100, intervalMs: 20 },
+  paced: { rounds: 1, tokens: 100, intervalMs: 20, streams: [400, 800] },
   latency: { rounds: 2, requests: 500 },
   memory: { streams: 2_000, tokens: 20, intervalMs: 500 },
   nginx: { rounds: 1, seconds: 1 },

@@ -20,29 +20,34 @@ export async function measureStream(input: CaseInput): Promise<CaseReport> {
     shape: { model: fast, connections: stream.connections, tokens: stream.tokens, amount: { seconds: stream.seconds } },
     warm: { seconds: warmSeconds },
   });
-  input.say({ en: '  paced', zh: '  按节奏' });
-  const pacedRounds = await runRounds(input, {
-    rig,
-    rounds: paced.rounds,
-    shape: { model: slow, connections: paced.streams, tokens: paced.tokens, amount: { requests: paced.streams } },
-    warm: { requests: paced.streams },
-  });
+  const pacedRounds: { readonly streams: number; readonly rounds: readonly Round[] }[] = [];
+  for (const streams of paced.streams) {
+    input.say({ en: `  ${streams} at once, paced`, zh: `  ${streams} 条同时，按节奏` });
+    const amount = { requests: streams };
+    const shape = { model: slow, connections: streams, tokens: paced.tokens, amount };
+    pacedRounds.push({
+      streams,
+      rounds: await runRounds(input, { rig, rounds: paced.rounds, shape, warm: amount }),
+    });
+  }
   return {
     name: 'stream',
     title: { en: 'Streamed tokens against the bare relay', zh: '流式令牌与裸转发对比' },
     how: HOW,
     figures: [
       ...figuresOf(saturated, 'saturated', { en: 'as fast as it goes', zh: '全速' }),
-      ...figuresOf(pacedRounds, 'paced', {
-        en: `${paced.streams} streams, a token every ${paced.intervalMs} ms`,
-        zh: `${paced.streams} 条流，每 ${paced.intervalMs} 毫秒一个令牌`,
-      }),
+      ...pacedRounds.flatMap(({ streams, rounds }) =>
+        figuresOf(rounds, `paced${streams}`, {
+          en: `${streams} streams, a token every ${paced.intervalMs} ms`,
+          zh: `${streams} 条流，每 ${paced.intervalMs} 毫秒一个令牌`,
+        }),
+      ),
     ],
-    failures: failuresOf([...saturated, ...pacedRounds]),
-    notes: notesOf(pacedRounds),
+    failures: failuresOf([...saturated, ...pacedRounds.flatMap(({ rounds }) => rounds)]),
+    notes: pacedRounds.flatMap(notesOf),
     rounds: [
       ...saturated.map(round => ({ load: 'saturated', ...round })),
-      ...pacedRounds.map(round => ({ load: 'paced', ...round })),
+      ...pacedRounds.flatMap(({ streams, rounds }) => rounds.map(round => ({ load: `paced${streams}`, ...round }))),
     ],
   };
 }
@@ -89,16 +94,16 @@ function figuresOf(rounds: readonly Round[], id: string, load: Words): Figure[] 
   ];
 }
 
-function notesOf(paced: readonly Round[]): Words[] {
+function notesOf({ streams, rounds }: { readonly streams: number; readonly rounds: readonly Round[] }): Words[] {
   const behind = (['millrace', 'relay'] as const).filter(name =>
-    paced.some(round => (round[name]?.eventsPerRead ?? 0) > EVENTS_PER_READ_MAX),
+    rounds.some(round => (round[name]?.eventsPerRead ?? 0) > EVENTS_PER_READ_MAX),
   );
   return behind.length === 0
     ? []
     : [
         {
-          en: `Paced, tokens came several at a time (${behind.join(', ')}): the core was full, or not free. That makes a token cheaper than it is at this pace; judge by a run without this note.`,
-          zh: `按节奏时，令牌成批到达（${behind.join('、')}）：核心已满载，或被他人占用。每个令牌因此显得比该节奏下更便宜；请以没有这条说明的运行为准。`,
+          en: `${streams} paced streams: tokens came several at a time (${behind.map(name => WORD[name].en).join(', ')}), because the core was full or not free. That makes a token cheaper than it is at this pace.`,
+          zh: `${streams} 条按节奏的流：令牌成批到达（${behind.map(name => WORD[name].zh).join('、')}），因为核心已满载或被他人占用。每个令牌因此显得比该节奏下更便宜。`,
         },
       ];
 }
