@@ -71,6 +71,8 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   let clientGone = false;
   /** The client left before the first byte of the answer: it pays nothing, whatever comes of it still. */
   let unserved = false;
+  /** The node stops, and the intent is not durable yet: the upstream is not asked any more. */
+  let stopping: Fault | undefined;
   let drainTimer: NodeJS.Timeout | undefined;
   let ttftMs: number | undefined;
   let attemptStartedMs = 0;
@@ -294,10 +296,14 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
         return;
       }
       phase = 'running';
-      if (clientGone) {
-        giveBackPlace(undefined);
-        settle(endingOf('client-gone'), () => {});
-      } else start(target);
+      if (!clientGone && !stopping) {
+        start(target);
+        return;
+      }
+      giveBackPlace(undefined);
+      settle(endingOf(clientGone ? 'client-gone' : 'failed', stopping), settlement => {
+        if (stopping) relay.fail(stopping, settlement);
+      });
     });
   };
 
@@ -315,6 +321,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
         place?.cancel();
         endWithout(fault);
       } else if (phase === 'running') cut(fault, 'failed');
+      else stopping = fault;
     },
   };
 

@@ -1,0 +1,141 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CatalogSnapshot, Deployment, PriceVersion } from '../../src/catalog/index.ts';
+import { codecs } from '../../src/dialects/index.ts';
+import { createUpstreams } from '../../src/engines/index.ts';
+import type { Exchange } from '../../src/gateway/exchange.ts';
+import { createDataPlane } from '../../src/gateway/http.ts';
+import { createPlaceQueue } from '../../src/gateway/queue.ts';
+import { createRunning, type Running } from '../../src/gateway/running.ts';
+import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/identity/index.ts';
+import {
+  ENTRY_KIND,
+  type JournalClient,
+  openJournalClient,
+  type Settlement,
+  startJournal,
+} from '../../src/journal/index.ts';
+import {
+  createEgress,
+  createLog,
+  createSlots,
+  createUuid7,
+  openSlots,
+  Secret,
+  type Slots,
+  systemClock,
+} from '../../src/std/index.ts';
+
+/** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
+export interface TestDataPlane extends AsyncDisposable {
+  readonly url: string;
+  readonly key: string;
+  readonly slots: Slots;
+  readonly running: Running<Exchange>;
+  /** What the only wallet holds at the start. */
+  readonly walletNano: bigint;
+  spendableNano(): bigint;
+  /** All that is in the journal. */
+  settlements(): readonly Settlement[];
+}
+
+export interface TestDeployment {
+  /** Of model, deployment and upstream model alike. */
+  readonly id: string;
+  readonly timeoutMs: Deployment['timeoutMs'];
+  readonly concurrency?: number;
+}
+
+const WALLET = 7;
+const WALLET_NANO = 1_000_000_000_000n;
+
+/** `wrap` stands between the data plane and the journal: a slow disk, say. */
+export async function openDataPlane(
+  baseUrl: string,
+  deployments: readonly TestDeployment[],
+  wrap: (journal: JournalClient) => JournalClient = journal => journal,
+): Promise<TestDataPlane> {
+  const dir = mkdtempSync(join(tmpdir(), 'plane-'));
+  const shared = createSlots();
+  const slots = openSlots(shared);
+  slots.wallets.add(WALLET, WALLET_NANO);
+  const fail = (error: Error) => {
+    throw error;
+  };
+  const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
+  const client = openJournalClient(journal.connect());
+  const hash = createKeyHasher(new Secret('pepper'));
+  const key = createKeyText('live');
+  const callers = createCallerIndex({ hash, slots: slots.keys });
+  callers.apply({
+    upserted: [
+      {
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes: {} },
+        wallets: [{ currency: 'CNY', slot: WALLET }],
+      },
+    ],
+    removed: [],
+  });
+  const queue = createPlaceQueue(slots.deployments, systemClock);
+  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
+  const running = createRunning<Exchange>();
+  const snapshot = snapshotOf(baseUrl, deployments);
+  const server = createDataPlane({
+    ...{ slots, upstreams, queue, running, callers, clock: systemClock, log: createLog('silent'), logRequests: false },
+    journal: wrap(client),
+    codec: codecs['openai-chat'],
+    newRequestId: createUuid7(systemClock.nowMs),
+    snapshot: () => snapshot,
+    control: { forward: (_req, res) => void res.writeHead(404).end(), close: () => {} },
+  });
+  await new Promise<void>(resolve => server.listen({ port: 0, host: '127.0.0.1' }, resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    key,
+    slots,
+    running,
+    walletNano: WALLET_NANO,
+    spendableNano: () => slots.wallets.spendable(WALLET),
+    settlements: () =>
+      journal.reader
+        .read(0, 1_000_000)
+        .flatMap(({ record }) => (record.kind === ENTRY_KIND.settlement ? [record.value] : [])),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+      await upstreams.close();
+      client.close();
+      await journal[Symbol.asyncDispose]();
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+/** Prices as everywhere in these tests: 4 and 16 per million tokens, half of it for us. */
+function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): CatalogSnapshot {
+  const price = (version: string, input: bigint): PriceVersion => ({
+    ...{ version, currency: 'CNY', effectiveFromMs: 0, rounding: 'ceil' },
+    nanoPerMillion: { input, output: input * 4n },
+  });
+  const upstream = {
+    providerId: 'mock',
+    dialect: 'openai-chat',
+    baseUrl,
+    allowPrivateNetwork: true,
+    quirks: [],
+  } as const;
+  const models = deployments.map(({ id, ...more }, slot) => ({
+    ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
+    prices: [price('sell', 4_000_000_000n)],
+    deployments: [
+      {
+        ...{ id, upstream, upstreamModel: id, embedded: false, slot, priority: 0, weight: 1, ...more },
+        costs: [price('cost', 2_000_000_000n)],
+      },
+    ],
+  }));
+  return { revision: 1, models: new Map(models.map(model => [model.id, model])) };
+}
