@@ -10,8 +10,9 @@ import { Fault } from '../std/index.ts';
 
 const HONEST: Behaviour = { tokens: 3, texts: [' Grüße', '，世界', ' 🦙'], promptTokens: 17 };
 const REPORTED = { inputTokens: 17, outputTokens: 3 };
-/** Short enough for a test, long enough for a busy machine to answer in. */
-const SOON = { connect: 400, firstByte: 400, idle: 400, total: 60_000 };
+/** Longer than an upstream may be silent, shorter than it may take in all. */
+const SILENCE_MS = 130_000;
+const AT_ONCE = 200;
 const ID_LENGTH = 4;
 const idOf = (index: number) => String(index).padStart(ID_LENGTH, '0');
 
@@ -33,6 +34,11 @@ async function ask({ url, key }: TestDataPlane, model: string, stream: boolean) 
   return { id: answer.headers.get('x-request-id') ?? '', status: answer.status, text: await answer.text() };
 }
 
+/** A request that came later is answered: the loop has been round, and what lay in its sockets was read. */
+async function caughtUp({ url, key }: TestDataPlane) {
+  await (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).text();
+}
+
 function stepsOf(stream: boolean) {
   const asked = { path: '/v1/chat/completions', model: idOf(0), includeUsage: true, maxTokens: 4_096, promptTokens: 0 };
   let sent = 0;
@@ -48,15 +54,26 @@ for (const stream of [true, false]) {
     const bytes = steps.at(-1)?.there ?? 0;
     // A deployment of its own for each, so that none is left alone after failures.
     const ids = Array.from({ length: bytes }, (_, byte) => idOf(byte));
+    let passedMs = 0;
+    const clock = { nowMs: Date.now, monotonicMs: () => performance.now() + passedMs };
     await using plane = await openDataPlane(
       upstream.baseUrl,
-      ids.map(id => ({ id, timeoutMs: SOON })),
+      ids.map(id => ({ id })),
+      { clock },
     );
     for (const [byte, id] of ids.entries()) upstream.script(id, { ...HONEST, dieAt: { byte, how: 'stall' } });
-    // All at once, but for a machine that should still be on time.
     const seen = [];
-    for (let from = 0; from < ids.length; from += 120)
-      seen.push(...(await Promise.all(ids.slice(from, from + 120).map(id => ask(plane, id, stream)))));
+    for (let from = 0; from < ids.length; from += AT_ONCE) {
+      const asked = ids.slice(from, from + AT_ONCE);
+      const before = upstream.calls.length;
+      const answers = asked.map(id => ask(plane, id, stream));
+      // Time passes when all that comes has come, and been read.
+      const silent = () => upstream.calls.slice(before).filter(({ outcome }) => outcome === 'stalled').length;
+      while (silent() < asked.length) await nextTurn();
+      await caughtUp(plane);
+      passedMs += SILENCE_MS;
+      seen.push(...(await Promise.all(answers)));
+    }
     const settled = new Map(plane.settlements().map(settlement => [settlement.id, settlement]));
     assert.equal(settled.size, ids.length);
     let spent = 0n;
@@ -94,7 +111,6 @@ for (const stream of [true, false]) {
   });
 }
 
-const LATER = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 };
 const STOPPING = new Fault('unavailable', { message: 'This node is shutting down' });
 
 /** A disk that takes nothing until it is told. */
@@ -152,7 +168,7 @@ test('a node that stops cuts off what runs, wherever it is: settled once, and th
     const what = `at the ${at}, after ${steps} steps, stream ${stream}`;
     const disk = slowDisk();
     const id = idOf(index);
-    await using plane = await openDataPlane(upstream.baseUrl, [{ id, timeoutMs: LATER }], disk.wrap);
+    await using plane = await openDataPlane(upstream.baseUrl, [{ id }], { wrap: disk.wrap });
     upstream.script(id, { ...HONEST, stepwise: true });
     const before = upstream.calls.length;
     const cutOff = () => {

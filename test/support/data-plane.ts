@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CatalogSnapshot, Deployment, PriceVersion } from '../../src/catalog/index.ts';
+import type { CatalogSnapshot, PriceVersion } from '../../src/catalog/index.ts';
 import { codecs } from '../../src/dialects/index.ts';
 import { createUpstreams } from '../../src/engines/index.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
@@ -18,6 +18,7 @@ import {
   startJournal,
 } from '../../src/journal/index.ts';
 import {
+  type Clock,
   createEgress,
   createLog,
   createSlots,
@@ -44,10 +45,11 @@ export interface TestDataPlane extends AsyncDisposable {
 export interface TestDeployment {
   /** Of model, deployment and upstream model alike. */
   readonly id: string;
-  readonly timeoutMs: Deployment['timeoutMs'];
   readonly concurrency?: number;
 }
 
+/** What the catalog sets. */
+const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 };
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
@@ -55,7 +57,10 @@ const WALLET_NANO = 1_000_000_000_000n;
 export async function openDataPlane(
   baseUrl: string,
   deployments: readonly TestDeployment[],
-  wrap: (journal: JournalClient) => JournalClient = journal => journal,
+  {
+    wrap = journal => journal,
+    clock = systemClock,
+  }: { readonly wrap?: (journal: JournalClient) => JournalClient; readonly clock?: Clock } = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
@@ -78,15 +83,15 @@ export async function openDataPlane(
     ],
     removed: [],
   });
-  const queue = createPlaceQueue(slots.deployments, systemClock);
-  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
+  const queue = createPlaceQueue(slots.deployments, clock);
+  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock: systemClock, log: createLog('silent'), logRequests: false },
+    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false },
     journal: wrap(client),
     codec: codecs['openai-chat'],
-    newRequestId: createUuid7(systemClock.nowMs),
+    newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
     control: { forward: (_req, res) => void res.writeHead(404).end(), close: () => {} },
   });
@@ -132,7 +137,17 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     prices: [price('sell', 4_000_000_000n)],
     deployments: [
       {
-        ...{ id, upstream, upstreamModel: id, embedded: false, slot, priority: 0, weight: 1, ...more },
+        ...{
+          id,
+          upstream,
+          upstreamModel: id,
+          embedded: false,
+          slot,
+          priority: 0,
+          weight: 1,
+          timeoutMs: TIMEOUT_MS,
+          ...more,
+        },
         costs: [price('cost', 2_000_000_000n)],
       },
     ],
