@@ -1,5 +1,5 @@
 // The composition root: the only file that starts things.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,14 @@ import { getRequestListener } from '@hono/node-server';
 import { formatAmount } from '@millrace/contract';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
 import { type Config, controlSocket } from './config.ts';
-import { applyConfig, type ControlDeps, createControlApp, createTraffic } from './control/index.ts';
+import {
+  applyConfig,
+  type ControlDeps,
+  createBackup,
+  createControlApp,
+  createTraffic,
+  refuseHalfRestored,
+} from './control/index.ts';
 import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
 import { createIdentity } from './identity/index.ts';
@@ -29,7 +36,7 @@ import {
   type SharedSlots,
   systemClock,
 } from './std/index.ts';
-import { openStore, type Store } from './store/index.ts';
+import { openStore } from './store/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
@@ -73,6 +80,7 @@ async function openPlane(
     const log = createLog(config.logLevel);
     const lock = lockHome(config.home);
     opened.push(() => lock[Symbol.dispose]());
+    refuseHalfRestored(config.home);
     const { pepper, master } = readSecrets(config.home, [STORE_FILE, JOURNAL_FOLDER]);
     const shared = createSlots();
     const slots = openSlots(shared);
@@ -151,7 +159,7 @@ async function openPlane(
         const summary = await inspectGguf(resolve(file));
         return { name: summary.name ?? '', contextTokens: summary.contextTokens };
       },
-      backup: folder => backupHome({ config, store, journal, loader }, folder),
+      backup: createBackup({ home: config.home, store, journal, loader, clock: systemClock }),
       gatewayBusyMs,
     };
     return { deps, shared, journal, loader, catalog, engines, pepper, log, [Symbol.asyncDispose]: close };
@@ -182,29 +190,6 @@ async function recover({
   });
   client.close();
   await loader.flush();
-}
-
-/** Store first, journal second: the journal holds at least what the store has, so that a restore only loads more, never less. */
-async function backupHome(
-  {
-    config,
-    store,
-    journal,
-    loader,
-  }: { readonly config: Config; readonly store: Store; readonly journal: Journal; readonly loader: Loader },
-  folder: string,
-): Promise<void> {
-  const to = resolve(folder);
-  if (existsSync(to))
-    throw new Fault('conflict', {
-      message: `${to} is there already: name a new folder`,
-      messageZh: `${to} 已存在：请指定一个新目录`,
-    });
-  mkdirSync(to, { recursive: true, mode: 0o700 });
-  const loaded = loader.cursor();
-  if (store.dialect === 'sqlite') await store.backup(join(to, 'store.db'));
-  await journal.backup(join(to, 'journal'), loaded);
-  writeFileSync(join(to, 'secrets.json'), readFileSync(join(config.home, 'secrets.json')), { mode: 0o600 });
 }
 
 /** The control plane without a server: what the command line uses when none runs on the home. */

@@ -161,20 +161,3 @@ test('people read tables', async () => {
   );
   assert.match((await cli(['ledger', 'verify'])).stdout, /✓ {2}I1 .*\n.*The books are right\.\n$/s);
 });
-
-test('a backup is restored into an empty home, once, and its books are right', async () => {
-  const folder = join(home, 'copy');
-  const elsewhere = { MILLRACE_HOME: join(home, 'elsewhere') };
-  assert.equal((await cli(['backup', folder])).code, 0);
-  assert.equal((await cli(['backup', folder])).code, 2, 'an existing folder is not written over');
-  const restored = await cli(['restore', folder, '--json'], elsewhere);
-  assert.equal(restored.code, 0, restored.stderr);
-  assert.equal(JSON.parse(restored.stdout).ok, true);
-  assert.match((await cli(['wallet', 'show', '--org', 'acme'], elsewhere)).stdout, /99\.5/);
-  const again = await cli(['restore', folder], elsewhere);
-  assert.deepEqual([again.code, /is in use/.test(again.stderr)], [2, true]);
-  assert.match(
-    (await cli(['restore', home], { MILLRACE_HOME: join(home, 'third') })).stderr,
-    /^$|is not a whole backup/,
-  );
-});

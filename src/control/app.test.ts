@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { callJson, openTestPlane, type TestPlane } from '../../test/support/control-plane.ts';
 import { readMetrics } from '../../test/support/metrics.ts';
@@ -86,7 +87,7 @@ test('the reference pages name every route', () => {
 });
 
 test('files of the server are for its owner alone', async () => {
-  const body = { folder: '/tmp/x' };
+  const body = { folder: join(plane.home, 'copy') };
   const headers = { authorization: `Bearer ${adminKey}` };
   const answer = await callJson(plane.public, '/api/v1/backup', { method: 'POST', body, headers });
   assert.deepEqual([answer.status, codeOf(answer)], [403, 'forbidden']);

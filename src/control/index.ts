@@ -2,7 +2,9 @@
 export { isLoopback } from './access.ts';
 export { createControlApp } from './app.ts';
 export { applyConfig } from './apply/apply.ts';
+export { createBackup } from './backup-home.ts';
 export type { Access } from './context.ts';
 export type { ControlDeps } from './deps.ts';
 export type { Lang, Words } from './language.ts';
+export { refuseHalfRestored, restoreHome } from './restore-home.ts';
 export { createTraffic, type Traffic } from './traffic.ts';

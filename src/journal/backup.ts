@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { openHead, readOrigin, writeOrigin } from './node-state.ts';
@@ -26,7 +27,11 @@ export async function backupJournal(dir: string, folder: string, afterSeq: numbe
     }
   }
   writeOrigin(folder, origin);
+  const copies = listSegments(folder);
+  const lastSeq = lastSeqOf(copies);
   const head = openHead(folder);
-  head.write(lastSeqOf(listSegments(folder)));
+  head.write(lastSeq);
   head.close();
+  // Reading a copy made them, and nothing is in them.
+  for (const { path } of copies) for (const tail of ['-wal', '-shm']) rmSync(path + tail, { force: true });
 }

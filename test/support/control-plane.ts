@@ -2,11 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCatalog, createSeal } from '../../src/catalog/index.ts';
-import { type ControlDeps, createControlApp, createTraffic } from '../../src/control/index.ts';
+import { type ControlDeps, createBackup, createControlApp, createTraffic } from '../../src/control/index.ts';
 import { createIdentity } from '../../src/identity/index.ts';
 import { startJournal } from '../../src/journal/index.ts';
 import { createLedger, createLoader } from '../../src/ledger/index.ts';
-import { createSlots, createUuid7, Fault, openSlots, Secret, silentLog, systemClock } from '../../src/std/index.ts';
+import {
+  createSlots,
+  createUuid7,
+  Fault,
+  openSlots,
+  readSecrets,
+  silentLog,
+  systemClock,
+} from '../../src/std/index.ts';
 import { openStore } from '../../src/store/index.ts';
 
 type App = ReturnType<typeof createControlApp>;
@@ -26,6 +34,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
   const fail = (error: unknown) => {
     throw error;
   };
+  const { pepper, master } = readSecrets(home, []);
   const store = await openStore({ file: join(home, 'store.db') });
   const journal = await startJournal({ dir: join(home, 'journal'), shared, onCrash: fail, reserveBytes: 4_096 });
   const newId = createUuid7(systemClock.nowMs);
@@ -33,14 +42,14 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
   const onSettled = traffic.settled;
   const loader = await createLoader({ store, journal, log: silentLog, onError: fail, onSettled });
   const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets });
-  const seal = createSeal(new Secret('master'));
+  const seal = createSeal(master);
   const engineBaseUrl = (id: string) => `unix:/run/${id}.sock:/v1`;
   const catalog = await createCatalog({ store, clock: systemClock, seal, slots: slots.deployments, engineBaseUrl });
   const identity = await createIdentity({
     store,
     clock: systemClock,
     newId,
-    pepper: new Secret('pepper'),
+    pepper,
     slots: slots.keys,
     walletsOf: id => ledger.walletsOf(id),
   });
@@ -71,7 +80,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
         messageZh: `${file}：无法打开（ENOENT）`,
       });
     },
-    backup: async () => {},
+    backup: createBackup({ home, store, journal, loader, clock: systemClock }),
     gatewayBusyMs: () => [],
   };
   return {

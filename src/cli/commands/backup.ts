@@ -1,7 +1,6 @@
-import { cpSync, existsSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { backupSchema, verifySchema } from '@millrace/contract';
-import { Fault, lockHome } from '../../std/index.ts';
+import { restoreHome } from '../../control/index.ts';
 import type { Command } from '../command.ts';
 import { facts } from '../show.ts';
 
@@ -24,13 +23,16 @@ export const backup: Command = {
         ? '此备份包含密钥材料，请像保管密码一样保管。'
         : 'This backup holds secrets: keep it as you would keep a password.',
     );
+    if (`${folder}${sep}`.startsWith(`${call.config.home}${sep}`))
+      call.note(
+        call.lang === 'zh'
+          ? '它位于 MILLRACE_HOME 之内，会随之一起丢失。'
+          : 'It lies inside MILLRACE_HOME, and would be lost with it.',
+      );
     call.answer(answer, () => facts([[call.lang === 'zh' ? '已备份到' : 'backed up to', answer.folder]]));
     return 0;
   },
 };
-
-/** What a home keeps; sockets and the lock are made anew. */
-const KEPT = ['secrets.json', 'store.db', 'journal'];
 
 export const restore: Command = {
   name: 'restore',
@@ -44,9 +46,15 @@ export const restore: Command = {
   json: '{"home","ok","invariants":[…]}',
   async run(call) {
     const { home, databaseUrl } = call.config;
-    copyHome(resolve(call.operands[0] ?? ''), { home, external: databaseUrl !== undefined });
+    const takeOut = await restoreHome(resolve(call.operands[0] ?? ''), {
+      home,
+      store: databaseUrl === undefined ? 'sqlite' : 'postgres',
+    });
     // Opening it brings in what the journal has beyond the store, and settles what was running.
-    const client = await call.client();
+    const client = await call.client().catch((error: unknown) => {
+      takeOut();
+      throw error;
+    });
     const proof = await client.call(verifySchema, 'POST', '/api/v1/ledger/verify');
     const zh = call.lang === 'zh';
     const failed = proof.invariants.filter(({ ok }) => !ok);
@@ -62,28 +70,3 @@ export const restore: Command = {
     return proof.ok ? 0 : 1;
   },
 };
-
-function copyHome(from: string, { home, external }: { readonly home: string; readonly external: boolean }): void {
-  const wanted = external ? KEPT.filter(name => name !== 'store.db') : KEPT;
-  const absent = wanted.find(name => !existsSync(join(from, name)));
-  if (absent !== undefined)
-    throw new Fault('config_invalid', {
-      message: `${from} is not a whole backup: it has no ${absent}`,
-      messageZh: `${from} 不是完整的备份：缺少 ${absent}`,
-    });
-  using _lock = lockHome(home);
-  const there = readdirSync(home).find(name => KEPT.includes(name));
-  if (there !== undefined)
-    throw new Fault('conflict', {
-      message: `${home} is in use: it has a ${there}. Restore into a new MILLRACE_HOME, or move the old one away`,
-      messageZh: `${home} 已有数据（${there}）：请恢复到新的 MILLRACE_HOME，或先移走旧目录`,
-    });
-  try {
-    for (const name of wanted)
-      cpSync(join(from, name), join(home, name), { recursive: true, preserveTimestamps: true });
-  } catch (error) {
-    // Half a home would start as if it were a whole one.
-    for (const name of wanted) rmSync(join(home, name), { recursive: true, force: true });
-    throw error;
-  }
-}
