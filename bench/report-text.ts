@@ -13,7 +13,8 @@ const WORDS = {
     pinned: (server: number, load: number) => `server on processor ${server}, engine and load on ${load}`,
     unpinned: (reason: string) => `not pinned: ${reason}`,
     quick: 'Short form: for a look, not for a claim.',
-    stolen: (share: string) => `${share} of the processors' time was taken by other virtual machines.`,
+    noise: (machines: string, programs: string) =>
+      `Of the processors' time other virtual machines took ${machines} %, other programs ${programs} %.`,
     whole: 'See the JSON for every round and how each was measured.',
     nothing: 'not measured',
   },
@@ -24,7 +25,7 @@ const WORDS = {
     pinned: (server: number, load: number) => `服务在处理器 ${server}，引擎与负载在处理器 ${load}`,
     unpinned: (reason: string) => `未绑定处理器：${reason}`,
     quick: '简短形式：供快速查看，不作为结论。',
-    stolen: (share: string) => `处理器时间的 ${share} 被其他虚拟机占用。`,
+    noise: (machines: string, programs: string) => `处理器时间中，其他虚拟机占 ${machines}%，其他程序占 ${programs}%。`,
     whole: '每一轮的数据与测量方法见 JSON。',
     nothing: '未测量',
   },
@@ -40,7 +41,9 @@ export function reportText(report: BenchReport, lang: Lang): string {
     `Millrace ${version}${commit === null ? '' : ` (${commit})`} · ${date}`,
     `${machine.cpu} × ${machine.cores} · ${machine.platform} · ${machine.kernel} · Node ${machine.node}`,
     server === null || load === null ? words.unpinned(pinning.reason ?? '') : words.pinned(server, load),
-    ...(report.stolenShare === null ? [] : [words.stolen(`${(report.stolenShare * 100).toFixed(1)} %`)]),
+    ...(report.noise === null
+      ? []
+      : [words.noise(percent(report.noise.otherMachines), percent(report.noise.otherPrograms))]),
     ...(report.quick ? [words.quick] : []),
     '',
     table(
@@ -77,6 +80,8 @@ function figureRow({ what, unit, measured, target, met }: Figure, lang: Lang): s
     met === undefined ? '' : met ? words.met : words.missed,
   ];
 }
+
+const percent = (share: number) => (share * 100).toFixed(1);
 
 function shown(value: number, unit: Unit): string {
   if (unit === 'requests/s') return Math.round(value).toLocaleString('en-US');

@@ -6,7 +6,7 @@ import { measureNginx } from './cases/nginx.ts';
 import { measureStream } from './cases/stream.ts';
 import type { Children } from './children.ts';
 import type { Words } from './figure.ts';
-import { type Machine, machineOf, processorTime, sourceOf, stolenShare } from './machine.ts';
+import { type Machine, machineOf, type Noise, noiseBetween, processorTime, sourceOf } from './machine.ts';
 import type { Pinning } from './pinning.ts';
 import { processCost } from './process-cost.ts';
 import type { Sizes } from './sizes.ts';
@@ -26,8 +26,8 @@ export interface BenchReport {
     readonly loadProcessor: number | null;
     readonly reason: string | null;
   };
-  /** Share of the processors' time that other virtual machines took; null where the system does not tell. */
-  readonly stolenShare: number | null;
+  /** Null where the system does not tell. */
+  readonly noise: Noise | null;
   readonly sizes: Sizes;
   readonly cases: readonly CaseReport[];
   /** No target of the cases that were measured is missed. */
@@ -97,7 +97,7 @@ export async function runBench({ children, pinning, sizes, only, quick, say }: B
       loadProcessor: pinning.processors?.load ?? null,
       reason: pinning.reason ?? null,
     },
-    stolenShare: stolenShare(before, processorTime()) ?? null,
+    noise: noiseBetween(before, processorTime()) ?? null,
     sizes,
     cases,
     met: cases.every(({ figures }) => figures.every(({ met }) => met !== false)),

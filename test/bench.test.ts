@@ -56,6 +56,8 @@ test('every case measures the real server and says how', async () => {
   assert.equal(report.pinning.pinned, report.pinning.reason === null);
   assert.equal(report.machine.node, process.version);
   assert.ok(report.machine.cores >= 1 && report.machine.kernel !== '' && report.machine.cpu !== '');
+  const { otherMachines, otherPrograms } = report.noise ?? { otherMachines: 0, otherPrograms: 0 };
+  assert.ok(otherMachines >= 0 && otherPrograms >= 0 && otherMachines + otherPrograms <= 1);
   for (const one of report.cases) {
     assert.equal(one.failures, 0, `${one.name}: requests failed`);
     assert.ok(one.how.en !== '' && one.how.zh !== '');
@@ -68,7 +70,7 @@ test('every case measures the real server and says how', async () => {
   const read: BenchReport = JSON.parse(JSON.stringify(report));
   assert.deepEqual(
     Object.keys(read),
-    'bench version commit date seconds quick machine pinning stolenShare sizes cases met'.split(' '),
+    'bench version commit date seconds quick machine pinning noise sizes cases met'.split(' '),
   );
   for (const lang of ['en', 'zh'] as const) {
     const text = reportText(report, lang);

@@ -80,7 +80,7 @@ export const bench: Command = {
     { name: 'check', about: { en: 'exit with 1 when a target is missed', zh: '未达成目标时以 1 退出' } },
   ],
   examples: ['bench --quick', 'bench --only json,stream --out result.json'],
-  json: '{"bench","version","commit","date","seconds","quick","machine","pinning","stolenShare","sizes","cases":[…],"met"}',
+  json: '{"bench","version","commit","date","seconds","quick","machine","pinning","noise":{"otherMachines","otherPrograms"},"sizes","cases":[…],"met"}',
   run: async call => {
     if (!existsSync(BENCH))
       throw new Fault('config_invalid', {
