@@ -27,9 +27,9 @@ ol{list-style:none;counter-reset:step;margin:0;padding:0;display:grid;gap:1.2rem
 ol>li{counter-increment:step;display:grid;grid-template-columns:1.9rem minmax(0,1fr);gap:0 .6rem}
 ol>li::before{content:counter(step);width:1.6rem;height:1.6rem;border-radius:50%;border:1px solid var(--line);background:var(--card);display:grid;place-items:center;font-size:.85rem;color:var(--soft)}
 ol>li>div{min-width:0}
-.code{position:relative;margin-top:.5rem}
-pre{margin:0;background:var(--code);border:1px solid var(--line);border-radius:10px;padding:.8rem 1rem;overflow-x:auto;font:13px/1.6 ui-monospace,"Cascadia Code","SF Mono",Menlo,Consolas,"DejaVu Sans Mono","Noto Sans Mono CJK SC",monospace;tab-size:2}
-button{position:absolute;top:.45rem;right:.45rem;font:inherit;font-size:.8rem;line-height:1;padding:.4rem .6rem;color:var(--soft);background:var(--card);border:1px solid var(--line);border-radius:7px;cursor:pointer}
+.code{display:flex;align-items:flex-start;margin-top:.5rem;background:var(--code);border:1px solid var(--line);border-radius:10px}
+pre{flex:1;min-width:0;margin:0;padding:.8rem 1rem;overflow-x:auto;font:13px/1.6 ui-monospace,"Cascadia Code","SF Mono",Menlo,Consolas,"DejaVu Sans Mono","Noto Sans Mono CJK SC",monospace;tab-size:2}
+button{flex:none;margin:.45rem .45rem 0 0;font:inherit;font-size:.8rem;line-height:1;padding:.4rem .6rem;color:var(--soft);background:var(--card);border:1px solid var(--line);border-radius:7px;cursor:pointer}
 button:hover{color:var(--ink);border-color:var(--soft)}
 button[hidden]{display:none}
 .tabs{display:flex;flex-wrap:wrap;gap:.3rem;margin-top:.5rem}
@@ -38,8 +38,9 @@ button[hidden]{display:none}
 .tabs label:hover{color:var(--ink)}
 .tabs input:checked+label{background:var(--card);color:var(--ink);box-shadow:0 0 0 1px var(--line)}
 .tabs input:focus-visible+label,a:focus-visible,button:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
-.tabs .code{display:none;flex:1 0 100%;min-width:0;max-width:100%;order:1;margin-top:.2rem}
-#t-curl:checked~#p-curl,#t-python:checked~#p-python,#t-js:checked~#p-js{display:block}
+.tabs .code{display:none;flex:1 0 100%;min-width:0;order:1;margin-top:.2rem}
+#t-curl:checked~#p-curl,#t-python:checked~#p-python,#t-js:checked~#p-js{display:flex}
+@media(max-width:30rem){ol .code{margin-left:-2.5rem}}
 dl{margin:0}
 dl>div{padding:.7rem 1.1rem}
 dl>div+div{border-top:1px solid var(--line)}

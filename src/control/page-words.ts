@@ -83,7 +83,7 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     call: '调用方法',
     makeKey: '创建密钥，密钥只显示一次。',
     setKey: '存入环境变量。',
-    thenCall: '发起请求，任何 OpenAI 客户端都可以用。',
+    thenCall: '发起请求，任何 OpenAI 客户端均可。',
     copy: '复制',
     copied: '已复制',
     after: '接下来',
