@@ -1,6 +1,7 @@
 // Python's official client, unmodified, against the real server and the built-in model. What it checks stands in python/client.py.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -50,6 +51,12 @@ test('the Python client', { skip: 'reason' in found && found.reason }, async t =
   }
   assert.equal(await exited, 0);
   assert.ok(names.length > 10 && Object.keys(FOLLOWING).every(check => names.includes(check)));
+  for (const [where, code] of await writtenPython(server.url, server.firstKey ?? ''))
+    await t.test(`what ${where} says to run runs`, () => {
+      const env = { ...process.env, PYTHONUTF8: '1', MILLRACE_KEY: server.firstKey ?? '' };
+      const { stdout, stderr } = spawnSync(found.python, ['-c', code], { encoding: 'utf8', env });
+      assert.match(stdout, /\b85\b/, stderr);
+    });
   await t.test('after all of it the books are right', () => account.verify());
 });
 
@@ -67,3 +74,23 @@ const FOLLOWING: Readonly<
     assert.ok(line.outputTokens < 16 * 384);
   },
 };
+
+/** The Python that people copy from us; the READMEs name an address and a key to be replaced. */
+async function writtenPython(url: string, key: string): Promise<readonly (readonly [where: string, code: string])[]> {
+  const found: [where: string, code: string][] = [];
+  for (const file of ['README.md', 'README.zh.md']) {
+    const text = readFileSync(resolve(import.meta.dirname, '..', file), 'utf8');
+    for (const [, code = ''] of text.matchAll(/^```python\n(.*?)^```$/gms))
+      found.push([file, code.replace('http://127.0.0.1:8080', url).replace('mr_live_…', key)]);
+  }
+  for (const lang of ['en', 'zh']) {
+    const page = await (await fetch(`${url}/?lang=${lang}`)).text();
+    const code = /<pre># pip install openai(.*?)<\/pre>/s.exec(page)?.[1] ?? '';
+    found.push([
+      `the page (${lang})`,
+      code.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&amp;', '&'),
+    ]);
+  }
+  assert.equal(found.length, 4);
+  return found;
+}

@@ -29,7 +29,9 @@ export function openAccount(home: string, organization = 'default', project = 'd
   const call = (method: string, path: string, body?: object) =>
     new Promise<unknown>((done, failed) => {
       const headers = { 'content-type': 'application/json' };
-      request({ socketPath: join(home, 'control.sock'), path: `/api/v1${path}`, method, headers }, answer => {
+      const socketPath = join(home, 'control.sock');
+      // A connection each: one that is kept may be closed while a test is busy elsewhere.
+      request({ socketPath, path: `/api/v1${path}`, method, headers, agent: false }, answer => {
         json(answer).then(value => {
           if (answer.statusCode === 200 || answer.statusCode === 201) done(value);
           else failed(new Error(`${answer.statusCode} ${JSON.stringify(value)}`));
