@@ -87,7 +87,7 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
       return listAllSegments(dir).flatMap(segment =>
         inSegment(segment, () => {
           const select = openFor(segment).db.prepare(
-            'select seq, kind, crc, body from entries where request_id = ? order by seq',
+            'select seq, kind, crc, body from entries where body ->> 0 = ? order by seq',
           );
           return select.all(requestId).map(row => decodeRow(row, Number(row['seq'])));
         }),

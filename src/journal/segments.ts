@@ -78,8 +78,7 @@ function createSegment(path: string, origin: SegmentOrigin): void {
   try {
     db.exec(
       `begin immediate;
-      create table entries (seq integer primary key, kind integer not null, crc integer not null, body text not null,
-        request_id text generated always as (body ->> 0) virtual) strict;
+      create table entries (seq integer primary key, kind integer not null, crc integer not null, body text not null) strict;
       create table origin (node_id text not null, epoch integer not null) strict`,
     );
     db.prepare('insert into origin (node_id, epoch) values (?, ?)').run(origin.nodeId, origin.epoch);

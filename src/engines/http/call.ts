@@ -1,22 +1,19 @@
-import type { Dispatcher } from 'undici';
 import { type Fault, type Log, toFault } from '../../std/index.ts';
-import type { Connection } from './connections.ts';
+import type { Connection, Exchange } from './connection.ts';
 import type { Deadlined, Deadlines } from './deadlines.ts';
 import { type BodyDecoder, createBodyDecoder } from './decode-body.ts';
-import { answerFault, brokenFault, connectFault, isTransportError, timeoutFault } from './transport-fault.ts';
+import { answerFault, brokenFault, connectFault, timeoutFault } from './transport-fault.ts';
 import type { UpstreamCall, UpstreamRequest, UpstreamSink } from './upstream.ts';
 
-const HEADERS_MAX = 256;
 const LIMITS = { connect: 'connect', 'first byte': 'firstByte', idle: 'idle', total: 'total' } as const;
 
-type Controller = Dispatcher.DispatchController;
-type Headers = Readonly<Record<string, string | string[] | undefined>>;
-
 /**
- * One request on its way. It is undici's handler, the caller's handle and the wheel's entry at once: one object per
- * request. Undici calls it in the turn in which bytes arrive, and so does it the sink.
+ * One request on its way. It is the connection's exchange, the caller's handle and the wheel's entry at once: one object per
+ * request. The connection calls it in the turn in which bytes arrive, and so does it the sink.
  */
-export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined {
+export class Call implements UpstreamCall, Exchange, Deadlined {
+  readonly head: string;
+  readonly body: string;
   wheelPrevious: Deadlined | undefined = undefined;
   wheelNext: Deadlined | undefined = undefined;
   wheelSlot = -1;
@@ -27,7 +24,6 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
   private readonly log: Log;
   private readonly startedMs: number;
   private connection: Connection | undefined = undefined;
-  private controller: Controller | undefined = undefined;
   private decoder: BodyDecoder | undefined = undefined;
   /** The request began to be written: from here on the upstream may have seen it. */
   private reached = false;
@@ -41,21 +37,22 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
   private lastByteMs = 0;
 
   constructor(
+    request: { readonly head: string; readonly body: string; readonly timeoutMs: UpstreamRequest['timeoutMs'] },
     sink: UpstreamSink,
-    limits: UpstreamRequest['timeoutMs'],
     shared: { readonly deadlines: Deadlines; readonly log: Log },
   ) {
+    this.head = request.head;
+    this.body = request.body;
     this.sink = sink;
-    this.limits = limits;
+    this.limits = request.timeoutMs;
     this.deadlines = shared.deadlines;
     this.log = shared.log;
     this.startedMs = shared.deadlines.nowMs;
+    this.deadlines.add(this);
   }
 
-  start(connection: Connection, options: Dispatcher.DispatchOptions): void {
-    this.connection = connection;
-    this.deadlines.add(this);
-    connection.dispatch(options, this);
+  isOver(): boolean {
+    return this.over;
   }
 
   /** Ends with a fault before anything was sent; told in a later turn, when the caller holds its handle. */
@@ -74,7 +71,7 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
   resume(): void {
     this.paused = false;
     this.lastByteMs = this.deadlines.nowMs;
-    // In a later turn: undici's parser, which all calls of a thread share, may be at work right now.
+    // In a later turn: the parser may be at work right now.
     queueMicrotask(() => {
       if (this.over || this.paused) return;
       this.decoder?.resume();
@@ -108,23 +105,24 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
     return this.hasBody ? 'idle' : 'first byte';
   }
 
-  // Undici's handler.
+  // The connection's exchange.
 
-  onRequestStart(controller: Controller): void {
-    this.controller = controller;
-    this.reached = true;
-    this.sentMs = this.deadlines.nowMs;
-    if (this.sourcePaused) controller.pause();
+  onAssigned(connection: Connection): void {
+    this.connection = connection;
+    if (this.sourcePaused) connection.pause();
   }
 
-  onResponseStart(_controller: Controller, status: number, headers: Headers): void {
-    // 1xx: hints before the answer. They do not count as its first byte.
-    if (this.over || status < 200) return;
+  onSent(): void {
+    this.reached = true;
+    this.sentMs = this.deadlines.nowMs;
+  }
+
+  onHead(status: number, headers: Record<string, string | undefined>): void {
+    if (this.over) return;
     this.answered = true;
-    const flat = flatten(headers);
-    const refusal = refusalOf(status, flat) ?? this.decode(flat);
+    const refusal = refusalOf(status) ?? this.decode(headers);
     if (refusal) this.fail(refusal);
-    else this.sink.onHeaders(status, flat);
+    else this.guard(() => this.sink.onHeaders(status, headers));
   }
 
   /** Puts a decoder in the way where the upstream compressed, though asked not to. */
@@ -143,37 +141,46 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
     return undefined;
   }
 
-  onResponseData(_controller: Controller, chunk: Buffer): void {
+  onBody(content: Buffer): void {
     if (this.over) return;
     this.hasBody = true;
     this.lastByteMs = this.deadlines.nowMs;
-    if (this.decoder) this.decoder.write(chunk);
-    else this.sink.onData(chunk);
+    if (this.decoder) this.decoder.write(content);
+    else this.guard(() => this.sink.onData(content));
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
+    // The connection is free, and may be another's.
+    this.connection = undefined;
     if (this.over) return;
-    if (this.decoder) {
-      // What is left in the decoder comes later; the connection is free at once.
-      this.connection?.release();
-      this.connection = undefined;
-      this.controller = undefined;
-      this.decoder.end();
-      return;
-    }
-    this.finish();
-    this.connection?.release();
-    this.sink.onEnd();
+    // What is left in the decoder comes later.
+    if (this.decoder) this.decoder.end();
+    else this.end();
   }
 
-  onResponseError(_controller: Controller | null, error: unknown): void {
-    if (this.over) {
-      // Undici brings what a sink threw in `onEnd` here. Nobody is left to tell.
-      if (!isTransportError(error)) this.logThrown(error);
-      return;
-    }
+  onFailed(error: unknown): void {
+    this.connection = undefined;
+    if (this.over) return;
     if (!this.reached) this.refuse(connectFault(error));
-    else this.fail(isTransportError(error) ? brokenFault(error, this.answered) : toFault(error));
+    else this.fail(brokenFault(error, this.answered));
+  }
+
+  /** What a sink throws ends its own call, and nothing else. */
+  private guard(tell: () => void): void {
+    try {
+      tell();
+    } catch (error) {
+      this.fail(toFault(error));
+    }
+  }
+
+  private end(): void {
+    this.finish();
+    try {
+      this.sink.onEnd();
+    } catch (error) {
+      this.logThrown(error);
+    }
   }
 
   private fail(fault: Fault): void {
@@ -202,28 +209,15 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
     const stop = this.paused || this.decoderFull;
     if (stop === this.sourcePaused) return;
     this.sourcePaused = stop;
-    if (stop) this.controller?.pause();
-    else this.controller?.resume();
+    if (stop) this.connection?.pause();
+    else this.connection?.resume();
   }
 
   private decodedSink() {
     return {
-      // Undici catches what a sink throws; zlib does not.
-      onData: (chunk: Buffer) => {
-        try {
-          this.sink.onData(chunk);
-        } catch (error) {
-          this.fail(toFault(error));
-        }
-      },
+      onData: (chunk: Buffer) => this.guard(() => this.sink.onData(chunk)),
       onEnd: () => {
-        if (this.over) return;
-        this.finish();
-        try {
-          this.sink.onEnd();
-        } catch (error) {
-          this.logThrown(error);
-        }
+        if (!this.over) this.end();
       },
       onFault: (fault: Fault) => this.fail(fault),
       onFull: (full: boolean) => {
@@ -234,28 +228,11 @@ export class Call implements UpstreamCall, Dispatcher.DispatchHandler, Deadlined
   }
 }
 
-function refusalOf(status: number, headers: Record<string, string | undefined>): Fault | undefined {
-  if (status < 400 && status >= 300)
-    return answerFault(
-      'The upstream redirects, which is not followed',
-      '上游服务返回了重定向，未予跟随',
-      `status ${status}`,
-    );
-  if (Object.keys(headers).length > HEADERS_MAX)
-    return answerFault(
-      'The upstream sent too many headers',
-      '上游服务的响应头过多',
-      `more than ${HEADERS_MAX} headers`,
-    );
-  return undefined;
-}
-
-/** Each name once; what came several times is joined (RFC 9110 §5.3). */
-function flatten(headers: Headers): Record<string, string | undefined> {
-  const flat: Record<string, string | undefined> = {};
-  for (const name in headers) {
-    const value = headers[name];
-    flat[name] = typeof value === 'object' ? value.join(', ') : value;
-  }
-  return flat;
+function refusalOf(status: number): Fault | undefined {
+  if (status >= 400 || status < 300) return undefined;
+  return answerFault(
+    'The upstream redirects, which is not followed',
+    '上游服务返回了重定向，未予跟随',
+    `status ${status}`,
+  );
 }

@@ -1,6 +1,5 @@
-import { Fault, toFault } from '../../std/index.ts';
-
-const PARSER_ERROR = 'HTTPParserError';
+import { Fault } from '../../std/index.ts';
+import { HttpSyntaxError } from './response-parser.ts';
 
 export type Phase = 'connect' | 'first byte' | 'idle' | 'total';
 
@@ -24,7 +23,6 @@ export function answerFault(message: string, messageZh: string, internal: string
 export function connectFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
   const code = codeOf(error);
-  if (code === 'UND_ERR_INVALID_ARG') return toFault(error);
   if (code !== undefined && /^ERR_(TLS|SSL|OSSL)|CERT|^UNABLE_TO_|SELF_SIGNED|^EPROTO$/.test(code))
     return new Fault('upstream_error', {
       message: 'No secure connection to the upstream could be made',
@@ -40,27 +38,22 @@ export function connectFault(error: unknown): Fault {
   });
 }
 
+const SYNTAX = {
+  rules: ['The upstream broke the rules of HTTP', '上游服务的响应不符合 HTTP 规范'],
+  'too-large': ['The headers of the upstream are too large', '上游服务的响应头过大'],
+  'too-many': ['The upstream sent too many headers', '上游服务的响应头过多'],
+} as const;
+
 /** Why an answer broke off after the request had left. */
 export function brokenFault(error: unknown, answered: boolean): Fault {
-  const code = codeOf(error) ?? '';
-  const badHttp = error instanceof Error && error.name === PARSER_ERROR;
-  if (code === 'UND_ERR_DESTROYED') return connectFault(error);
-  const [message, messageZh] = badHttp
-    ? ['The upstream broke the rules of HTTP', '上游服务的响应不符合 HTTP 规范']
-    : code === 'UND_ERR_HEADERS_OVERFLOW'
-      ? ['The headers of the upstream are too large', '上游服务的响应头过大']
+  if (error instanceof Fault) return error;
+  const [message, messageZh] =
+    error instanceof HttpSyntaxError
+      ? SYNTAX[error.kind]
       : answered
         ? ['The upstream broke off in the middle of its answer', '上游服务在返回过程中中断']
         : ['The upstream closed the connection without an answer', '上游服务未作响应即关闭了连接'];
   return new Fault('upstream_error', { message, messageZh, internal: describe(error), cause: error });
-}
-
-/** Whether the network or the parser said so; all else that comes through undici was thrown by our own code. */
-export function isTransportError(error: unknown): boolean {
-  // The parser's own errors come without a code where llhttp has no name for them.
-  if (error instanceof Error && error.name === PARSER_ERROR) return true;
-  const code = codeOf(error);
-  return code !== undefined && /^(UND_ERR_|E[A-Z0-9]+$|ERR_(SSL|TLS|OSSL|STREAM|SOCKET))/.test(code);
 }
 
 function codeOf(error: unknown): string | undefined {

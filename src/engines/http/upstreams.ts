@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici';
 import type { Upstream } from '../../catalog/index.ts';
 import { type Clock, type Egress, Fault, type Log, silentLog, toFault } from '../../std/index.ts';
 import { Call } from './call.ts';
@@ -17,7 +16,6 @@ export interface Upstreams {
 
 /** Headers a request may add; whatever else is given is a mistake in our own code. */
 const HEADERS_ALLOWED: ReadonlySet<string> = new Set([
-  'accept',
   'idempotency-key',
   'openai-organization',
   'openai-project',
@@ -31,7 +29,10 @@ interface Route {
   readonly connections: Connections;
   readonly basePath: string;
   readonly search: string;
-  readonly headers: string[];
+  /** Every header of a request but its length. */
+  readonly headers: string;
+  /** Heads by path below the base: a codec has a handful. */
+  readonly heads: Map<string, string>;
 }
 
 /** Sends requests to engines and vendors over kept connections. Pushed: bytes reach the sink in the turn they arrive. */
@@ -62,7 +63,13 @@ export function createUpstreams({
         connections = createConnections(target, clock.monotonicMs);
         pools.set(key, connections);
       }
-      return { connections, basePath: target.basePath, search: target.search, headers: headersOf(upstream) };
+      return {
+        connections,
+        basePath: target.basePath,
+        search: target.search,
+        headers: headersOf(target.origin, upstream),
+        heads: new Map(),
+      };
     } catch (error) {
       const { message, details } = toFault(error);
       return new Fault('unavailable', { internal: details.internal ?? message, cause: error });
@@ -78,18 +85,16 @@ export function createUpstreams({
   };
   return {
     send(request, sink) {
-      const call = new Call(sink, request.timeoutMs, shared);
       const route = closed ? closedFault() : routeOf(request.upstream);
-      if (route instanceof Fault) {
-        call.refuse(route);
-        return call;
-      }
-      const extra = request.headers === undefined ? route.headers : withExtra(route.headers, request.headers);
-      const connection = extra instanceof Fault ? undefined : route.connections.acquire();
-      if (extra instanceof Fault) call.refuse(extra);
-      else if (!connection)
+      const head = route instanceof Fault ? route : headOf(route, request);
+      const call = new Call(
+        { head: head instanceof Fault ? '' : head, body: request.body, timeoutMs: request.timeoutMs },
+        sink,
+        shared,
+      );
+      if (head instanceof Fault) call.refuse(head);
+      else if (!(route instanceof Fault) && !route.connections.send(call))
         call.refuse(new Fault('unavailable', { internal: 'too many connections to this upstream' }));
-      else call.start(connection, optionsOf(route, request, extra));
       return call;
     },
     counts() {
@@ -103,39 +108,41 @@ export function createUpstreams({
     },
     async close() {
       closed = true;
-      for (const pool of pools.values()) pool.close();
+      for (const pool of pools.values()) pool.close(closedFault());
       deadlines.close();
     },
   };
 }
 
-function optionsOf(route: Route, request: UpstreamRequest, headers: string[]): Dispatcher.DispatchOptions {
-  return {
-    method: 'POST',
-    path: `${route.basePath}${request.path}${route.search}`,
-    headers,
-    body: request.body,
-  };
+/** The head of a request, all but its length. */
+function headOf(route: Route, { path, headers }: UpstreamRequest): string | Fault {
+  let head = route.heads.get(path);
+  if (head === undefined) {
+    const target = `${route.basePath}${path}${route.search}`;
+    if (!/^\/[\x21-\x7e]*$/.test(target)) return new Fault('internal', { internal: 'a path that is none' });
+    head = `POST ${target} HTTP/1.1\r\n${route.headers}`;
+    route.heads.set(path, head);
+  }
+  return headers === undefined ? head : withExtra(head, headers);
 }
 
-function headersOf(upstream: Upstream): string[] {
-  const headers = [
-    ...['content-type', 'application/json', 'accept', 'application/json, text/event-stream'],
-    ...['accept-encoding', 'identity', 'user-agent', 'millrace'],
-  ];
-  if (upstream.apiKey === undefined) return headers;
-  if (!/^[\x21-\x7e]+$/.test(upstream.apiKey))
+function headersOf(origin: string, upstream: Upstream): string {
+  const { apiKey } = upstream;
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey))
     throw new Fault('unavailable', { internal: `the key of provider ${upstream.providerId} is no header text` });
-  return [...headers, 'authorization', `Bearer ${upstream.apiKey}`];
+  return (
+    `host: ${new URL(origin).host}\r\nconnection: keep-alive\r\ncontent-type: application/json\r\n` +
+    'accept: application/json, text/event-stream\r\naccept-encoding: identity\r\nuser-agent: millrace\r\n' +
+    (apiKey === undefined ? '' : `authorization: Bearer ${apiKey}\r\n`)
+  );
 }
 
-function withExtra(headers: readonly string[], extra: Readonly<Record<string, string>>): string[] | Fault {
-  const all = [...headers];
+function withExtra(head: string, extra: Readonly<Record<string, string>>): string | Fault {
+  let all = head;
   for (const [name, value] of Object.entries(extra)) {
     if (!HEADERS_ALLOWED.has(name)) return new Fault('internal', { internal: `header ${name} is not for upstreams` });
-    const at = headers.indexOf(name);
-    if (at >= 0) all[at + 1] = value;
-    else all.push(name, value);
+    if (!/^[\x20-\x7e]*$/.test(value)) return new Fault('internal', { internal: `header ${name} is no text` });
+    all += `${name}: ${value}\r\n`;
   }
   return all;
 }
