@@ -11,12 +11,12 @@ export interface GroupCommit {
   /** Queues what one thread sent. */
   submit(port: AnswerPort, batch: JournalBatch): void;
   /**
-   * Commits all that is queued at once and answers; returns how many entries that were. Throws where the journal can promise
-   * nothing any more (an error of the disk that is not "full", EIO of a sync say): by then every waiter was told `internal`
-   * and admission was stopped. What lies on disk is in doubt, so the process has to end and recover; trying again and
-   * answering "durable" would be a lie (fsyncgate: a failed fsync drops the dirty pages and the next one succeeds).
+   * Commits all that is queued at once and answers. Throws where the journal can promise nothing any more (an error of the
+   * disk that is not "full", EIO of a sync say): by then every waiter was told `internal` and admission was stopped. What
+   * lies on disk is in doubt, so the process has to end and recover; trying again and answering "durable" would be a lie
+   * (fsyncgate: a failed fsync drops the dirty pages and the next one succeeds).
    */
-  flush(): number;
+  flush(): void;
   /** Looks at the room on the disk: stops admission before money is at risk, lets it go on, writes the facts that waited. */
   watch(): void;
 }
@@ -91,9 +91,8 @@ export function createGroupCommit({
   return {
     submit: (port, message) => void queue.push({ port, message }),
     flush() {
-      if (queue.length === 0) return 0;
+      if (queue.length === 0) return;
       const batches = queue;
-      const entries = batches.reduce((sum, { message }) => sum + (message.length - 3) / 2, 0);
       if (!isFull()) {
         const lists = [...held.map(({ facts }) => facts), ...batches.map(({ message }) => entriesOf(message))];
         if (commit(lists)) {
@@ -101,14 +100,13 @@ export function createGroupCommit({
           const waiting = [...held, ...batches.map(({ port, message }) => ({ port, batch: message[0] }))];
           held = [];
           reply(waiting, undefined);
-          return entries;
+          return;
         }
         node.set('storageFull', 1);
       }
       queue = [];
       refusePromises(batches);
       commitHeld();
-      return entries;
     },
     watch() {
       commitHeld();

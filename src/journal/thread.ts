@@ -26,14 +26,6 @@ export type FromJournal =
   | { readonly type: 'failed'; readonly message: string; readonly messageZh: string };
 
 const WATCH_MS = 1_000;
-/**
- * When a commit had this many entries, the next waits a moment for more (PostgreSQL's `commit_delay` and `commit_siblings`): under
- * load each commit is shared by more requests, and a request on its own never waits. A commit costs 30 µs of CPU whatever is in
- * it, most of it the sync.
- */
-const BUSY_ENTRIES = 8;
-const GATHER_MS = 1;
-
 function runJournal(start: JournalThreadStart, main: NonNullable<typeof parentPort>): void {
   armCrashPoint(start.crashAt);
   const published = openPublished(start.published);
@@ -48,10 +40,9 @@ function runJournal(start: JournalThreadStart, main: NonNullable<typeof parentPo
   });
   const ports = new Set<MessagePort>();
   let scheduled = false;
-  let busy = false;
   const flush = () => {
     scheduled = false;
-    busy = group.flush() >= BUSY_ENTRIES;
+    group.flush();
   };
   group.watch();
   const watch = setInterval(() => group.watch(), WATCH_MS);
@@ -63,8 +54,7 @@ function runJournal(start: JournalThreadStart, main: NonNullable<typeof parentPo
       if (scheduled) return;
       // After the messages of all ports that are here now: they share one commit.
       scheduled = true;
-      if (busy) setTimeout(flush, GATHER_MS);
-      else setImmediate(flush);
+      setImmediate(flush);
     });
     port.on('close', () => ports.delete(port));
   };
