@@ -45,7 +45,6 @@ export class Connection {
   private readonly parser: ResponseParser;
   private readonly bornMs: number;
   private exchange: Exchange | undefined;
-  private connected = false;
   private gone = false;
 
   constructor(owner: ConnectionOwner, first: Exchange) {
@@ -97,11 +96,15 @@ export class Connection {
   }
 
   private begin(socket: Socket): void {
-    this.connected = true;
     socket.on('data', chunk => this.read(chunk));
     socket.on('end', () => this.closed());
     socket.on('close', () => this.closed());
-    socket.on('error', error => this.fail(error));
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // Servers that close with unread bytes in hand reset: of an answer that ends with its connection, that is the end too.
+      // Whether it was whole, its content says.
+      if (error.code === 'ECONNRESET') this.closed(error);
+      else this.fail(error);
+    });
     if (this.exchange) this.write(this.exchange);
   }
 
@@ -127,9 +130,8 @@ export class Connection {
     }
   }
 
-  private closed(): void {
-    if (this.gone || !this.connected || this.parser.close()) return;
-    this.fail(new Error('the other side closed the connection'));
+  private closed(error: Error = new Error('the other side closed the connection')): void {
+    if (!this.gone && !this.parser.close()) this.fail(error);
   }
 
   /** Free before the caller hears of the end: it may have the next request. */
