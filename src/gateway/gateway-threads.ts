@@ -35,7 +35,11 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
     const journal = options.connectJournal();
     const { threads: _threads, connectJournal: _connect, callers, snapshot, log: _log, onCrash, ...rest } = options;
     const start: ThreadStart = { ...rest, port, reusePort, journal, callers: callers(), snapshot: snapshot() };
-    const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: start, transferList: [journal] });
+    const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+      name: 'gateway',
+      workerData: start,
+      transferList: [journal],
+    });
     workers.push(worker);
     worker.on('error', error => onCrash(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', code => {

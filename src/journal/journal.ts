@@ -54,7 +54,7 @@ export async function startJournal(options: JournalOptions): Promise<Journal> {
     reserveBytes: options.reserveBytes ?? RESERVE_BYTES,
     crashAt: options.crashAt,
   };
-  const worker = new Worker(threadUrl(), { workerData: start });
+  const worker = new Worker(threadUrl(), { name: 'journal', workerData: start });
   await ready(worker);
   let closing = false;
   worker.on('error', error => options.onCrash(error instanceof Error ? error : new Error(String(error))));

@@ -132,19 +132,26 @@ describe('good answers, cut anywhere', () => {
   });
 });
 
-test('nothing comes after stop, from within as well', () => {
-  const seen: string[] = [];
-  const parser = createResponseParser({
-    head: () => {},
-    body: content => {
-      seen.push(content.toString());
-      parser.stop();
-    },
-    end: () => seen.push('end'),
-  });
-  parser.begin();
-  parser.push(answer('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', '2', 'ab', ''));
-  assert.deepEqual(seen, ['ab']);
+describe('nothing comes after stop, from within as well', () => {
+  for (const [name, bytes] of [
+    ['more to come', answer('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', '2', 'ab', '')],
+    ['all there', answer('HTTP/1.1 200 OK', 'transfer-encoding: chunked', '', '2', 'ab', '0', '', '')],
+    ['all there, by length', answer('HTTP/1.1 200 OK', 'content-length: 2', '', 'ab')],
+  ] as const)
+    test(name, () => {
+      const seen: string[] = [];
+      const parser = createResponseParser({
+        head: () => {},
+        body: content => {
+          seen.push(content.toString());
+          parser.stop();
+        },
+        end: () => seen.push('end'),
+      });
+      parser.begin();
+      parser.push(bytes);
+      assert.deepEqual(seen, ['ab']);
+    });
 });
 
 const LENGTH = 'content-length: 2';

@@ -70,6 +70,7 @@ type State =
  */
 export function createResponseParser(events: ResponseEvents): ResponseParser {
   let state: State = 'over';
+  let stopped = false;
   let held: Buffer | undefined;
   let hints = 0;
   /** Bytes that are left of the content, or of the chunk. */
@@ -96,7 +97,8 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
   const finish = (reusable: boolean) => {
     state = 'over';
     release();
-    events.end(reusable);
+    // The last content may have been what stopped us.
+    if (!stopped) events.end(reusable);
   };
   const skip = () => {
     skipped += 1;
@@ -205,6 +207,7 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
   return {
     begin() {
       state = 'head';
+      stopped = false;
       held = undefined;
       hints = 0;
       keepAliveMs = undefined;
@@ -236,6 +239,7 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
     },
     stop() {
       state = 'over';
+      stopped = true;
       content = undefined;
       more = undefined;
     },

@@ -319,6 +319,30 @@ describe('a connection that breaks', () => {
     });
 });
 
+test('a call that is given up at its last byte gives its connection up, too', async () => {
+  const { server, url } = await listening(always('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
+  const own = open();
+  const upstream = upstreamAt(url);
+  for (let round = 0; round < 3; round += 1) {
+    await new Promise<void>(resolve => {
+      const call = own.send(requestTo(upstream), {
+        onHeaders: () => {},
+        onData: () => {
+          call.abort();
+          resolve();
+        },
+        onEnd: () => assert.fail('given up'),
+        onError: () => assert.fail('given up'),
+      });
+    });
+    assert.equal(own.counts().open, 0);
+    assert.equal((await outcome(own, requestTo(upstream))).body, 'ok');
+    assert.deepEqual(own.counts(), { open: 1, inUse: 0 });
+  }
+  await own.close();
+  server.close();
+});
+
 describe('compressed though not asked', () => {
   const asked = { honest: [200, undefined], bomb: [200, 'upstream_error'], broken: [200, 'upstream_error'] } as const;
   for (const [gzip, expected] of Object.entries(asked))
