@@ -19,6 +19,8 @@ export interface Config {
   readonly supervised: boolean;
   /** How long running requests may take to end after SIGTERM. */
   readonly drainMs: number;
+  /** Entries in one file of the journal. */
+  readonly segmentRows: number;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -104,6 +106,14 @@ export const VARIABLES: readonly Variable[] = [
     },
   },
   {
+    name: 'MILLRACE_SEGMENT_ROWS',
+    otherwise: '`250000`',
+    about: {
+      en: 'Entries in one file of the journal. For the crash tests, which set it low, so that files are changed and archived often.',
+      zh: '单个日志文件的条目数。供崩溃测试使用：设小后会频繁切换并归档日志文件。',
+    },
+  },
+  {
     name: 'CRASH_AT',
     otherwise: '—',
     about: {
@@ -153,6 +163,8 @@ export function readConfig(env: Environment): Config {
     crashAt: env['CRASH_AT'] || undefined,
     supervised: env['MILLRACE_PARENT'] === '1',
     drainMs: integer(env, 'MILLRACE_DRAIN_MS', { otherwise: 30_000, least: 0, most: 3_600_000 }),
+    // As many as the journal takes by itself.
+    segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),
   };
 }
 

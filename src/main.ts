@@ -89,6 +89,7 @@ async function openPlane(
     const journal = await startJournal({
       dir: join(config.home, JOURNAL_FOLDER),
       shared,
+      segmentRows: config.segmentRows,
       crashAt: config.crashAt,
       onCrash,
     });

@@ -36,6 +36,8 @@ export interface Behaviour extends Speech {
   readonly status?: number;
   readonly retryAfter?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Says in `x-request-id` which call it is: `fake-` and its `seq`. */
+  readonly namesCalls?: boolean;
   /** 200 with an error object as its body (or as the only event). */
   readonly errorInBody?: boolean;
   /** An error event after that many tokens, and then the end. */

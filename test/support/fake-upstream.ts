@@ -143,7 +143,8 @@ async function answer(socket: Socket, received: Received, serving: Serving): Pro
   const asked = parseAsked(received);
   if (!asked) return respond(socket, 400, '{"error":{"message":"not JSON","type":"invalid_request_error"}}');
   const behaviour = serving.scripts.get(asked.model) ?? serving.scripts.get('*') ?? {};
-  const planned = planAnswer(asked, behaviour);
+  const name = behaviour.namesCalls ? { 'x-request-id': `fake-${serving.calls.length}` } : {};
+  const planned = planAnswer(asked, { ...behaviour, headers: { ...behaviour.headers, ...name } });
   const call: FakeCall = {
     seq: serving.calls.length,
     requestId: received.headers['x-request-id'],

@@ -49,9 +49,9 @@ export function runCli(
   });
 }
 
-/** Starts the real server as a process of its own, on a port that is free. */
-export async function startServer(home: string, more: Readonly<Record<string, string>> = {}): Promise<TestServer> {
-  const child = spawn(process.execPath, [CLI, 'serve', '--json'], {
+/** The real server as a process of its own, on a port that is free; it may not be up yet. */
+export function spawnServer(home: string, more: Readonly<Record<string, string>> = {}) {
+  return spawn(process.execPath, [CLI, 'serve', '--json'], {
     env: {
       ...process.env,
       MILLRACE_HOME: home,
@@ -62,6 +62,11 @@ export async function startServer(home: string, more: Readonly<Record<string, st
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+}
+
+/** Starts the real server, and waits until it is up. */
+export async function startServer(home: string, more: Readonly<Record<string, string>> = {}): Promise<TestServer> {
+  const child = spawnServer(home, more);
   let err = '';
   child.stderr.on('data', chunk => {
     err += chunk;
