@@ -169,10 +169,28 @@ export function readConfig(env: Environment): Config {
 }
 
 function homeOf(env: Environment): string {
-  const home = resolve(env['MILLRACE_HOME'] || join(homedir(), '.millrace'));
-  if (statSync(home, { throwIfNoEntry: false })?.isDirectory() === false)
+  const home = resolve(env['MILLRACE_HOME'] || join(userHome(), '.millrace'));
+  if (isFile(home))
     throw wrong('MILLRACE_HOME', `is ${home}, which is a file, not a folder`, `为 ${home}，它是文件而不是目录`);
   return home;
+}
+
+/** A user without an entry in the system's list, as containers have them, has none. */
+function userHome(): string {
+  try {
+    return homedir();
+  } catch {
+    throw wrong('MILLRACE_HOME', 'is not set, and this user has no home folder', '未设置，且当前用户没有主目录');
+  }
+}
+
+/** What may not be looked at may not be used either: that is told when it is opened. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch {
+    return false;
+  }
 }
 
 function hostOf(env: Environment): string {

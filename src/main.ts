@@ -43,6 +43,8 @@ export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'
 const NANO_FILE = join(ROOT, 'models', 'nano', 'millrace-nano.gguf');
 
 const ENGINES_READY_MS = 20_000;
+/** `sockaddr_un.sun_path` is 104 bytes on macOS and 108 on Linux, its ending zero included. */
+const SOCKET_PATH_BYTES_MAX = 103;
 
 /** Paths below the home. */
 const STORE_FILE = 'store.db';
@@ -231,8 +233,6 @@ export async function serve(config: Config): Promise<Running> {
   const plane = await openPlane(config, { onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
   const servers: Server[] = [];
   try {
-    const firstKey = await plantDefaults(plane.deps);
-    plane.engines.update(plane.catalog.engines());
     servers.push(
       await listen(plane.deps, 'owner', controlSocket(config.home)),
       await listen(plane.deps, 'public', edgeSocket(config.home)),
@@ -258,6 +258,9 @@ export async function serve(config: Config): Promise<Running> {
       plane.engines.update(plane.catalog.engines());
     });
     plane.deps.identity.onDelta(delta => threads.broadcastCallers(delta));
+    // Only now that nothing can fail any more: a key that was made before would be lost with the message that it stands in.
+    const firstKey = await plantDefaults(plane.deps);
+    plane.engines.update(plane.catalog.engines());
     plane.loader.start();
     await enginesReady(plane);
     shutDownOnSignal(config, async () => {
@@ -308,6 +311,11 @@ function shutDownOnSignal({ supervised }: Config, shutDown: () => Promise<void>)
 }
 
 async function listen(deps: ControlDeps, access: 'owner' | 'public', path: string): Promise<Server> {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX)
+    throw new Fault('config_invalid', {
+      message: `${path} is too long for a socket (${SOCKET_PATH_BYTES_MAX} bytes at most): choose a shorter MILLRACE_HOME`,
+      messageZh: `${path} 作为套接字路径太长（最多 ${SOCKET_PATH_BYTES_MAX} 字节）：请使用更短的 MILLRACE_HOME`,
+    });
   rmSync(path, { force: true });
   const app = createControlApp(deps, access);
   const server = createServer(getRequestListener(app.fetch));
@@ -317,8 +325,8 @@ async function listen(deps: ControlDeps, access: 'owner' | 'public', path: strin
   });
   await listening.catch((cause: unknown) => {
     throw new Fault('config_invalid', {
-      message: `Cannot open the socket ${path} (${cause instanceof Error ? cause.message : String(cause)}): choose a shorter MILLRACE_HOME`,
-      messageZh: `无法打开套接字 ${path}（${cause instanceof Error ? cause.message : String(cause)}）：请使用更短的 MILLRACE_HOME`,
+      message: `Cannot open the socket ${path} (${cause instanceof Error ? cause.message : String(cause)}): choose another MILLRACE_HOME`,
+      messageZh: `无法打开套接字 ${path}（${cause instanceof Error ? cause.message : String(cause)}）：请使用其他 MILLRACE_HOME`,
       cause,
     });
   });

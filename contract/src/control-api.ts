@@ -1,11 +1,14 @@
 import * as z from 'zod';
 import { providerSchema } from './control-config.ts';
 import {
+  countText,
   currencyText,
+  cursorText,
   dateText,
   modelPatternText,
   nameText,
   noteText,
+  parseDate,
   positiveAmountText,
   signedAmountText,
   slugText,
@@ -124,29 +127,40 @@ export const removedSchema = z.object({ id: z.string(), removed: z.boolean() });
 export const modelInspectSchema = z.strictObject({ file: z.string().min(1).max(4_096) });
 export const modelFileSchema = z.object({ name: z.string(), contextTokens: z.number() });
 
-export const usageQuerySchema = z.strictObject({
-  organization: slugText,
-  project: slugText.exactOptional(),
-  model: z.string().max(128).exactOptional(),
-  /** From this time on, and before that one. Totals take whole hours. */
-  from: dateText.exactOptional(),
-  to: dateText.exactOptional(),
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  /** `next` of the page before. */
-  cursor: z.string().max(64).exactOptional(),
-});
+export const usageQuerySchema = z
+  .strictObject({
+    organization: slugText,
+    project: slugText.exactOptional(),
+    model: z.string().max(128).exactOptional(),
+    /** Settled from this time on, and before that one. */
+    from: dateText.exactOptional(),
+    to: dateText.exactOptional(),
+    limit: countText.transform(Number).pipe(z.int().min(1).max(1_000)).default(100),
+    /** `next` of the page before. */
+    cursor: cursorText.exactOptional(),
+  })
+  .superRefine(({ from, to }, context) => {
+    if (from === undefined || to === undefined || (parseDate(from) ?? 0) < (parseDate(to) ?? 0)) return;
+    const message = `${JSON.stringify(from)} is not before ${JSON.stringify(to)}`;
+    context.addIssue({ code: 'custom', path: ['from'], message, params: { zh: `“${from}”不早于“${to}”` } });
+  });
 const usageCounts = {
   inputTokens: z.number(),
+  /** Part of the input. */
   cachedInputTokens: z.number(),
   outputTokens: z.number(),
+  /** Part of the output. */
+  reasoningTokens: z.number(),
 };
 export const usageTotalSchema = z.object({
   currency: z.string(),
   requests: z.number(),
+  failed: z.number(),
   ...usageCounts,
   revenue: z.string(),
-  /** What is known of it, in the same currency. */
+  /** Of the `costedRequests`, whose cost is known and in the same currency. */
   cost: z.string(),
+  costedRequests: z.number(),
   margin: z.string(),
 });
 export const usageLineSchema = z.object({
@@ -158,8 +172,9 @@ export const usageLineSchema = z.object({
   deploymentId: z.string(),
   operation: z.string(),
   outcome: z.string(),
+  /** HTTP status told to the client; 0 where none was sent. */
+  status: z.number(),
   ...usageCounts,
-  reasoningTokens: z.number(),
   usageSource: z.string(),
   estimated: z.boolean(),
   currency: z.string(),
@@ -167,6 +182,7 @@ export const usageLineSchema = z.object({
   /** Null where the cost is not known, or in another currency. */
   cost: z.string().nullable(),
   margin: z.string().nullable(),
+  durationMs: z.number(),
 });
 export const usageSchema = z.object({
   /** Over all that the filter takes, not this page alone; one per currency. */

@@ -7,7 +7,8 @@ function text(holds: (value: string) => boolean, refusal: { readonly en: string;
   return z.string().superRefine((value, context) => {
     if (holds(value)) return;
     const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-    context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh: `${shown} ${refusal.zh}` } });
+    const zh = `“${shown.slice(1, -1)}”${refusal.zh}`;
+    context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh } });
   });
 }
 
@@ -54,17 +55,17 @@ export const currencyText = text(isCurrency, {
 });
 /** Zero or more, in units of the currency. */
 export const amountText = text(value => (parseAmount(value) ?? -1n) >= 0n && !value.startsWith('-'), {
-  en: 'is not a decimal number',
-  zh: '不是十进制数',
+  en: 'is not an amount: use a decimal number such as 12.5, up to 1000000000, with at most nine decimals',
+  zh: '不是合法的金额：请使用 12.5 这样的十进制数，最大 1000000000，最多九位小数',
 });
 export const positiveAmountText = text(value => (parseAmount(value) ?? 0n) > 0n, {
-  en: 'is not a decimal number above zero',
-  zh: '不是大于零的十进制数',
+  en: 'is not an amount above zero: use a decimal number such as 12.5, up to 1000000000, with at most nine decimals',
+  zh: '不是大于零的金额：请使用 12.5 这样的十进制数，最大 1000000000，最多九位小数',
 });
 /** Never zero. */
 export const signedAmountText = text(value => (parseAmount(value) ?? 0n) !== 0n, {
-  en: 'is not a decimal number other than zero',
-  zh: '不是非零的十进制数',
+  en: 'is not an amount other than zero: use a decimal number such as 12.5 or -5, up to 1000000000, with at most nine decimals',
+  zh: '不是非零的金额：请使用 12.5 或 -5 这样的十进制数，绝对值最大 1000000000，最多九位小数',
 });
 /** Dearest price per million tokens that is taken: a larger one is a slip of the pen. */
 const PRICE_MAX = 1_000_000n * NANO_PER_UNIT;
@@ -73,7 +74,10 @@ export const priceText = text(
     const nano = parseAmount(value);
     return nano !== undefined && !value.startsWith('-') && nano <= PRICE_MAX;
   },
-  { en: 'is not a decimal number between 0 and 1000000', zh: '不是 0 到 1000000 之间的十进制数' },
+  {
+    en: 'is not a price: use a decimal number such as 0.5, from 0 to 1000000, with at most nine decimals',
+    zh: '不是合法的价格：请使用 0.5 这样的十进制数，0 到 1000000，最多九位小数',
+  },
 );
 export const dateText = text(value => parseDate(value) !== undefined, {
   en: 'is not a date: use 2026-01-31 (midnight UTC) or 2026-01-31T08:00:00+08:00',
@@ -90,4 +94,10 @@ export const nameText = text(value => PLAIN.test(value) && value.trim() !== '' &
 export const noteText = text(value => PLAIN.test(value) && value.length <= 200, {
   en: 'is not a note: use up to 200 characters without line breaks',
   zh: '不是合法的备注：最多 200 个字符，且不含换行',
+});
+/** A count in a query, where all is text. */
+export const countText = text(value => /^\d{1,9}$/.test(value), { en: 'is not a whole number', zh: '不是整数' });
+export const cursorText = text(value => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value), {
+  en: 'is not the `next` of a page',
+  zh: '不是上一页返回的 `next`',
 });

@@ -91,8 +91,8 @@ function priceNano(text: string, path: string): string {
   if (nano === undefined || nano < 0n || nano > PRICE_NANO_MAX)
     throw invalid(
       path,
-      `"${text}" is not a decimal number between 0 and 1000000`,
-      `“${text}”不是 0 到 1000000 之间的十进制数`,
+      `"${text}" is not a price: use a decimal number such as 0.5, from 0 to 1000000, with at most nine decimals`,
+      `“${text}”不是合法的价格：请使用 0.5 这样的十进制数，0 到 1000000，最多九位小数`,
     );
   return nano.toString();
 }

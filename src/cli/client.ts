@@ -1,9 +1,10 @@
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorSchema, isFaultCode } from '@millrace/contract';
 import type * as z from 'zod';
 import type { Config } from '../config.ts';
 import type { Lang } from '../control/index.ts';
-import { Fault } from '../std/index.ts';
+import { Fault, systemClock } from '../std/index.ts';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -31,12 +32,19 @@ interface Transport extends AsyncDisposable {
 
 type OpenPlane = (config: Config) => Promise<{ fetch(request: Request): Promise<Response>; close(): Promise<void> }>;
 
+/** Who has the home and answers nothing is starting, ending, or another command: that passes within this. */
+const HOME_WAIT_MS = 15_000;
+const LOOK_MS = 50;
+
+interface Way {
+  readonly lang: Lang;
+  readonly socket: string;
+  readonly openPlane: OpenPlane;
+}
+
 /** Connects to the server of this home; where none answers, opens the home itself, which takes its lock. */
-export async function openControlClient(
-  config: Config,
-  { lang, socket, openPlane }: { readonly lang: Lang; readonly socket: string; readonly openPlane: OpenPlane },
-): Promise<ControlClient> {
-  const transport = (await answers(socket)) ? overSocket(socket, lang) : await inProcess(config, lang, openPlane);
+export async function openControlClient(config: Config, way: Way): Promise<ControlClient> {
+  const transport = await findWay(config, way);
   const send: ControlClient['send'] = async (method, target, body) => {
     const sent = body === undefined ? undefined : JSON.stringify(body);
     const { status, text } = await transport.exchange(method, target, sent);
@@ -53,6 +61,20 @@ export async function openControlClient(
     },
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   };
+}
+
+async function findWay(config: Config, { lang, socket, openPlane }: Way): Promise<Transport> {
+  const until = systemClock.monotonicMs() + HOME_WAIT_MS;
+  for (;;) {
+    if (await answers(socket)) return overSocket(socket, lang);
+    try {
+      return await inProcess(config, lang, openPlane);
+    } catch (error) {
+      const isTaken = error instanceof Fault && error.code === 'conflict' && error.details.param === 'MILLRACE_HOME';
+      if (!isTaken || systemClock.monotonicMs() > until) throw error;
+    }
+    await sleep(LOOK_MS);
+  }
 }
 
 /** The fault that an answer tells. */

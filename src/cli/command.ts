@@ -27,6 +27,8 @@ export interface Command {
   /** Words that must follow. */
   readonly operands?: readonly Operand[];
   readonly flags: readonly Flag[];
+  /** Flags and words by the field of the control API (without indexes), or the variable, that they become. */
+  readonly fields?: Readonly<Record<string, string>>;
   /** Lines to try, without `./millrace`. */
   readonly examples: readonly string[];
   /** Shape of the answer with `--json`. */

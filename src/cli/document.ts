@@ -8,7 +8,7 @@ import { Fault } from '../std/index.ts';
 export interface ConfigFile {
   /** The document, with variables put in and paths of engines made absolute. */
   readonly value: unknown;
-  /** `millrace.yaml:4:14: models[0].prices[0].inputPerM: "4x" is not a decimal number` */
+  /** `millrace.yaml:4:14: models[0].prices[0].inputPerM: "4x" is not a price: …` */
   locate(issue: ConfigIssue): string;
 }
 

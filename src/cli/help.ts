@@ -5,11 +5,11 @@ import { facts } from './show.ts';
 const WORDS = {
   en: {
     title: 'Millrace: one API, one router, one bill.',
-    usage: 'Usage:',
+    usage: 'Usage: ',
     flags: 'Flags:',
     operands: 'Words:',
     examples: 'Examples:',
-    json: 'With --json:',
+    json: 'With --json: ',
     required: 'required',
     more: 'millrace COMMAND --help says more. Every command takes --json and --lang en|zh.',
     config: 'The environment sets up the server: MILLRACE_HOME, MILLRACE_PORT … (docs/en/reference/configuration.md).',
@@ -30,7 +30,7 @@ const WORDS = {
 export function helpText(commands: readonly Command[], lang: Lang): string {
   const words = WORDS[lang];
   const rows = commands.map(command => [`  ${synopsis(command, { whole: false })}`, command.about[lang]] as const);
-  return [words.title, '', words.usage, facts(rows), '', words.more, words.config].join('\n');
+  return [words.title, '', words.usage.trimEnd(), facts(rows), '', words.more, words.config].join('\n');
 }
 
 export function commandHelp(command: Command, lang: Lang): string {
@@ -38,7 +38,7 @@ export function commandHelp(command: Command, lang: Lang): string {
   const part = (title: string, rows: readonly (readonly [string, string])[]) =>
     rows.length === 0 ? [] : ['', title, facts(rows.map(([name, about]) => [`  ${name}`, about]))];
   return [
-    `${words.usage} millrace ${synopsis(command, { whole: true })}`,
+    `${words.usage}millrace ${synopsis(command, { whole: true })}`,
     '',
     command.about[lang],
     ...part(
@@ -56,7 +56,7 @@ export function commandHelp(command: Command, lang: Lang): string {
     words.examples,
     ...command.examples.map(example => `  ${commandLine(example)}`),
     '',
-    `${words.json} ${command.json}`,
+    `${words.json}${command.json}`,
   ].join('\n');
 }
 

@@ -11,21 +11,23 @@ export function usageFault(en: string, zh: string): Fault {
   return new Fault('config_invalid', { message: en, messageZh: zh });
 }
 
+/** Commands of two words that begin with this one. */
+export function groupOf(first: string, commands: readonly Command[]): readonly Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${first} `));
+}
+
 /** The command that the first words name. Throws Fault `config_invalid` with the nearest one. */
 export function findCommand(argv: readonly string[], commands: readonly Command[]): Command {
   const [first = '', second = ''] = argv;
   const found =
     commands.find(({ name }) => name === `${first} ${second}`) ?? commands.find(({ name }) => name === first);
   if (found) return found;
-  const group = commands
-    .filter(({ name }) => name.startsWith(`${first} `))
-    .map(({ name }) => name.slice(first.length + 1));
+  const group = groupOf(first, commands).map(({ name }) => name.slice(first.length + 1));
   if (group.length > 0) {
     const meant = second.startsWith('-') ? undefined : nearest(second, group);
-    const list = group.join(', ');
     throw usageFault(
-      `"${first}" is followed by one of: ${list}${meant === undefined ? '' : `; did you mean "${first} ${meant}"?`}`,
-      `“${first}”之后应为：${list}${meant === undefined ? '' : `；是否想输入“${first} ${meant}”？`}`,
+      `"${first}" is followed by one of: ${group.join(', ')}${meant === undefined ? '' : `; did you mean "${first} ${meant}"?`}`,
+      `“${first}”之后应为：${group.join('、')}${meant === undefined ? '' : `；是否想输入“${first} ${meant}”？`}`,
     );
   }
   const heads = [...new Set(commands.map(({ name }) => name.split(' ')[0] ?? ''))];
@@ -54,6 +56,7 @@ export function parseArgv(argv: readonly string[], command: Command): Parsed {
     if (token.kind !== 'option') continue;
     const flag = flags.find(({ name }) => name === token.name);
     if (!flag) throw unknownFlag(token.rawName, command, flags);
+    if (values.has(flag.name)) throw usageFault(`--${flag.name} stands twice`, `--${flag.name} 出现了两次`);
     values.set(flag.name, flagValue(flag, token));
   }
   // Help is given whatever else is missing.
@@ -75,6 +78,7 @@ function flagValue(
       `${token.rawName} needs a value: ${token.rawName} ${flag.value}`,
       `${token.rawName} 需要一个值：${token.rawName} ${flag.value}`,
     );
+  if (token.value === '') throw usageFault(`${token.rawName} is empty`, `${token.rawName} 为空`);
   return token.value;
 }
 
@@ -96,6 +100,8 @@ function checkWhole(
 ): void {
   const absent = wanted[operands.length];
   if (absent) throw missing(name, absent.name);
+  const empty = wanted[operands.indexOf('')];
+  if (empty) throw usageFault(`${name}: ${empty.name} is empty`, `${name}：${empty.name} 为空`);
   const extra = operands[wanted.length];
   if (extra !== undefined)
     throw usageFault(
@@ -103,10 +109,7 @@ function checkWhole(
       `${name}：“${extra}”是多余的（millrace ${name} --help）`,
     );
   for (const flag of flags) {
-    if (!flag.required) continue;
-    const value = values.get(flag.name);
-    if (value === undefined) throw missing(name, `--${flag.name} ${flag.value ?? ''}`.trim());
-    if (value === '') throw usageFault(`--${flag.name} is empty`, `--${flag.name} 为空`);
+    if (flag.required && !values.has(flag.name)) throw missing(name, `--${flag.name} ${flag.value ?? ''}`.trim());
   }
 }
 

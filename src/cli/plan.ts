@@ -36,99 +36,12 @@ import {
   textTable,
   waterfallChart,
 } from '../planner/index.ts';
-
-/** What the command may touch of the world; files default to the real ones. */
-export interface PlanIo {
-  stdout(text: string): void;
-  stderr(text: string): void;
-  readonly json: boolean;
-  readonly lang: Language;
-  readFile?(path: string): Promise<string>;
-  writeFile?(path: string, text: string): Promise<void>;
-}
-
-const USAGE: Readonly<Record<Language, string>> = {
-  en: `millrace plan: will this model earn?
-
-  plan case NAME|all            published figures against what the planner computes; exit 1 when a verified one misses
-  plan run SCENARIO             the full answer: nodes, latency, cost, revenue, margin, break-even, sensitivities
-  plan curve SCENARIO           cost and throughput over tokens per second of one user
-  plan study SCENARIO           a thousand scenarios at once          --samples N  --seed N
-  plan compare SCENARIO…        side by side
-  plan show SCENARIO            prints it as YAML, to save and change
-  plan list models|hardware|prices|profiles|scenarios|cases
-
-  SCENARIO is a YAML file or the name of a shipped one.
-  --set PATH=VALUE   changes a field, e.g. --set demand.output="50 Gtok/day"; may be repeated
-  --save FILE        writes the scenario with its changes
-  --report FILE      writes a self-contained HTML page        --svg FILE   writes the plot of case and curve
-  --lang en|zh       --json
-`,
-  zh: `millrace plan：这个模型能赚钱吗？
-
-  plan case 名称|all            用规划器复算公开数字；已核实的数字超差时退出码为 1
-  plan run 方案                 完整结果：节点、延迟、成本、收入、利润率、盈亏平衡、敏感性
-  plan curve 方案               成本与吞吐随每用户速度变化的曲线
-  plan study 方案               一次模拟上千种情景          --samples N  --seed N
-  plan compare 方案…            多个方案并排对比
-  plan show 方案                以 YAML 打印，便于保存和修改
-  plan list models|hardware|prices|profiles|scenarios|cases
-
-  “方案”可以是 YAML 文件，也可以是内置方案的名称。
-  --set 路径=值      修改一个字段，例如 --set demand.output="50 Gtok/day"，可重复使用
-  --save 文件        保存修改后的方案
-  --report 文件      生成自包含的 HTML 报告              --svg 文件   保存 case 与 curve 的图
-  --lang en|zh       --json
-`,
-};
-
-interface Invocation {
-  readonly words: readonly string[];
-  readonly options: ReadonlyMap<string, string>;
-  readonly changes: readonly string[];
-  readonly json: boolean;
-  readonly lang: Language;
-}
+import { type Invocation, invocation, PLAN_USAGE, type PlanIo, wantsChinese } from './plan-invocation.ts';
 
 interface Context extends Invocation {
   readonly io: PlanIo;
   readonly readFile: (path: string) => Promise<string>;
   readonly writeFile: (path: string, text: string) => Promise<void>;
-}
-
-const VALUED = new Set(['report', 'svg', 'save', 'lang', 'samples', 'seed', 'set']);
-
-function invocation(args: readonly string[], io: PlanIo): Invocation {
-  const words: string[] = [];
-  const changes: string[] = [];
-  const options = new Map<string, string>();
-  let json = io.json;
-  for (let index = 0; index < args.length; index++) {
-    const arg = args[index] ?? '';
-    if (!arg.startsWith('--')) words.push(arg);
-    else if (arg === '--json') json = true;
-    else if (arg === '--help') words.unshift('help');
-    else {
-      const [name = '', inline] = arg.slice(2).split(/=(.*)/s);
-      if (!VALUED.has(name))
-        throw new BadInput(arg, 'unknown option; see millrace plan --help', '未知选项；见 millrace plan --help');
-      const value = inline !== undefined && name !== 'set' ? inline : args[++index];
-      if (value === undefined) throw new BadInput(`--${name}`, 'needs a value', '需要一个值');
-      if (name === 'set') changes.push(value);
-      else options.set(name, value);
-    }
-  }
-  const lang = options.get('lang') ?? io.lang;
-  if (lang !== 'en' && lang !== 'zh')
-    throw new BadInput('--lang', `"${lang}" is neither en nor zh`, `“${lang}”既不是 en 也不是 zh`);
-  return { words, options, changes, json, lang };
-}
-
-/** The language of an error, which may be about the very option that sets it. */
-function wantsChinese(args: readonly string[], io: PlanIo): boolean {
-  const place = args.indexOf('--lang');
-  const chosen = place >= 0 ? args[place + 1] : args.find(arg => arg.startsWith('--lang='))?.slice(7);
-  return (chosen ?? io.lang) === 'zh';
 }
 
 /** The YAML text of a scenario, from a file or shipped, with `--set` changes applied to the document so that comments stay. */
@@ -194,8 +107,14 @@ async function load(context: Context, name: string): Promise<Scenario> {
   return scenario;
 }
 
+/** The word after the command, where there is no place for another. */
+function oneWord({ words: [, word, extra] }: Context): string | undefined {
+  if (extra !== undefined) throw new BadInput('plan', `"${extra}" is one word too many`, `“${extra}”是多余的`);
+  return word;
+}
+
 function oneName(context: Context): string {
-  const name = context.words[1];
+  const name = oneWord(context);
   if (name === undefined)
     throw new BadInput(
       'scenario',
@@ -227,8 +146,8 @@ const toJson = (value: unknown): string =>
   `${JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? String(inner) : inner), 2)}\n`;
 
 async function runCases(context: Context): Promise<number> {
-  const { io, json, lang, words } = context;
-  const name = words[1];
+  const { io, json, lang } = context;
+  const name = oneWord(context);
   if (name === undefined)
     throw new BadInput('case', `is missing; known are ${CASE_NAMES.join(', ')}`, `缺失；可用 ${CASE_NAMES.join('、')}`);
   const results: readonly CaseResult[] = (name === 'all' ? CASE_NAMES : [name]).map(runCase);
@@ -334,7 +253,7 @@ function listRows(what: string, lang: Language): readonly (readonly string[])[] 
 }
 
 async function runList(context: Context): Promise<number> {
-  const what = context.words[1] ?? 'scenarios';
+  const what = oneWord(context) ?? 'scenarios';
   const rows = listRows(what, context.lang);
   if (!rows)
     throw new BadInput(
@@ -355,14 +274,20 @@ const COMMANDS: Readonly<Record<string, (context: Context) => Promise<number>>> 
   list: runList,
   show: async context => {
     const { text } = await scenarioText(context, oneName(context));
-    context.io.stdout(text);
+    context.io.stdout(context.json ? toJson(parse(text)) : text);
     return 0;
   },
   help: async context => {
-    context.io.stdout(USAGE[context.lang]);
+    const help = PLAN_USAGE[context.lang];
+    context.io.stdout(context.json ? toJson({ help }) : help);
     return 0;
   },
 };
+
+function cannotWrite(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error;
+  return new BadInput(path, `cannot be written (${String(error.code)})`, `无法写入（${String(error.code)}）`);
+}
 
 /**
  * `millrace plan …`. Writes its answer through `io`; the exit code is 0, 1 where a verified row of a case misses its tolerance,
@@ -375,7 +300,10 @@ export async function planCommand(args: readonly string[], io: PlanIo): Promise<
       ...call,
       io,
       readFile: io.readFile ?? (path => readFileAsync(path, 'utf8')),
-      writeFile: io.writeFile ?? ((path, text) => writeFileAsync(path, text)),
+      writeFile: (path, text) =>
+        (io.writeFile ?? writeFileAsync)(path, text).catch((error: unknown) => {
+          throw cannotWrite(path, error);
+        }),
     };
     const name = call.words[0] ?? 'help';
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -388,7 +316,9 @@ export async function planCommand(args: readonly string[], io: PlanIo): Promise<
     return await command(context);
   } catch (error) {
     if (!(error instanceof BadInput)) throw error;
-    io.stderr(`${wantsChinese(args, io) ? error.zh : error.message}\n`);
+    const message = wantsChinese(args, io) ? error.zh : error.message;
+    if (io.json || args.includes('--json')) io.stdout(toJson({ error: { code: 'config_invalid', message } }));
+    io.stderr(`${message}\n`);
     return 2;
   }
 }

@@ -5,15 +5,16 @@ import { type ControlClient, openControlClient } from './client.ts';
 import type { Command, CommandCall, World } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
 import { commandHelp, helpText } from './help.ts';
-import { findCommand, parseArgv } from './parse-argv.ts';
+import { findCommand, groupOf, parseArgv, usageFault } from './parse-argv.ts';
 
 /** Done; tried and failed; used wrongly. */
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
 /** Runs one command line. Answers go to stdout, all else to stderr; the exit code is returned. */
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
-  const { lang, json, rest } = globals(argv, world);
+  const { lang, json, rest, wrong } = globals(argv, world);
   try {
+    if (wrong) throw wrong;
     return await dispatch(rest, { lang, json, world });
   } catch (error) {
     const fault = toFault(error);
@@ -36,66 +37,99 @@ function exitOf(fault: Fault): number {
 interface Globals {
   readonly lang: Lang;
   readonly json: boolean;
+  /** The command line without them. */
   readonly rest: readonly string[];
+  readonly wrong: Fault | undefined;
 }
 
-/** The language and the form of the answer are found before anything else: a mistake is told in them, too. */
+/** The language and the form of the answer, wherever they stand; found before anything else, since a mistake is told in them, too. */
 function globals(argv: readonly string[], { env }: World): Globals {
-  const rest = [...argv];
+  const rest: string[] = [];
   let lang = langOf(env);
   let json = false;
-  const asked = (text: string | undefined) => {
-    if (text === 'en' || text === 'zh') lang = text;
-  };
-  for (const [index, word] of argv.entries()) {
-    if (word === '--') break;
+  let wrong: Fault | undefined;
+  for (let index = 0; index < argv.length; index++) {
+    const word = argv[index] ?? '';
+    if (word === '--') {
+      rest.push(...argv.slice(index));
+      break;
+    }
     if (word === '--json') json = true;
-    if (word === '--lang') asked(argv[index + 1]);
-    if (word.startsWith('--lang=')) asked(word.slice('--lang='.length));
+    else if (word === '--lang' || word.startsWith('--lang=')) {
+      const text = word === '--lang' ? argv[++index] : word.slice('--lang='.length);
+      if (text === 'en' || text === 'zh') lang = text;
+      else wrong = wrongLang(text);
+    } else rest.push(word);
   }
-  // Before the command's name they stand alone; after it they are parsed with its flags.
-  for (;;) {
-    const [word = ''] = rest;
-    if (word === '--json' || word.startsWith('--lang=')) rest.shift();
-    else if (word === '--lang') rest.splice(0, 2);
-    else break;
-  }
-  return { lang, json, rest };
+  return { lang, json, rest, wrong };
 }
+
+function wrongLang(text: string | undefined): Fault {
+  if (text === undefined || text === '' || text.startsWith('-'))
+    return usageFault('--lang needs a value: --lang en|zh', '--lang 需要一个值：--lang en|zh');
+  return usageFault(`--lang: "${text}" is neither en nor zh`, `--lang：“${text}”既不是 en 也不是 zh`);
+}
+
+const HELP: readonly string[] = ['help', '--help', '-h'];
+const VERSION: readonly string[] = ['--version', '-v', '-V'];
 
 async function dispatch(
   argv: readonly string[],
   { lang, json, world }: { readonly lang: Lang; readonly json: boolean; readonly world: World },
 ): Promise<number> {
   const [first = 'help', ...others] = argv;
+  const explain = (text: string) => {
+    world.stdout(`${json ? JSON.stringify({ help: text }) : text}\n`);
+    return EXIT.ok;
+  };
   if (first === 'plan') {
     // Loaded when it is used: the planner with its data files is half of what this tool would load.
     const { planCommand } = await import('./plan.ts');
     return planCommand(others, { stdout: world.stdout, stderr: world.stderr, json, lang });
   }
-  if (first === 'help' || first === '--help' || first === '-h') {
-    const named = others.filter(word => !word.startsWith('-'));
-    const text = named.length > 0 ? commandHelp(findCommand(named, COMMANDS), lang) : helpText(COMMANDS, lang);
-    world.stdout(`${text}\n`);
-    return EXIT.ok;
-  }
-  const command = findCommand(first === '--version' ? ['version'] : argv, COMMANDS);
+  if (HELP.includes(first))
+    return explain(
+      helpOn(
+        others.filter(word => !word.startsWith('-')),
+        lang,
+      ),
+    );
+  // `key --help`: the first word of several commands, with nothing but the wish to know them.
+  if (others.every(word => HELP.includes(word)) && groupOf(first, COMMANDS).length > 0 && others.length > 0)
+    return explain(helpOn([first], lang));
+  const command = findCommand(VERSION.includes(first) ? ['version'] : argv, COMMANDS);
   const words = argv.slice(command.name.split(' ').length);
   const { values, operands } = parseArgv(words, command);
-  if (values.has('help')) {
-    world.stdout(`${commandHelp(command, lang)}\n`);
-    return EXIT.ok;
+  if (values.has('help')) return explain(commandHelp(command, lang));
+  try {
+    return await runCommand(command, { values, operands, lang, json, world });
+  } catch (error) {
+    throw inWordsOf(command, values, error);
   }
-  checkLang(values.get('lang'));
-  return runCommand(command, { values, operands, lang, json, world });
 }
 
-function checkLang(text: string | undefined): void {
-  if (text !== undefined && text !== 'en' && text !== 'zh')
-    throw new Fault('config_invalid', {
-      message: `--lang: "${text}" is neither en nor zh`,
-      messageZh: `--lang：“${text}”既不是 en 也不是 zh`,
-    });
+/** All commands, those that begin with a word, or one. Throws Fault `config_invalid`. */
+function helpOn(words: readonly string[], lang: Lang): string {
+  const [first] = words;
+  if (first === undefined) return helpText(COMMANDS, lang);
+  const group = words.length === 1 ? groupOf(first, COMMANDS) : [];
+  return group.length > 0 ? helpText(group, lang) : commandHelp(findCommand(words, COMMANDS), lang);
+}
+
+/** The control API names its fields; the person knows the flags and words that they came from. */
+function inWordsOf({ fields = {} }: Command, values: ReadonlyMap<string, string>, error: unknown): unknown {
+  if (!(error instanceof Fault) || error.details.param === undefined) return error;
+  const { param } = error.details;
+  const word = fields[param.replaceAll(/\[\d+\]/g, '')];
+  // A flag that was not given is not where it came from.
+  if (word === undefined || (word.startsWith('--') && !values.has(word.slice(2)))) return error;
+  const renamed = (text: string) =>
+    /^[ :：]/.test(text.slice(param.length)) && text.startsWith(param) ? word + text.slice(param.length) : text;
+  return new Fault(error.code, {
+    ...error.details,
+    message: renamed(error.messageIn('en')),
+    messageZh: renamed(error.messageIn('zh')),
+  });
 }
 
 async function runCommand(

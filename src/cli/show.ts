@@ -1,3 +1,5 @@
+import type { Lang } from '../control/index.ts';
+
 /** Columns a terminal needs for a text: Chinese, Japanese and Korean characters take two (Unicode UAX #11, wide and fullwidth). */
 export function width(text: string): number {
   let columns = 0;
@@ -29,6 +31,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       .join('  ')
       .trimEnd();
   return [line(columns.map(({ title }) => title)), ...rows.map(line)].join('\n');
+}
+
+/** A table, or the word that there is nothing: a head alone looks like an answer that was cut off. */
+export function listText(lang: Lang, columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  return rows.length === 0 ? (lang === 'zh' ? '没有。' : 'There are none.') : table(columns, rows);
 }
 
 /** `name  value` lines, the values aligned. */

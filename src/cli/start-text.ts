@@ -13,7 +13,7 @@ export interface StartFacts {
 
 const WORDS = {
   en: {
-    running: 'Millrace is running:',
+    running: 'Millrace is running: ',
     home: 'Data is kept in',
     key: 'Your key (shown this once):',
     tryIt: 'Try it:',
@@ -40,7 +40,7 @@ const WORDS = {
 export function startText({ url, home, models, firstKey, isPublic }: StartFacts, lang: Lang): string {
   const words = WORDS[lang];
   const [model] = models;
-  const lines = [`${words.running} ${url}`, `${words.home} ${home}`, ''];
+  const lines = [`${words.running}${url}`, `${words.home} ${home}`, ''];
   if (model === undefined) lines.push(words.noModel, '');
   else {
     if (firstKey === undefined)

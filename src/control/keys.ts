@@ -15,6 +15,8 @@ import type { ControlDeps } from './deps.ts';
 export function keyRoutes(app: ControlApp, { identity }: ControlDeps): void {
   app.get('/api/v1/keys', async c => {
     const { organization } = readQuery(c, keyListQuerySchema);
+    // Throws `not_found`: nobody and no keys are two answers.
+    if (organization !== undefined) await identity.projects(organization);
     return c.json({ keys: (await identity.keys(organization)).map(keyView) });
   });
 

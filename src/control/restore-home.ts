@@ -48,10 +48,10 @@ export async function restoreHome(
   };
 }
 
-/** A home that a restore left half filled must not be opened. Throws Fault `conflict`. */
+/** A home that a restore left half filled must not be opened. Throws Fault `config_invalid`. */
 export function refuseHalfRestored(home: string): void {
   if (existsSync(join(home, MARK)))
-    throw new Fault('conflict', {
+    throw new Fault('config_invalid', {
       message: `A restore into ${home} did not come to its end: run it again`,
       messageZh: `恢复到 ${home} 的操作没有完成：请重新运行恢复`,
     });

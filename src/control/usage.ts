@@ -1,5 +1,6 @@
 import { formatAmount, parseDate, usageQuerySchema } from '@millrace/contract';
 import { readUsage, type UsageLine, type UsageTotals } from '../ledger/index.ts';
+import { Fault } from '../std/index.ts';
 import { type ControlApp, readQuery } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 
@@ -8,7 +9,12 @@ export function usageRoutes(app: ControlApp, { store, identity, loader }: Contro
   app.get('/api/v1/usage', async c => {
     const { organization, project, model, from, to, limit, cursor } = readQuery(c, usageQuerySchema);
     // Throws `not_found`: nobody and nothing used are two answers.
-    await identity.projects(organization);
+    const projects = await identity.projects(organization);
+    if (project !== undefined && !projects.some(({ id }) => id === project))
+      throw new Fault('not_found', {
+        message: `The organization ${organization} has no project ${project}`,
+        messageZh: `组织 ${organization} 没有项目 ${project}`,
+      });
     await loader.flush();
     const { totals, lines, next } = await readUsage(store, {
       organizationId: organization,

@@ -31,6 +31,7 @@ function taken(home: string, cause: unknown): Fault {
   return new Fault('conflict', {
     message: `Another Millrace runs on ${home}: stop it first, or set MILLRACE_HOME`,
     messageZh: `已有另一个 Millrace 正在使用 ${home}：请先停止它，或设置 MILLRACE_HOME`,
+    param: 'MILLRACE_HOME',
     cause,
   });
 }

@@ -1,7 +1,7 @@
 import { type KeyView, keyCreatedSchema, keyListSchema, revokedSchema } from '@millrace/contract';
 import { type Command, type CommandCall, ORG } from '../command.ts';
 import { usageFault } from '../parse-argv.ts';
-import { facts, table, time } from '../show.ts';
+import { facts, listText, time } from '../show.ts';
 
 const create: Command = {
   name: 'key create',
@@ -37,8 +37,23 @@ const create: Command = {
     'key create --org acme --project web --models "deepseek-*" --rpm 60 --budget 10CNY/month --expires 2027-01-01',
     'key create --admin --name ops',
   ],
+  fields: {
+    organizationId: '--org',
+    projectId: '--project',
+    name: '--name',
+    expiresAt: '--expires',
+    'scopes.models': '--models',
+    'scopes.ipRanges': '--ip',
+    ipRanges: '--ip',
+    'scopes.requestsPerMinute': '--rpm',
+    'scopes.tokensPerMinute': '--tpm',
+    'scopes.concurrency': '--concurrency',
+    'scopes.budget.amount': '--budget',
+    'scopes.budget.currency': '--budget',
+  },
   json: '{"id","key"}',
   async run(call) {
+    if (call.isSet('admin')) checkAdmin(call);
     const client = await call.client();
     const made = call.isSet('admin')
       ? await client.call(keyCreatedSchema, 'POST', '/api/v1/admin-keys', { name: call.optional('name') ?? 'admin' })
@@ -49,6 +64,12 @@ const create: Command = {
     return 0;
   },
 };
+
+/** An admin key belongs to no project and has no limits: a flag that would do nothing must not look as if it did. */
+function checkAdmin(call: CommandCall): void {
+  const idle = create.flags.find(({ name }) => name !== 'admin' && name !== 'name' && call.isSet(name));
+  if (idle) throw usageFault(`--${idle.name} does not go with --admin`, `--${idle.name} 不能与 --admin 同时使用`);
+}
 
 function keyOf(call: CommandCall): object {
   for (const name of ['org', 'project'])
@@ -103,6 +124,7 @@ const list: Command = {
   name: 'key list',
   about: { en: 'keys, with their limits', zh: '列出密钥及其限制' },
   flags: [{ ...ORG, required: false }],
+  fields: { organization: '--org' },
   examples: ['key list --org acme'],
   json: '{"keys":[{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt"}]}',
   async run(call) {
@@ -115,7 +137,8 @@ const list: Command = {
         ? ['ID', '密钥', '组织/项目', '名称', '限制', '创建于', '状态']
         : ['ID', 'KEY', 'ORG/PROJECT', 'NAME', 'LIMITS', 'CREATED', 'STATE'];
     call.answer(answer, () =>
-      table(
+      listText(
+        call.lang,
         titles.map(title => ({ title })),
         answer.keys.map(key => keyRow(key, call.lang === 'zh')),
       ),

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { applyResultSchema, type ModelView, modelFileSchema, modelListSchema, removedSchema } from '@millrace/contract';
 import type { Lang } from '../../control/index.ts';
 import type { Command, CommandCall } from '../command.ts';
-import { facts, table } from '../show.ts';
+import { facts, listText } from '../show.ts';
 
 const list: Command = {
   name: 'model list',
@@ -18,7 +18,8 @@ const list: Command = {
         ? ['模型', '上下文', '价格（每百万令牌：输入/缓存/输出）', '部署']
         : ['MODEL', 'CONTEXT', 'PRICE (PER MILLION: INPUT/CACHED/OUTPUT)', 'DEPLOYMENTS'];
     call.answer(answer, () =>
-      table(
+      listText(
+        call.lang,
         titles.map((title, index) => ({ title, right: index === 1 })),
         answer.models.map(model => modelRow(model, call.lang)),
       ),
@@ -65,6 +66,13 @@ const add: Command = {
     },
     { name: 'output-price', value: 'P', about: { en: 'per million output tokens', zh: '每百万输出令牌的价格' } },
   ],
+  fields: {
+    'models.id': '--id',
+    'models.prices.currency': '--currency',
+    'models.prices.inputPerM': '--input-price',
+    'models.prices.cachedInputPerM': '--cached-input-price',
+    'models.prices.outputPerM': '--output-price',
+  },
   examples: [
     'model add ./qwen3-4b-q4_k_m.gguf',
     'model add ./qwen3-4b-q4_k_m.gguf --id qwen3-4b --currency CNY --input-price 0.5 --output-price 2',

@@ -7,7 +7,7 @@ import {
 } from '@millrace/contract';
 import type { Words } from '../../control/index.ts';
 import { type Command, type Flag, ORG } from '../command.ts';
-import { facts, table } from '../show.ts';
+import { facts, listText } from '../show.ts';
 
 const NAME: Flag = { name: 'name', value: 'NAME', about: { en: 'what people call it', zh: '名称' } };
 const ID = { name: 'ID', about: { en: 'a-z, 0-9, "." "_" "-"', zh: 'a-z、0-9、“.”、“_”、“-”' } };
@@ -43,6 +43,7 @@ export const ORGANIZATION_COMMANDS: readonly Command[] = [
     about: { en: 'add an organization: who pays', zh: '新增组织，即付费方' },
     operands: [ID],
     flags: [NAME],
+    fields: { id: 'ID', name: '--name' },
     examples: ['org create acme --name "Acme Inc."'],
     json: '{"id","name"}',
     async run(call) {
@@ -63,7 +64,8 @@ export const ORGANIZATION_COMMANDS: readonly Command[] = [
       const client = await call.client();
       const answer = await client.call(organizationListSchema, 'GET', '/api/v1/organizations');
       call.answer(answer, () =>
-        table(
+        listText(
+          call.lang,
           COLUMNS[call.lang],
           answer.organizations.map(({ id, name }) => [id, name]),
         ),
@@ -81,6 +83,7 @@ export const ORGANIZATION_COMMANDS: readonly Command[] = [
     about: { en: 'add a project to an organization', zh: '在组织中新增项目' },
     operands: [ID],
     flags: [ORG, NAME],
+    fields: { id: 'ID', name: '--name' },
     examples: ['project create web --org acme'],
     json: '{"organizationId","id","name"}',
     async run(call) {
@@ -103,7 +106,8 @@ export const ORGANIZATION_COMMANDS: readonly Command[] = [
       const client = await call.client();
       const answer = await client.call(projectListSchema, 'GET', `${organizationPath(call.text('org'))}/projects`);
       call.answer(answer, () =>
-        table(
+        listText(
+          call.lang,
           COLUMNS[call.lang],
           answer.projects.map(({ id, name }) => [id, name]),
         ),

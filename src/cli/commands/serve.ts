@@ -24,6 +24,7 @@ export const serve: Command = {
     },
     { name: 'threads', value: 'N', about: { en: 'in place of MILLRACE_THREADS', zh: '代替 MILLRACE_THREADS' } },
   ],
+  fields: Object.fromEntries(Object.entries(OVERRIDES).map(([flag, variable]) => [variable, `--${flag}`])),
   examples: ['serve', 'serve --port 9090'],
   json: '{"url","models":[…],"key"}',
   async run(call) {

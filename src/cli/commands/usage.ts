@@ -19,6 +19,15 @@ const TITLES = {
   },
 } as const;
 
+/** Outcomes in the reader's words; an unknown one as it is. */
+const OUTCOMES_ZH: Readonly<Record<string, string>> = {
+  ok: '成功',
+  failed: '失败',
+  'client-gone': '客户端断开',
+  'cut-off': '预留用尽',
+  recovered: '重启后结算',
+};
+
 export const usage: Command = {
   name: 'usage',
   about: { en: 'what an organization used, what it paid, and what that cost', zh: '查看组织的用量、收费与成本' },
@@ -29,9 +38,9 @@ export const usage: Command = {
     {
       name: 'from',
       value: 'DATE',
-      about: { en: 'from this day or time on; totals take whole hours', zh: '起始日期或时间；合计按整点计算' },
+      about: { en: 'settled from this day or time on', zh: '结算时间不早于此日期或时间' },
     },
-    { name: 'to', value: 'DATE', about: { en: 'before this day or time', zh: '截止日期或时间（不含）' } },
+    { name: 'to', value: 'DATE', about: { en: 'settled before this day or time', zh: '结算时间早于此日期或时间' } },
     {
       name: 'limit',
       value: 'N',
@@ -39,8 +48,17 @@ export const usage: Command = {
     },
     { name: 'cursor', value: 'C', about: { en: 'the `next` of the page before', zh: '上一页返回的 `next`' } },
   ],
+  fields: {
+    organization: '--org',
+    from: '--from',
+    to: '--to',
+    limit: '--limit',
+    cursor: '--cursor',
+    model: '--model',
+    project: '--project',
+  },
   examples: ['usage --org acme', 'usage --org acme --from 2026-01-01 --to 2026-02-01 --json'],
-  json: '{"totals":[{"currency","requests","inputTokens","cachedInputTokens","outputTokens","revenue","cost","margin"}],"lines":[{"requestId","at","projectId","keyId","model","deploymentId","operation","outcome","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","margin"}],"next"}',
+  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","margin"}],"lines":[{"requestId","at","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","margin","durationMs"}],"next"}',
   async run(call) {
     const query = new URLSearchParams({ organization: call.text('org') });
     for (const name of FILTERS) {
@@ -54,13 +72,17 @@ export const usage: Command = {
       if (answer.totals.length === 0 && answer.lines.length === 0) return words.none;
       const totals = table(
         words.totals.map((title, index) => ({ title, right: index > 0 })),
-        answer.totals.map(total => [
-          total.currency,
-          ...[total.requests, total.inputTokens, total.cachedInputTokens, total.outputTokens].map(String),
-          total.revenue,
-          total.cost,
-          total.margin,
-        ]),
+        answer.totals.map(total => {
+          // Requests whose cost is not known cost something all the same.
+          const [least, most] = total.costedRequests < total.requests ? ['≥', '≤'] : ['', ''];
+          return [
+            total.currency,
+            ...[total.requests, total.inputTokens, total.cachedInputTokens, total.outputTokens].map(String),
+            total.revenue,
+            `${least}${total.cost}`,
+            `${most}${total.margin}`,
+          ];
+        }),
       );
       const lines = table(
         words.lines.map((title, index) => ({ title, right: index > 3 && index < 9 })),
@@ -68,7 +90,7 @@ export const usage: Command = {
           time(line.at),
           line.model,
           line.projectId,
-          line.outcome,
+          call.lang === 'zh' ? (OUTCOMES_ZH[line.outcome] ?? line.outcome) : line.outcome,
           ...[line.inputTokens, line.cachedInputTokens, line.outputTokens].map(String),
           line.amount,
           line.cost ?? '-',

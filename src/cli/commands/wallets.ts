@@ -53,6 +53,7 @@ const credit: Command = {
     },
     { name: 'note', value: 'TEXT', about: { en: 'kept in the ledger', zh: '备注，记入账簿' } },
   ],
+  fields: { amount: '--amount', currency: '--currency', idempotencyKey: '--key', note: '--note' },
   examples: [
     'wallet credit --org acme --amount 100 --currency CNY',
     'wallet credit --org acme --amount 100 --currency CNY --key order-4711 --note "invoice 12"',

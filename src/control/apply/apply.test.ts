@@ -211,16 +211,16 @@ const BAD: readonly [value: unknown, ...issues: string[]][] = [
   [model({ prices: [] }), 'models[0].prices needs at least 1 entry'],
   [
     model({ prices: [{ ...price, inputPerM: '4x' }] }),
-    'models[0].prices[0].inputPerM "4x" is not a decimal number between 0 and 1000000',
+    'models[0].prices[0].inputPerM "4x" is not a price: use a decimal number such as 0.5, from 0 to 1000000, with at most nine decimals',
   ],
   [model({ prices: [{ ...price, inputPerM: 4 }] }), 'models[0].prices[0].inputPerM must be text: put it in quotes'],
   [
     model({ prices: [{ ...price, inputPerM: '-1' }] }),
-    'models[0].prices[0].inputPerM "-1" is not a decimal number between 0 and 1000000',
+    'models[0].prices[0].inputPerM "-1" is not a price: use a decimal number such as 0.5, from 0 to 1000000, with at most nine decimals',
   ],
   [
     model({ prices: [{ ...price, inputPerM: '1e3' }] }),
-    'models[0].prices[0].inputPerM "1e3" is not a decimal number between 0 and 1000000',
+    'models[0].prices[0].inputPerM "1e3" is not a price: use a decimal number such as 0.5, from 0 to 1000000, with at most nine decimals',
   ],
   [
     model({ prices: [{ ...price, currency: 'yuan' }] }),

@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { toFault } from '../../std/index.ts';
+import { Fault, toFault } from '../../std/index.ts';
 import { GgufCursor, GgufEnd } from './gguf-cursor.ts';
 import { badGguf, type GgufHeader, type GgufValue, readGgufHeader } from './gguf-header.ts';
 import { FILE_TYPES, TENSOR_TYPES } from './gguf-types.ts';
@@ -48,6 +48,7 @@ export interface GgufSummary {
 export async function inspectGguf(file: string): Promise<GgufSummary> {
   // Asked before opening: to open a named pipe would wait for its writer for ever.
   const { fileBytes, handle } = await openRegular(file).catch(error => {
+    if (error instanceof Fault) throw error;
     throw badGguf(`${file}: cannot be opened (${codeOf(error)})`, `${file}：无法打开（${codeOf(error)}）`);
   });
   try {
@@ -62,7 +63,7 @@ export async function inspectGguf(file: string): Promise<GgufSummary> {
 
 async function openRegular(file: string) {
   const found = await stat(file);
-  if (!found.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
+  if (!found.isFile()) throw badGguf(`${file}: is not a regular file`, `${file}：不是普通文件`);
   return { fileBytes: found.size, handle: await open(file, 'r') };
 }
 
