@@ -1,29 +1,27 @@
 import { hash } from 'node:crypto';
-import type { Currency, Nano } from '@millrace/contract';
+import type { Nano } from '@millrace/contract';
 import { sql } from 'kysely';
 import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
 import { ensureAccounts } from './accounts.ts';
 
-/** `usage`: one request. `cost`: what the attempts of a batch of requests owe. `config-credit`: a top-up that a configuration file states. */
-export type TxKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'cost' | 'reversal';
+/** `usage`: one request. `cost`: what the calls of a batch of requests owe one provider. `config-credit`: a top-up that a configuration file states. */
+export type TransferKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'cost' | 'reversal';
 
-export interface Posting {
-  readonly accountId: string;
-  readonly currency: Currency;
-  /** Debit > 0, credit < 0; never 0. */
+/** A transaction in double entry: one amount that leaves an account and comes to another one of the same currency. */
+export interface Transfer {
+  readonly kind: TransferKind;
+  readonly debit: string;
+  readonly credit: string;
+  /** 0 only for a request that cost nothing. */
   readonly amountNano: Nano;
-}
-
-export interface Booking {
-  readonly kind: TxKind;
+  readonly atUs: number;
+  /** The request that a `usage` charges for; its row names this transfer. */
+  readonly requestId: string | null;
   /** Booked once per key, however often it is sent; null where its request is the key, or its batch. */
   readonly idemKey: string | null;
-  readonly requestId: string | null;
-  readonly atUs: bigint;
-  readonly note: string;
-  /** The transaction that this one takes back: corrections are new transactions. */
-  readonly reversesSeq?: bigint;
-  readonly postings: readonly Posting[];
+  /** The transfer that this one takes back: corrections are new transfers. */
+  readonly reversesSeq: number | null;
+  readonly note: string | null;
 }
 
 /** Change of an account's projection: of what is posted (a wallet's with its owner's sign), and of what is held. */
@@ -42,78 +40,90 @@ export function changeOf(changes: BalanceChanges, accountId: string): BalanceCha
   return change;
 }
 
+/** What a transfer, or several alike, does to the two balances. A wallet is a liability: its balance has its owner's sign. */
+export function post(changes: BalanceChanges, { debit, credit }: Pick<Transfer, 'debit' | 'credit'>, nano: Nano): void {
+  if (nano === 0n) return;
+  changeOf(changes, debit).posted += debit.startsWith('wallet:') ? -nano : nano;
+  changeOf(changes, credit).posted += credit.startsWith('wallet:') ? nano : -nano;
+}
+
 /** Texts that JSON does not hold as they are. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
 const quote = (text: string | null) =>
   text === null ? 'null' : NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 
-/**
- * What a transaction's hash covers: the hash before it, and everything that was booked, as a JSON list, so that no text can
- * pass for two. SHA-256, base64url.
- */
-export function hashTx(booking: Booking, seq: bigint, prevHash: string): string {
-  const { kind, idemKey, requestId, atUs, note, reversesSeq = '', postings } = booking;
-  let text = `["${prevHash}","${seq}","${kind}",${quote(idemKey)},${quote(requestId)},"${atUs}",${quote(note)},"${reversesSeq}"`;
-  for (const { accountId, currency, amountNano } of postings)
-    text += `,${quote(accountId)},${quote(currency)},"${amountNano}"`;
-  return hash('sha256', `${text}]`, 'base64url');
+/** Everything that a transfer says, as a JSON list, so that no text can pass for two: what the chain covers. */
+export function transferText(seq: number, transfer: Transfer): string {
+  const { kind, debit, credit, amountNano, atUs, requestId, idemKey, reversesSeq, note } = transfer;
+  const rest =
+    idemKey === null && reversesSeq === null && note === null ? '' : `,${quote(idemKey)},${reversesSeq},${quote(note)}`;
+  return `[${seq},"${kind}",${quote(debit)},${quote(credit)},"${amountNano}",${atUs},${quote(requestId)}${rest}]`;
 }
 
-/** The end of the chain, locked until the transaction ends: booking is done one after the other, on every database. */
-export async function lockHead(trx: StoreTransaction, { dialect }: Store): Promise<{ seq: bigint; hash: string }> {
-  const { rows } = await sql<{ seq: bigint; hash: string }>`select seq, hash from ledger_head where id = 1${sql.raw(
-    dialect === 'postgres' ? ' for update' : '',
-  )}`.execute(trx);
-  const head = rows[0];
+/** The link of transfers that were booked together, in order: SHA-256, base64url, over the link before and all their texts. */
+export function linkHash(hashBefore: string, texts: string): string {
+  return hash('sha256', `["${hashBefore}"${texts}]`, 'base64url');
+}
+
+/** The end of the ledger, locked until the transaction ends: booking is done one after the other, on every database. */
+export interface Books {
+  /** The number of the last transfer. */
+  seq(): number;
+  /** Books transfers that are known to be new, in order. Balances are not moved: see {@link post}, {@link applyChanges}. */
+  write(transfers: readonly Transfer[]): Promise<void>;
+  /** Ties what was written to the chain: once, at the end. */
+  close(): Promise<void>;
+}
+
+const COLUMNS = ['seq', 'kind', 'debit', 'credit', 'amount_nano', 'booked_us', 'idem_key', 'reverses_seq', 'note'];
+
+/** One link for all that is booked in this transaction: a hash for each would cost more, and find no more. */
+export async function openBooks(store: Store, trx: StoreTransaction): Promise<Books> {
+  const lock = sql.raw(store.dialect === 'postgres' ? ' for update' : '');
+  const { rows } = await sql<{ seq: bigint; hash: string }>`
+    select seq, hash from ledger_head where id = 1${lock}`.execute(trx);
+  const [head] = rows;
   if (!head) throw new Error('the ledger has no head');
-  return { seq: head.seq, hash: head.hash };
+  const first = Number(head.seq);
+  let seq = first;
+  let texts = '';
+  return {
+    seq: () => seq,
+    async write(transfers) {
+      const values: StoreValue[][] = [];
+      for (const transfer of transfers) {
+        assertSound(transfer);
+        seq++;
+        texts += `,${transferText(seq, transfer)}`;
+        const { kind, debit, credit, amountNano, atUs, idemKey, reversesSeq, note } = transfer;
+        values.push([seq, kind, debit, credit, amountNano, atUs, idemKey, reversesSeq, note]);
+      }
+      await store.insertAll(trx, 'transfers', { columns: COLUMNS, rows: values });
+    },
+    async close() {
+      if (seq === first) return;
+      const link = linkHash(head.hash, texts);
+      await store.insertAll(trx, 'chain', { columns: ['last_seq', 'hash'], rows: [[seq, link]] });
+      await trx
+        .updateTable('ledger_head')
+        .set({ seq: BigInt(seq), hash: link })
+        .where('id', '=', 1n)
+        .execute();
+    },
+  };
 }
 
-const TX_COLUMNS = ['seq', 'kind', 'idem_key', 'request_id', 'booked_us', 'reverses_seq', 'note', 'hash'];
-const POSTING_COLUMNS = ['tx_seq', 'line', 'account_id', 'currency', 'amount_nano'];
-
-/**
- * Books transactions that are known to be new, in order, after `head` (from {@link lockHead}), which moves. Balances are not
- * moved here: their changes are added to `changes`, one row per account whatever the number of bookings. Asserts that every
- * transaction sums to zero per currency (I1).
- */
-export async function book(
-  store: Store,
-  trx: StoreTransaction,
-  {
-    bookings,
-    head,
-    changes,
-  }: {
-    readonly bookings: readonly Booking[];
-    readonly head: { seq: bigint; hash: string };
-    readonly changes: BalanceChanges;
-  },
-): Promise<void> {
-  if (bookings.length === 0) return;
-  const txRows: StoreValue[][] = [];
-  const postingRows: StoreValue[][] = [];
-  for (const booking of bookings) {
-    assertZeroSum(booking);
-    head.seq++;
-    head.hash = hashTx(booking, head.seq, head.hash);
-    const { kind, idemKey, requestId, atUs, note } = booking;
-    txRows.push([head.seq, kind, idemKey, requestId, atUs, booking.reversesSeq ?? null, note, head.hash]);
-    let line = 0n;
-    for (const { accountId, currency, amountNano } of booking.postings) {
-      postingRows.push([head.seq, line++, accountId, currency, amountNano]);
-      // A wallet is a liability: its balance is shown with its owner's sign.
-      changeOf(changes, accountId).posted += accountId.startsWith('wallet:') ? -amountNano : amountNano;
-    }
-  }
-  const inserted = await store.insertNew(trx, 'ledger_tx', { columns: TX_COLUMNS, rows: txRows, key: 'seq' });
-  if (inserted.includes(false)) throw new Error('a transaction that was checked to be new is in the ledger');
-  await store.insertNew(trx, 'postings', { columns: POSTING_COLUMNS, rows: postingRows, key: 'tx_seq,line' });
-  await trx.updateTable('ledger_head').set({ seq: head.seq, hash: head.hash }).where('id', '=', 1n).execute();
+/** I1: what leaves one account comes to another, in one currency. */
+function assertSound({ kind, debit, credit, amountNano }: Transfer): void {
+  const positive = amountNano > 0n || (amountNano === 0n && kind === 'usage');
+  if (positive && debit !== credit && currencyEnd(debit) === currencyEnd(credit)) return;
+  throw new Error(`a ${kind} of ${amountNano} from ${credit} to ${debit} is no transfer`);
 }
 
-/** Moves balances by what {@link book} and the holds of a transaction say; opens the accounts that are missing. */
+const currencyEnd = (accountId: string) => accountId.slice(accountId.lastIndexOf(':'));
+
+/** Moves balances by what transfers and the holds of a transaction say; opens the accounts that are missing. */
 export async function applyChanges(store: Store, trx: StoreTransaction, changes: BalanceChanges): Promise<void> {
   const move = (ids: readonly string[]) =>
     store.changeRows(trx, 'balances', {
@@ -126,23 +136,4 @@ export async function applyChanges(store: Store, trx: StoreTransaction, changes:
   const missing = ids.filter((_, index) => !moved[index]);
   await ensureAccounts(store, trx, missing);
   await move(missing);
-}
-
-function assertZeroSum({ idemKey, requestId, postings }: Booking): void {
-  const [first, second] = postings;
-  // Nearly all: two lines of one currency.
-  if (
-    postings.length === 2 &&
-    first?.currency === second?.currency &&
-    first?.amountNano === -(second?.amountNano ?? 0n) &&
-    first.amountNano !== 0n
-  )
-    return;
-  const sums = new Map<Currency, Nano>();
-  for (const { currency, amountNano } of postings) {
-    if (amountNano === 0n) throw new Error(`transaction ${idemKey ?? requestId} has a posting of zero`);
-    sums.set(currency, (sums.get(currency) ?? 0n) + amountNano);
-  }
-  for (const [currency, sum] of sums)
-    if (sum !== 0n) throw new Error(`transaction ${idemKey ?? requestId} does not sum to zero in ${currency}: ${sum}`);
 }

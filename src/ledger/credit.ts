@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { Fault } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
 import { adjustmentAccount, cashAccount, ensureAccounts, walletAccount } from './accounts.ts';
-import { applyChanges, type BalanceChanges, book, changeOf, lockHead } from './booking.ts';
+import { applyChanges, type BalanceChanges, changeOf, openBooks, post, type Transfer } from './booking.ts';
 
 export interface Credit {
   readonly organizationId: string;
@@ -36,12 +36,12 @@ export function checkCurrency(currency: Currency): void {
  * Books a top-up or a debit once per idempotency key; false where it was booked before. Throws `conflict` where the key was
  * used for something else, `insufficient_funds` where a debit takes more than is there and not held, `invalid_parameter`.
  */
-export async function bookCredit(store: Store, trx: StoreTransaction, credit: Credit, atUs: bigint): Promise<boolean> {
+export async function bookCredit(store: Store, trx: StoreTransaction, credit: Credit, atUs: number): Promise<boolean> {
   const { organizationId, currency, amountNano, kind = 'credit' } = credit;
   checkCurrency(currency);
   checkAmount(amountNano);
   // Under the lock of the chain nobody books between this look and the booking.
-  const head = await lockHead(trx, store);
+  const books = await openBooks(store, trx);
   const idemKey = idemKeyOf(credit);
   const wallet = walletAccount(organizationId, currency);
   const known = await bookedAmount(trx, idemKey);
@@ -56,18 +56,20 @@ export async function bookCredit(store: Store, trx: StoreTransaction, credit: Cr
   const house = amountNano > 0n ? cashAccount(organizationId, currency) : adjustmentAccount(organizationId, currency);
   await ensureAccounts(store, trx, [wallet, house]);
   const changes: BalanceChanges = new Map();
-  const booking = {
-    kind: amountNano > 0n ? kind : ('debit' as const),
-    idemKey,
-    requestId: null,
+  const transfer: Transfer = {
+    kind: amountNano > 0n ? kind : 'debit',
+    debit: amountNano > 0n ? house : wallet,
+    credit: amountNano > 0n ? wallet : house,
+    amountNano: amountNano > 0n ? amountNano : -amountNano,
     atUs,
+    requestId: null,
+    idemKey,
+    reversesSeq: null,
     note: storable(credit.note ?? ''),
-    postings: [
-      { accountId: house, currency, amountNano },
-      { accountId: wallet, currency, amountNano: -amountNano },
-    ],
   };
-  await book(store, trx, { bookings: [booking], head, changes });
+  await books.write([transfer]);
+  await books.close();
+  post(changes, transfer, transfer.amountNano);
   await moveWallet(trx, wallet, { amountNano, currency });
   changeOf(changes, wallet).posted = 0n;
   await applyChanges(store, trx, changes);
@@ -93,13 +95,14 @@ async function bookedAmount(
   idemKey: string,
 ): Promise<{ readonly accountId: string; readonly amountNano: Nano } | undefined> {
   const row = await trx
-    .selectFrom('ledger_tx')
-    .innerJoin('postings', 'postings.tx_seq', 'ledger_tx.seq')
-    .select(['account_id', 'amount_nano'])
+    .selectFrom('transfers')
+    .select(['kind', 'debit', 'credit', 'amount_nano'])
     .where('idem_key', '=', idemKey)
-    .where('account_id', 'like', 'wallet:%')
     .executeTakeFirst();
-  return row && { accountId: row.account_id, amountNano: -row.amount_nano };
+  if (!row) return undefined;
+  return row.kind === 'debit'
+    ? { accountId: row.debit, amountNano: -row.amount_nano }
+    : { accountId: row.credit, amountNano: row.amount_nano };
 }
 
 /** One statement decides and moves: a debit only what is there and not held, a top-up only what the column holds. */

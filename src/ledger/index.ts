@@ -5,6 +5,5 @@ export type { Credit } from './credit.ts';
 export * from './ledger.ts';
 export { createLoader, type Loader, type LoaderOptions, type OpenIntent } from './loader.ts';
 export type { Invariant, InvariantId } from './proof/findings.ts';
-export { type AttemptRow, type RequestPage, type RequestRow, requestPages } from './proof/requests.ts';
 export { readUsage, type UsageLine, type UsageQuery, type UsageTotals } from './usage.ts';
 export { type Verification, type VerifyOptions, verifyLedger } from './verify.ts';

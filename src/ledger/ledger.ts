@@ -112,7 +112,7 @@ export async function createLedger({
       const accountId = walletAccount(organizationId, currency);
       const wallet = wallets.get(accountId);
       const idemKey = idemKeyOf(input);
-      const booked = await bookCredit(store, trx, input, BigInt(clock.nowMs()) * 1000n);
+      const booked = await bookCredit(store, trx, input, clock.nowMs() * 1000);
       // A transaction that the store runs again comes by here again.
       if (!booked || pending.has(idemKey)) return booked;
       // A debit is taken from what may be spent before it is committed: requests that are admitted meanwhile see it gone.
@@ -123,7 +123,7 @@ export async function createLedger({
     },
 
     async refund(trx, refund) {
-      const refunded = await bookRefund(store, trx, { ...refund, atUs: BigInt(clock.nowMs()) * 1000n });
+      const refunded = await bookRefund(store, trx, { ...refund, atUs: clock.nowMs() * 1000 });
       if (!refunded) return false;
       const { organizationId, currency, amountNano, idemKey } = refunded;
       const accountId = walletAccount(organizationId, currency);
@@ -164,7 +164,7 @@ export async function createLedger({
       const asked = [...pending];
       await readWallets();
       for (const [idemKey, { accountId, amountNano, sinceMs }] of asked) {
-        const found = store.db.selectFrom('ledger_tx').select('seq').where('idem_key', '=', idemKey);
+        const found = store.db.selectFrom('transfers').select('seq').where('idem_key', '=', idemKey);
         const committed = (await found.executeTakeFirst()) !== undefined;
         // Not seen: rolled back, or not committed yet.
         if (!committed && clock.monotonicMs() - sinceMs < PENDING_MS) continue;
@@ -224,16 +224,15 @@ async function readBalances(store: Store, organizationId: string): Promise<reado
   }));
 }
 
-/** Found by the range of their keys, which has an index; there is none by account. */
+/** Found by the range of their keys, which has an index; there is none by account. Always a credit to the wallet: what configuration states only grows. */
 async function readConfiguredCredit(trx: StoreTransaction, organizationId: string, currency: Currency): Promise<Nano> {
   const rows = await trx
-    .selectFrom('ledger_tx')
-    .innerJoin('postings', 'postings.tx_seq', 'ledger_tx.seq')
+    .selectFrom('transfers')
     .select('amount_nano')
     .where('idem_key', '>=', `config-credit:${organizationId}:`)
     // `;` follows `:`.
     .where('idem_key', '<', `config-credit:${organizationId};`)
-    .where('account_id', '=', walletAccount(organizationId, currency))
+    .where('credit', '=', walletAccount(organizationId, currency))
     .execute();
-  return rows.reduce((sum, row) => sum - row.amount_nano, 0n);
+  return rows.reduce((sum, row) => sum + row.amount_nano, 0n);
 }

@@ -17,7 +17,7 @@ const wallet = async ({ ledger }: TestMoney) => {
   const [found] = await ledger.balances('acme');
   return found && [found.balanceNano, found.heldNano, found.availableNano];
 };
-const count = async (store: Store, table: 'holds' | 'requests' | 'attempts' | 'ledger_tx') =>
+const count = async (store: Store, table: 'holds' | 'requests' | 'attempts' | 'transfers') =>
   Number(
     (
       await store.db
@@ -49,12 +49,17 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([loader.lag(), loader.cursor(), settled], [0, 4, ['a', 'b']]);
       const spent = 2n * cost(money, 'a');
       assert.deepEqual(await wallet(money), [10_000_000n - spent, 0n, 10_000_000n - spent]);
-      // A credit, two charges, and what both owe the provider.
+      // A credit, two charges, and what both owe the provider; their one call each is told by their own rows.
       assert.deepEqual(
-        [await count(store, 'requests'), await count(store, 'attempts'), await count(store, 'ledger_tx')],
-        [2, 2, 4],
+        [await count(store, 'requests'), await count(store, 'attempts'), await count(store, 'transfers')],
+        [2, 0, 4],
       );
-      const row = await store.db.selectFrom('requests').selectAll().where('id', '=', 'a').executeTakeFirstOrThrow();
+      const row = await store.db
+        .selectFrom('requests')
+        .innerJoin('series', 'series.number', 'requests.series')
+        .selectAll()
+        .where('id', '=', 'a')
+        .executeTakeFirstOrThrow();
       assert.deepEqual(
         [row.model, row.input_tokens, row.held_nano, row.output_tokens_max, row.amount_nano],
         ['mock-1', 23n, 1_000_000n, 1_000n, cost(money, 'a')],

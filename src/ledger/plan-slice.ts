@@ -1,11 +1,17 @@
-import { ENTRY_KIND, type JournalEntry, type Settlement } from '../journal/index.ts';
-import { Fault } from '../std/index.ts';
+import { ENTRY_KIND, type JournalEntry, type Progress } from '../journal/index.ts';
 import { type OpenRequest, type OpenRequests, openRequest } from './open-requests.ts';
-import type { Settled } from './settled-rows.ts';
+import { type Settled, settledOf } from './settled.ts';
+
+export interface Stray {
+  readonly id: string;
+  readonly seq: number;
+}
 
 /** What one transaction of the loader writes. */
 export interface SlicePlan {
   readonly settled: readonly Settled[];
+  /** Settlements whose request is neither open nor among these entries: settled before, or the journal is not this store's. */
+  readonly strays: readonly Stray[];
   /** Holds that end. */
   readonly released: readonly OpenRequest[];
   /** Requests that get a hold. */
@@ -29,33 +35,59 @@ export interface SliceOptions {
   readonly writeReadBeforeMs: number;
 }
 
+/** A request whose intent is among the entries. */
+interface Begun {
+  readonly request: OpenRequest;
+  readonly notes: Progress[];
+  ended: boolean;
+}
+
 /**
  * Works out what entries change, and brings `open` to the state after them. When what is planned cannot be written, `open` is
- * thrown away and read from the store again. Throws Fault `config_invalid` on a settlement without an intent.
+ * thrown away and read from the store again. A request that begins and ends among these entries never gets into `open`: a map
+ * that lives long, and through which every request passes, would keep the dead ones from being collected.
  */
 export function planSlice(
   open: OpenRequests,
   entries: readonly JournalEntry[],
   { known, readTo, nowMs, readAtMs, writeReadBeforeMs }: SliceOptions,
 ): SlicePlan {
-  const settled = new Map<string, Settled>();
+  const begun = new Map<string, Begun>();
+  const settled: Settled[] = [];
   const released: OpenRequest[] = [];
+  const ended = new Set<string>();
+  const strays: Stray[] = [];
   for (const { seq, record } of entries) {
     const { id } = record.value;
-    if (known.has(id) || settled.has(id)) continue;
-    const request = open.get(id);
+    if (known.has(id)) continue;
+    const here = begun.get(id);
     if (record.kind === ENTRY_KIND.intent) {
-      if (!request) open.open(openRequest(record.value, { seq, readAtMs }));
-    } else if (record.kind === ENTRY_KIND.progress) open.note(record.value, { seq, readAtMs });
-    else {
-      if (!request) throw phantom(record.value, seq);
-      settled.set(id, { settlement: record.value, intent: request.intent });
-      if (open.stored.has(id)) released.push(request);
-      open.close(id);
+      if (!here && !ended.has(id) && !open.get(id))
+        begun.set(id, { request: openRequest(record.value, { seq, readAtMs }), notes: [], ended: false });
+    } else if (record.kind === ENTRY_KIND.progress) {
+      if (here) here.notes.push(record.value);
+      else open.note(record.value, { seq, readAtMs });
+    } else if (here) {
+      if (here.ended) continue;
+      here.ended = true;
+      settled.push(settledOf(record.value, here.request.intent));
+    } else {
+      const request = open.get(id);
+      if (request) {
+        settled.push(settledOf(record.value, request.intent));
+        ended.add(id);
+        if (open.stored.has(id)) released.push(request);
+        open.close(id);
+      } else if (!ended.has(id)) strays.push({ id, seq });
     }
   }
+  for (const { request, notes, ended: over } of begun.values()) {
+    if (over) continue;
+    open.open(request);
+    for (const note of notes) open.note(note, request);
+  }
   const due = dueBefore(open, { nowMs, writeReadBeforeMs });
-  return { settled: [...settled.values()], released, ...due, cursor: safeCursor(open, due, readTo) };
+  return { settled, strays, released, ...due, cursor: safeCursor(open, due, readTo) };
 }
 
 type Due = Pick<SlicePlan, 'fresh' | 'noted'>;
@@ -92,11 +124,4 @@ function safeCursor(open: OpenRequests, { fresh, noted }: Due, lastSeq: number):
     }
   }
   return cursor;
-}
-
-function phantom({ id }: Settlement, seq: number): Fault {
-  return new Fault('config_invalid', {
-    message: `Entry ${seq} of the journal settles request ${id}, which has no intent: the journal and the store do not belong together`,
-    messageZh: `日志第 ${seq} 条结算了请求 ${id}，但找不到它的意向记录：日志与存储不匹配`,
-  });
 }

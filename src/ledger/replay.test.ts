@@ -14,12 +14,14 @@ async function image(store: Store): Promise<unknown> {
   const { db } = store;
   return {
     head: await db.selectFrom('ledger_head').selectAll().execute(),
+    chain: await db.selectFrom('chain').selectAll().orderBy('last_seq').execute(),
     balances: await db.selectFrom('balances').selectAll().orderBy('account_id').execute(),
     holds: await db.selectFrom('holds').selectAll().orderBy('request_id').execute(),
     requests: await db.selectFrom('requests').selectAll().orderBy('id').execute(),
-    attempts: await db.selectFrom('attempts').selectAll().orderBy('request_id').execute(),
+    attempts: await db.selectFrom('attempts').selectAll().orderBy('seq').orderBy('number').execute(),
+    series: await db.selectFrom('series').selectAll().orderBy('number').execute(),
     spend: await db.selectFrom('key_spend').selectAll().orderBy('key_id').orderBy('period').execute(),
-    hours: await db.selectFrom('usage_hourly').selectAll().orderBy('organization_id').orderBy('hour_us').execute(),
+    hours: await db.selectFrom('usage_hourly').selectAll().orderBy('series').orderBy('hour_us').execute(),
   };
 }
 

@@ -1,23 +1,15 @@
-import type { Currency, Nano } from '@millrace/contract';
-import type { Attempt, Intent, Settlement } from '../journal/index.ts';
 import type { StoreValue } from '../store/index.ts';
-import { costAccount, payableAccount, revenueAccount, walletAccount } from './accounts.ts';
-import type { Booking, Posting } from './booking.ts';
-
-/** A settlement with the intent it ends. */
-export interface Settled {
-  readonly settlement: Settlement;
-  readonly intent: Intent;
-}
+import { revenueAccount, walletAccount } from './accounts.ts';
+import type { Transfer } from './booking.ts';
+import type { Series } from './series.ts';
+import type { Settled } from './settled.ts';
 
 export const REQUEST_COLUMNS: readonly string[] = [
+  'seq',
   'id',
   'organization_id',
-  'project_id',
-  'key_id',
-  'operation',
-  'model',
-  'deployment_id',
+  'at_us',
+  'series',
   'outcome',
   'status',
   'fault_code',
@@ -28,56 +20,52 @@ export const REQUEST_COLUMNS: readonly string[] = [
   'usage_source',
   'estimated',
   'amount_nano',
-  'currency',
-  'price_version',
   'cost_nano',
-  'cost_currency',
   'held_nano',
   'input_tokens_max',
   'output_tokens_max',
   'ttft_ms',
   'duration_ms',
-  'at_us',
-  'tx_seq',
+  'call_outcome',
+  'call_status',
+  'call_ms',
+  'upstream_request_id',
 ];
 
-export function requestRow({ settlement, intent }: Settled, txSeq: bigint): StoreValue[] {
+/** `seq` is that of the transfer that charges the request. */
+export function requestRow({ settlement, intent, call, cost }: Settled, series: Series, seq: number): StoreValue[] {
   const { usage } = settlement;
-  const cost = costOf(settlement.attempts);
   return [
+    seq,
     settlement.id,
     intent.organizationId,
-    intent.projectId,
-    intent.keyId,
-    intent.operation,
-    intent.model,
-    settlement.attempts.at(-1)?.deploymentId ?? intent.deploymentId,
+    settlement.atMs * 1000,
+    series.number,
     settlement.outcome,
-    BigInt(settlement.status),
+    settlement.status,
     settlement.faultCode ?? null,
-    BigInt(usage.inputTokens),
-    BigInt(usage.cachedInputTokens),
-    BigInt(usage.outputTokens),
-    BigInt(usage.reasoningTokens),
+    usage.inputTokens,
+    usage.cachedInputTokens,
+    usage.outputTokens,
+    usage.reasoningTokens,
     settlement.usageSource,
-    settlement.estimated ? 1n : 0n,
+    settlement.estimated ? 1 : 0,
     settlement.amountNano,
-    settlement.currency,
-    settlement.priceVersion,
     cost?.nano ?? null,
-    cost?.currency ?? null,
     settlement.holdNano,
-    BigInt(intent.inputTokensMax),
-    BigInt(intent.outputTokensMax),
-    settlement.ttftMs === undefined ? null : BigInt(settlement.ttftMs),
-    BigInt(settlement.durationMs),
-    BigInt(settlement.atMs) * 1000n,
-    txSeq,
+    intent.inputTokensMax,
+    intent.outputTokensMax,
+    settlement.ttftMs ?? null,
+    settlement.durationMs,
+    call?.outcome ?? null,
+    call?.status ?? null,
+    call?.durationMs ?? null,
+    call?.upstreamRequestId ?? null,
   ];
 }
 
 export const ATTEMPT_COLUMNS: readonly string[] = [
-  'request_id',
+  'seq',
   'number',
   'deployment_id',
   'provider_id',
@@ -94,89 +82,40 @@ export const ATTEMPT_COLUMNS: readonly string[] = [
   'duration_ms',
 ];
 
-export function attemptRow(requestId: string, attempt: Attempt): StoreValue[] {
-  const { usage } = attempt;
-  return [
-    requestId,
-    BigInt(attempt.number),
+/** Rows of the calls of a request, where its own row does not tell them. */
+export function attemptRows({ settlement, call }: Settled, seq: number): readonly StoreValue[][] {
+  if (call) return [];
+  return settlement.attempts.map(attempt => [
+    seq,
+    attempt.number,
     attempt.deploymentId,
     attempt.providerId,
-    BigInt(attempt.status),
+    attempt.status,
     attempt.outcome,
-    BigInt(usage.inputTokens),
-    BigInt(usage.cachedInputTokens),
-    BigInt(usage.outputTokens),
-    BigInt(usage.reasoningTokens),
+    attempt.usage.inputTokens,
+    attempt.usage.cachedInputTokens,
+    attempt.usage.outputTokens,
+    attempt.usage.reasoningTokens,
     attempt.costVersion ?? null,
     attempt.costCurrency ?? null,
     attempt.costNano ?? null,
     attempt.upstreamRequestId ?? null,
-    BigInt(attempt.durationMs),
-  ];
+    attempt.durationMs,
+  ]);
 }
 
-/** What all attempts of a request cost; undefined where that is not known of any, or they cost in several currencies. */
-export function costOf(attempts: readonly Attempt[]): { readonly nano: Nano; readonly currency: Currency } | undefined {
-  let nano = 0n;
-  let currency: Currency | undefined;
-  for (const { costNano, costCurrency } of attempts) {
-    if (costNano === undefined || costCurrency === undefined) continue;
-    if (currency !== undefined && currency !== costCurrency) return undefined;
-    currency = costCurrency;
-    nano += costNano;
-  }
-  return currency === undefined ? undefined : { nano, currency };
-}
-
-/** From wallet to revenue: one transaction per request, also where nothing is charged. */
-export function usageBooking({ settlement, intent }: Settled): Booking {
-  const { amountNano, currency } = settlement;
+/** From wallet to revenue: one transfer per request, also where nothing is charged. */
+export function usageTransfer({ settlement, intent }: Settled): Transfer {
+  const { id, amountNano, currency, atMs } = settlement;
   return {
     kind: 'usage',
-    // Its key is the request, whose row is there once and names this transaction.
+    debit: walletAccount(intent.organizationId, currency),
+    credit: revenueAccount(intent.organizationId, currency),
+    amountNano,
+    atUs: atMs * 1000,
+    requestId: id,
     idemKey: null,
-    requestId: settlement.id,
-    atUs: BigInt(settlement.atMs) * 1000n,
-    note: '',
-    postings:
-      amountNano === 0n
-        ? []
-        : [
-            { accountId: walletAccount(intent.organizationId, currency), currency, amountNano },
-            { accountId: revenueAccount(intent.organizationId, currency), currency, amountNano: -amountNano },
-          ],
-  };
-}
-
-/**
- * What the attempts of these requests owe their providers, as one transaction: the attempts themselves are the detail, and two
- * more postings a request would cost the loader a seventh of its time. Undefined where nothing is owed. That
- * it is booked once follows from its requests being new.
- */
-export function costBooking(settled: readonly Settled[]): Booking | undefined {
-  const owed = new Map<string, { readonly providerId: string; readonly currency: Currency; nano: Nano }>();
-  for (const { settlement } of settled) {
-    for (const { providerId, costCurrency, costNano } of settlement.attempts) {
-      if (costNano === undefined || costCurrency === undefined || costNano === 0n) continue;
-      const key = `${providerId} ${costCurrency}`;
-      const entry = owed.get(key);
-      if (entry) entry.nano += costNano;
-      else owed.set(key, { providerId, currency: costCurrency, nano: costNano });
-    }
-  }
-  const last = settled.at(-1);
-  if (owed.size === 0 || !last) return undefined;
-  const postings = [...owed.values()].flatMap(({ providerId, currency, nano }): readonly Posting[] => [
-    { accountId: costAccount(providerId, currency), currency, amountNano: nano },
-    { accountId: payableAccount(providerId, currency), currency, amountNano: -nano },
-  ]);
-  return {
-    kind: 'cost',
-    idemKey: null,
-    requestId: null,
-    atUs: BigInt(last.settlement.atMs) * 1000n,
-    // Which usage transactions it belongs to: those just before it.
-    note: `${settled.length}`,
-    postings,
+    reversesSeq: null,
+    note: null,
   };
 }

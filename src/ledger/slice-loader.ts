@@ -3,8 +3,10 @@ import { type Clock, crashPoint, Fault } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
 import { planSlice } from './plan-slice.ts';
+import { createSeriesCache } from './series.ts';
+import { assertSettled, settledBefore } from './settled-before.ts';
 import { createTurns } from './turns.ts';
-import { settledBefore, writeSlice } from './write-slice.ts';
+import { writeSlice } from './write-slice.ts';
 
 /**
  * Entries of one transaction: its commit, and the rows of accounts, keys and hours that it moves, are shared by so many. It
@@ -40,6 +42,7 @@ export async function createSliceLoader({
   onSettled,
 }: SliceLoaderOptions): Promise<SliceLoader> {
   const { nodeId, reader } = journal;
+  const cache = createSeriesCache();
   let open: OpenRequests = createOpenRequests([]);
   /** Read so far; what memory alone knows of it lies beyond the cursor. */
   let position = 0;
@@ -69,7 +72,7 @@ export async function createSliceLoader({
     const entries = await readSlice(reader, position, turns);
     const readTo = entries.at(-1)?.seq ?? position;
     stale = true;
-    const known = await settledBefore(store.db, open, { entries, replayedTo });
+    const known = await settledBefore(store.db, entries, replayedTo);
     const plan = planSlice(open, entries, {
       known,
       readTo,
@@ -77,12 +80,15 @@ export async function createSliceLoader({
       readAtMs: clock.monotonicMs(),
       writeReadBeforeMs,
     });
+    await assertSettled(store.db, plan.strays);
     if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
-      await store.transaction(async trx => {
-        await writeSlice(store, trx, { plan, node: journal, turns });
+      const learned = await store.transaction(async trx => {
+        const found = await writeSlice(store, trx, { plan, node: journal, cache, turns });
         crashPoint('loader.before-commit');
+        return found;
       });
       crashPoint('loader.after-commit');
+      cache.learn(learned);
     }
     open.keep([...plan.fresh, ...plan.noted]);
     position = readTo;

@@ -1,5 +1,6 @@
 import type { Nano } from '@millrace/contract';
 import { sql } from 'kysely';
+import { Fault } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
 
 export interface UsageQuery {
@@ -11,7 +12,7 @@ export interface UsageQuery {
   readonly fromMs?: number | undefined;
   readonly toMs?: number | undefined;
   readonly limit: number;
-  /** Id of the last line of the page before. */
+  /** `next` of the page before. */
   readonly cursor?: string | undefined;
 }
 
@@ -53,8 +54,6 @@ export interface UsageLine {
 }
 
 const HOUR_MS = 3_600_000;
-/** No request runs for longer: an id is made when a request arrives, its line is filed under when it was settled. */
-const RUN_MS_MAX = 24 * HOUR_MS;
 
 /**
  * Totals by currency, exact to the millisecond, and a page of lines, newest first. Whole hours come from the rollup, what is cut
@@ -68,12 +67,22 @@ export async function readUsage(
   readonly lines: readonly UsageLine[];
   readonly next: string | null;
 }> {
-  const rows = await selectRequests(store, query)
-    .selectAll()
-    .$if(query.cursor !== undefined, lines => lines.where('id', '<', query.cursor ?? ''))
-    .orderBy('id', 'desc')
+  let page = selectRequests(store, query);
+  const after = parseCursor(query.cursor);
+  if (after)
+    page = page
+      // Said twice: the first alone can be looked up in the index.
+      .where('at_us', '<=', after.atUs)
+      .where(({ eb, or }) => or([eb('at_us', '<', after.atUs), eb('seq', '<', after.seq)]));
+  const rows = await page
+    .select(['seq', 'id', 'at_us', 'project_id', 'key_id', 'model', 'deployment_id', 'operation', 'outcome', 'status'])
+    .select(['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens', 'usage_source', 'estimated'])
+    .select(['currency', 'amount_nano', 'cost_nano', 'cost_currency', 'duration_ms'])
+    .orderBy('at_us', 'desc')
+    .orderBy('seq', 'desc')
     .limit(query.limit)
     .execute();
+  const last = rows.at(-1);
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -97,21 +106,29 @@ export async function readUsage(
       costNano: row.cost_currency === row.currency ? row.cost_nano : null,
       durationMs: Number(row.duration_ms),
     })),
-    next: rows.length === query.limit ? (rows.at(-1)?.id ?? null) : null,
+    next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
   };
 }
 
-/** The smallest UUIDv7 of a millisecond: ids of one organization in order of time have an index, times of settlement none. */
-function idAt(ms: number): string {
-  const hex = Math.max(0, ms).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7`;
+/** Where a page ended: newest first, by time, then by number. Throws Fault `invalid_parameter`. */
+function parseCursor(cursor: string | undefined): { readonly atUs: bigint; readonly seq: bigint } | undefined {
+  if (cursor === undefined) return undefined;
+  const [, atUs, seq] = /^(\d{1,18})-(\d{1,18})$/.exec(cursor) ?? [];
+  if (atUs !== undefined && seq !== undefined) return { atUs: BigInt(atUs), seq: BigInt(seq) };
+  throw new Fault('invalid_parameter', {
+    message: 'The cursor is not the `next` of a page',
+    messageZh: '游标不是上一页返回的 `next`',
+    param: 'cursor',
+  });
 }
 
 function selectRequests(store: Store, { organizationId, projectId, keyId, model, fromMs, toMs }: UsageQuery) {
-  let lines = store.reader.selectFrom('requests').where('organization_id', '=', organizationId);
-  if (fromMs !== undefined)
-    lines = lines.where('id', '>=', idAt(fromMs - RUN_MS_MAX)).where('at_us', '>=', BigInt(fromMs) * 1000n);
-  if (toMs !== undefined) lines = lines.where('id', '<', idAt(toMs)).where('at_us', '<', BigInt(toMs) * 1000n);
+  let lines = store.reader
+    .selectFrom('requests')
+    .innerJoin('series', 'series.number', 'requests.series')
+    .where('requests.organization_id', '=', organizationId);
+  if (fromMs !== undefined) lines = lines.where('at_us', '>=', BigInt(fromMs) * 1000n);
+  if (toMs !== undefined) lines = lines.where('at_us', '<', BigInt(toMs) * 1000n);
   if (projectId !== undefined) lines = lines.where('project_id', '=', projectId);
   if (keyId !== undefined) lines = lines.where('key_id', '=', keyId);
   if (model !== undefined) lines = lines.where('model', '=', model);
@@ -170,6 +187,7 @@ async function sumHours(
 ): Promise<readonly Sums[]> {
   let hours = store.reader
     .selectFrom('usage_hourly')
+    .innerJoin('series', 'series.number', 'usage_hourly.series')
     .where('organization_id', '=', organizationId)
     .where('hour_us', '>=', BigInt(fromMs) * 1000n)
     .where('hour_us', '<', BigInt(toMs) * 1000n);

@@ -2,16 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { sql } from 'kysely';
 import { type ListJournal, listJournal, openMoney } from '../../test/support/money.ts';
-import { note } from '../../test/support/records.ts';
+import { attempt, note } from '../../test/support/records.ts';
 import { DIALECTS, testStores } from '../../test/support/stores.ts';
+import { ENTRY_KIND, type JournalRecord } from '../journal/index.ts';
 import type { Store } from '../store/index.ts';
 import { amountBy } from './proof/price-figures.ts';
 import { verifyLedger } from './verify.ts';
 
 const stores = testStores();
-const HOT_TABLES = ['ledger_tx', 'postings', 'requests', 'attempts', 'price_versions'];
+const FACTS = ['series', 'transfers', 'chain', 'requests', 'attempts', 'price_versions'];
 
-/** A ledger with a bit of everything: credits, requests of an hour ago and of now, a running one. */
+/** A ledger with a bit of everything: credits, requests of an hour ago and of now, one of two calls, a running one. */
 async function fill(store: Store): Promise<{ journal: ListJournal; nowMs: number }> {
   const money = await openMoney(store);
   await money.credit('acme', 10_000_000n);
@@ -20,9 +21,25 @@ async function fill(store: Store): Promise<{ journal: ListJournal; nowMs: number
   for (const id of ['a', 'b', 'c']) journal.append(money.admit(id), money.settle(id));
   money.clock.advance(3 * 3_600_000);
   journal.append(money.admit('d'), money.settle('d'), money.admit('e'), note('e', 3));
+  journal.append(money.admit('f'), fallenBack(money.settle('f')));
   await (await money.createLoader(journal)).flush();
   return { journal, nowMs: money.clock.nowMs() };
 }
+
+/** Settled by a second call, after a first one that was charged nothing. */
+function fallenBack(record: JournalRecord): JournalRecord {
+  if (record.kind !== ENTRY_KIND.settlement) return assert.fail();
+  const [call] = record.value.attempts;
+  const first = attempt({
+    usage: NOTHING,
+    status: 502,
+    outcome: 'failed',
+    costNano: 0n,
+    costVersion: call?.costVersion ?? '',
+  });
+  return { ...record, value: { ...record.value, attempts: [first, { ...(call ?? first), number: 2 }] } };
+}
+const NOTHING = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 async function broken(store: Store, { journal, nowMs }: { journal: ListJournal; nowMs: number }) {
   const { nodeId, reader } = journal;
@@ -34,7 +51,7 @@ async function broken(store: Store, { journal, nowMs }: { journal: ListJournal; 
 
 /** Takes the guards off, as somebody with the database's password can. */
 async function unguard(store: Store): Promise<void> {
-  for (const table of HOT_TABLES) {
+  for (const table of FACTS) {
     if (store.dialect === 'postgres') await sql.raw(`alter table ${table} disable trigger all`).execute(store.db);
     else for (const verb of ['update', 'delete']) await sql.raw(`drop trigger ${table}_no_${verb}`).execute(store.db);
   }
@@ -42,14 +59,24 @@ async function unguard(store: Store): Promise<void> {
 
 const HARMS: readonly { readonly name: string; readonly harm: string; readonly ids: readonly string[] }[] = [
   {
-    name: 'a posting that was raised',
-    harm: `update postings set amount_nano = amount_nano + 1 where tx_seq = 3 and line = 0`,
+    name: 'a transfer that was raised',
+    harm: `update transfers set amount_nano = amount_nano + 1 where seq = 3`,
+    ids: ['I2', 'I4', 'I5'],
+  },
+  {
+    name: 'a transfer that comes to where it left',
+    harm: `update transfers set credit = debit where seq = 3`,
+    ids: ['I1', 'I2', 'I4', 'I5'],
+  },
+  {
+    name: 'a transfer between two currencies',
+    harm: `update transfers set credit = 'revenue:acme:USD' where seq = 3`,
     ids: ['I1', 'I2', 'I4', 'I5', 'I9'],
   },
   {
-    name: 'both postings raised alike',
-    harm: `update postings set amount_nano = amount_nano * 2 where tx_seq = 3`,
-    ids: ['I2', 'I4', 'I5'],
+    name: 'a usage that passes for a top-up',
+    harm: `update transfers set kind = 'credit' where seq = 3`,
+    ids: ['I4', 'I5'],
   },
   {
     name: 'a balance',
@@ -66,7 +93,7 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
     harm: `update accounts set min_balance_nano = 9000000 where id = 'wallet:acme:CNY'`,
     ids: ['I3'],
   },
-  { name: 'a request that is gone', harm: `delete from requests where id = 'b'`, ids: ['I2', 'I4', 'I6', 'I7', 'I10'] },
+  { name: 'a request that is gone', harm: `delete from requests where id = 'b'`, ids: ['I2', 'I4', 'I5', 'I6', 'I10'] },
   { name: 'a hold that is gone', harm: `delete from holds where request_id = 'e'`, ids: ['I2', 'I4'] },
   {
     name: 'a hold of a settled request',
@@ -74,12 +101,26 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
     ids: ['I4'],
   },
   { name: 'an overdue hold', harm: `update holds set expires_us = 1`, ids: ['I4'] },
-  { name: 'a note that was changed', harm: `update ledger_tx set note = 'x' where seq = 1`, ids: ['I5'] },
-  { name: 'a transaction that is gone', harm: `delete from ledger_tx where seq = 4`, ids: ['I1', 'I2', 'I4', 'I5'] },
   {
-    name: 'the newest transactions gone',
-    harm: `delete from ledger_tx where seq > 4`,
-    ids: ['I1', 'I2', 'I4', 'I5', 'I10'],
+    name: 'a request under another id',
+    harm: `update requests set id = 'z' where id = 'b'`,
+    ids: ['I4', 'I5', 'I6'],
+  },
+  { name: 'a note that was changed', harm: `update transfers set note = 'x' where seq = 1`, ids: ['I5'] },
+  { name: 'a transfer that is gone', harm: `delete from transfers where seq = 4`, ids: ['I2', 'I4', 'I5'] },
+  { name: 'the newest transfers gone', harm: `delete from transfers where seq > 4`, ids: ['I2', 'I4', 'I5', 'I10'] },
+  { name: 'a link that is gone', harm: `delete from chain where last_seq = 1`, ids: ['I5'] },
+  { name: 'the newest link gone', harm: `delete from chain where last_seq > 2`, ids: ['I5'] },
+  { name: 'a link that was changed', harm: `update chain set hash = 'x' where last_seq = 1`, ids: ['I5'] },
+  {
+    name: 'a series of another organization',
+    harm: `update series set organization_id = 'beta' where number = 1`,
+    ids: ['I2', 'I4'],
+  },
+  {
+    name: 'a series at another price',
+    harm: `update series set price_version = cost_version where number = 1`,
+    ids: ['I6', 'I8'],
   },
   { name: 'a cursor beyond the journal', harm: `update journal_cursor set seq = 99`, ids: ['I5'] },
   {
@@ -89,7 +130,7 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   },
   {
     name: 'an attempt of nobody',
-    harm: `update attempts set request_id = 'zz' where request_id = 'b'`,
+    harm: `update attempts set seq = 1`,
     ids: ['I7', 'I10'],
   },
   {
@@ -102,7 +143,13 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
     harm: `update requests set held_nano = held_nano - 1 where id = 'c'`,
     ids: ['I6'],
   },
-  { name: 'a cost', harm: `update attempts set cost_nano = cost_nano + 1 where request_id = 'c'`, ids: ['I8', 'I10'] },
+  { name: 'a cost', harm: `update requests set cost_nano = cost_nano + 1 where id = 'c'`, ids: ['I8', 'I10'] },
+  { name: 'a call that is gone', harm: `delete from attempts where number = 1`, ids: ['I7'] },
+  {
+    name: 'a cost of one of two calls',
+    harm: `update attempts set cost_nano = cost_nano + 1 where number = 2`,
+    ids: ['I8', 'I10'],
+  },
   {
     name: 'a price',
     harm: `update price_versions set content = replace(content, '4000000000', '3000000000')`,

@@ -3,9 +3,11 @@ import type { Store } from '../store/index.ts';
 import { checkBalances, checkConservation, checkRollups } from './proof/balances.ts';
 import { createFindings, type Invariant } from './proof/findings.ts';
 import { checkHolds, checkJournal } from './proof/journal.ts';
+import { bookPages } from './proof/pages.ts';
+import { readPriceFigures } from './proof/price-figures.ts';
 import { checkPayables, checkRequests } from './proof/requests.ts';
 import { takeSnapshot } from './proof/snapshot.ts';
-import { checkTransactions } from './proof/transactions.ts';
+import { walkChain } from './proof/transfers.ts';
 
 export interface Verification {
   readonly ok: boolean;
@@ -31,20 +33,21 @@ export async function verifyLedger(store: Store, options: VerifyOptions): Promis
   const { nodeId, reader, nowMs, journalEntriesMax: entriesMax = JOURNAL_ENTRIES_MAX } = options;
   const findings = createFindings();
   const snapshot = await takeSnapshot(store);
-  const sums = await checkTransactions(store, snapshot, findings);
   // Of an hour that is over, and an hour more for what was settled in it and loaded late.
   const nowUs = BigInt(nowMs) * 1000n;
   const beforeUs = nowUs - (nowUs % HOUR_US) - HOUR_US;
-  const requests = await checkRequests(store, snapshot, { findings, rollupsBeforeUs: beforeUs });
-  findings.expect(
-    'I4',
-    sums.usageTransactions === requests.requests,
-    () => `${sums.usageTransactions} transactions charge for ${requests.requests} requests`,
-  );
-  checkBalances(snapshot, { sums: sums.accounts, overruns: requests.overruns }, findings);
+  const chain = walkChain(findings);
+  const prices = await readPriceFigures(store, findings);
+  const requests = checkRequests(findings, { prices, rollupsBeforeUs: beforeUs });
+  for await (const page of bookPages(store, snapshot)) {
+    chain.check(page);
+    requests.check(page);
+  }
+  chain.end(snapshot);
+  checkBalances(snapshot, { sums: chain.accounts, overruns: requests.overruns }, findings);
   await checkRollups(store, requests, { findings, beforeUs });
-  checkConservation(sums.accounts, findings);
-  checkPayables(sums.accounts, requests, findings);
+  checkConservation(chain.accounts, findings);
+  checkPayables(chain.accounts, requests, findings);
   await checkHolds(store, findings, nowMs);
   await checkJournal(store, { findings, nodeId, reader, entriesMax });
   const invariants = findings.invariants();

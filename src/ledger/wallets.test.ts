@@ -18,7 +18,7 @@ const booked = async (store: Store) =>
   Number(
     (
       await store.db
-        .selectFrom('ledger_tx')
+        .selectFrom('transfers')
         .select(({ fn }) => fn.countAll().as('n'))
         .executeTakeFirstOrThrow()
     ).n,

@@ -11,10 +11,13 @@ export interface NewRows {
   readonly key: string;
 }
 
-/** The text for SQLite: prepared once, run for each row. Measured at 1 µs a row of five columns. */
+/** Rows to insert that are known to be new. */
+export type KnownNewRows = Omit<NewRows, 'key'>;
+
+/** The text for SQLite: prepared once, run for each row. A statement of many rows is no cheaper (measured: 15 % dearer). */
 export function insertRowText(table: keyof Database, columns: readonly string[]): string {
   const values = columns.map(() => '?').join(', ');
-  return `insert into ${table} (${columns.join(', ')}) values (${values}) on conflict do nothing`;
+  return `insert into ${table} (${columns.join(', ')}) values (${values})`;
 }
 
 /** Types of a table's columns, as PostgreSQL names them; asked once. */
@@ -54,20 +57,38 @@ export async function insertNewPostgres(
   if (rows.length === 0) return [];
   const types = await columnTypes(trx, table);
   const keys = key.split(',');
-  const arrays = columns.map((name, index) => `$${index + 1}::${types.get(name) ?? 'text'}[]`);
-  const text =
-    `insert into ${table} (${columns.join(',')}) select * from unnest(${arrays.join(',')}) ` +
-    `on conflict do nothing returning ${keys.join(',')}`;
+  const text = `${unnestText(table, columns, types)} on conflict do nothing returning ${keys.join(',')}`;
   const keyAt = keys.map(name => columns.indexOf(name));
   const inserted = new Set<string>();
   for (let start = 0; start < rows.length; start += ROWS_MAX) {
     const part = rows.slice(start, start + ROWS_MAX);
-    const values = columns.map((_, index) => part.map(row => plain(row[index])));
-    const result = await trx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, values));
+    const result = await trx.executeQuery<Record<string, unknown>>(CompiledQuery.raw(text, byColumn(columns, part)));
     for (const row of result.rows) inserted.add(JSON.stringify(keys.map(name => String(row[name]))));
   }
   // Of two rows with one key in the same call the first counts as inserted, as on SQLite.
   return rows.map(row => inserted.delete(JSON.stringify(keyAt.map(index => String(plain(row[index]))))));
+}
+
+/** As {@link insertNewPostgres}, where a row whose key is there is an error. */
+export async function insertAllPostgres(
+  trx: StoreTransaction,
+  table: keyof Database,
+  { columns, rows }: KnownNewRows,
+  columnTypes: ColumnTypes,
+): Promise<void> {
+  if (rows.length === 0) return;
+  const text = unnestText(table, columns, await columnTypes(trx, table));
+  for (let start = 0; start < rows.length; start += ROWS_MAX)
+    await trx.executeQuery(CompiledQuery.raw(text, byColumn(columns, rows.slice(start, start + ROWS_MAX))));
+}
+
+function unnestText(table: string, columns: readonly string[], types: ReadonlyMap<string, string>): string {
+  const arrays = columns.map((name, index) => `$${index + 1}::${types.get(name) ?? 'text'}[]`);
+  return `insert into ${table} (${columns.join(',')}) select * from unnest(${arrays.join(',')})`;
+}
+
+function byColumn(columns: readonly string[], rows: NewRows['rows']): (string | null)[][] {
+  return columns.map((_, index) => rows.map(row => plain(row[index])));
 }
 
 export function plain(value: StoreValue | undefined): string | null {

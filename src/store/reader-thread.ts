@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import { bindable, createStatementCache } from './statement-cache.ts';
+import { bindables, createStatementCache } from './statement-cache.ts';
 
 // A thread of its own for queries that take longer than a few milliseconds: on the main thread they would hold up the
 // control plane and the loader. Read-only, one query at a time.
@@ -21,7 +21,7 @@ if (parentPort) {
   const prepare = createStatementCache(database);
   port.on('message', ({ id, text, parameters }: ReaderQuery) => {
     try {
-      port.postMessage({ id, rows: prepare(text).statement.all(...parameters.map(bindable)) } satisfies ReaderAnswer);
+      port.postMessage({ id, rows: prepare(text).statement.all(...bindables(parameters)) } satisfies ReaderAnswer);
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       port.postMessage({ id, error: words } satisfies ReaderAnswer);

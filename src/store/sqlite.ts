@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SqliteDatabase } from 'kysely';
 import { Fault } from '../std/index.ts';
-import { bindable, createStatementCache } from './statement-cache.ts';
+import { bindables, createStatementCache } from './statement-cache.ts';
 import { storeFault } from './store-fault.ts';
 
 /** How long a statement waits for another connection's lock. */
@@ -19,6 +19,8 @@ export interface SqliteFile {
   readonly database: SqliteDatabase;
   /** Runs one statement for each row of values, prepared once. Returns the rows that each changed. */
   runEach(text: string, rows: readonly (readonly unknown[])[]): readonly bigint[];
+  /** As {@link SqliteFile.runEach}, without asking what changed. */
+  insertEach(text: string, rows: readonly (readonly unknown[])[]): void;
   /** The database answers. */
   check(): void;
 }
@@ -41,20 +43,26 @@ export function openSqlite(file: string): SqliteFile {
         const { statement, reads } = guarded(() => prepare(text));
         return {
           reader: reads,
-          all: parameters => guarded(() => statement.all(...parameters.map(bindable))),
+          all: parameters => guarded(() => statement.all(...bindables(parameters))),
           run(parameters) {
             // After a full disk SQLite has rolled back by itself; a second rollback would hide why.
             if (text === 'rollback' && !database.isTransaction) return { changes: 0n, lastInsertRowid: 0n };
-            return guarded(() => statement.run(...parameters.map(bindable)));
+            return guarded(() => statement.run(...bindables(parameters)));
           },
-          iterate: parameters => statement.iterate(...parameters.map(bindable)),
+          iterate: parameters => statement.iterate(...bindables(parameters)),
         };
       },
     },
     runEach: (text, rows) =>
       guarded(() => {
         const { statement } = prepare(text);
-        return rows.map(row => BigInt(statement.run(...row.map(bindable)).changes));
+        return rows.map(row => BigInt(statement.run(...bindables(row)).changes));
+      }),
+    insertEach: (text, rows) =>
+      guarded(() => {
+        const { statement } = prepare(text);
+        // `run` makes an object of what changed; `get` finds no row and makes nothing (0.2 µs less).
+        for (const row of rows) statement.get(...bindables(row));
       }),
     check: () => guarded(() => void database.prepare('select 1').get()),
   };

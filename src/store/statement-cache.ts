@@ -31,10 +31,29 @@ export function createStatementCache(database: DatabaseSync): (text: string) => 
   };
 }
 
+/** Values as SQLite takes them: the same list where all of it is, as nearly always. */
+export function bindables(values: readonly unknown[]): readonly SQLInputValue[] {
+  return areBindable(values) ? values : values.map(bindable);
+}
+
+function areBindable(values: readonly unknown[]): values is readonly SQLInputValue[] {
+  for (const value of values) {
+    if (typeof value === 'string' ? value.includes('\0') : value !== null && typeof value !== 'bigint') {
+      if (typeof value !== 'number' || !Number.isSafeInteger(value)) return false;
+    }
+  }
+  return true;
+}
+
 /** A value as SQLite takes it. What PostgreSQL would take alone (dates, booleans, objects) is refused on both. */
-export function bindable(value: unknown): SQLInputValue {
+function bindable(value: unknown): SQLInputValue {
   if (typeof value === 'string') return portableText(value);
-  if (value === null || typeof value === 'bigint' || typeof value === 'number') return value;
+  if (value === null || typeof value === 'bigint') return value;
+  if (typeof value === 'number') {
+    // A fraction would be refused by a column of integers, an unsafe one would be another number.
+    if (!Number.isSafeInteger(value)) throw new TypeError(`${value} is not a whole number that can be stored`);
+    return value;
+  }
   if (value === undefined) return null;
   if (value instanceof Uint8Array) return value;
   throw new TypeError(`a ${typeof value} cannot be stored`);

@@ -2,7 +2,14 @@ import { Kysely, sql } from 'kysely';
 import { Fault, type Log, silentLog } from '../std/index.ts';
 import { changeRowsPostgres, changeRowText, keyLast, type RowChanges } from './change-rows.ts';
 import { createTransactionScope, postgresDialect, sqliteDialect } from './guarded-dialect.ts';
-import { createColumnTypes, insertNewPostgres, insertRowText, type NewRows } from './insert-new.ts';
+import {
+  createColumnTypes,
+  insertAllPostgres,
+  insertNewPostgres,
+  insertRowText,
+  type KnownNewRows,
+  type NewRows,
+} from './insert-new.ts';
 import { assertMigrated, migrate, type StoreDialect } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { openPool, retried, unreachable } from './postgres.ts';
@@ -27,6 +34,8 @@ export interface Store extends AsyncDisposable {
   transaction<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
   /** Inserts many rows, passing over those that are there; says of each row whether it was inserted. */
   insertNew(trx: StoreTransaction, table: keyof Database, insert: NewRows): Promise<readonly boolean[]>;
+  /** Inserts many rows; throws where one is there, and the transaction is over. */
+  insertAll(trx: StoreTransaction, table: keyof Database, insert: KnownNewRows): Promise<void>;
   /** Changes many rows by their keys; says of each whether it was there. */
   changeRows(trx: StoreTransaction, table: keyof Database, changes: RowChanges): Promise<readonly boolean[]>;
   /** A consistent copy of a live SQLite store, checked. PostgreSQL has its own tools: Fault `config_invalid`. */
@@ -72,7 +81,8 @@ async function openOnSqlite(path: string): Promise<Store> {
     reader,
     transaction: work => db.transaction().execute(trx => scope.run(() => work(trx))),
     insertNew: async (_trx, table, { columns, rows }) =>
-      file.runEach(insertRowText(table, columns), rows).map(changes => changes === 1n),
+      file.runEach(`${insertRowText(table, columns)} on conflict do nothing`, rows).map(changes => changes === 1n),
+    insertAll: async (_trx, table, { columns, rows }) => file.insertEach(insertRowText(table, columns), rows),
     changeRows: async (_trx, table, changes) =>
       file.runEach(changeRowText(table, changes), keyLast(changes)).map(changed => changed === 1n),
     backup: target => backupSqlite(path, target),
@@ -112,6 +122,7 @@ async function openOnPostgres(url: string, lock: WriterLock | undefined): Promis
         throw storeFault(error);
       }),
     insertNew: (trx, table, insert) => insertNewPostgres(trx, table, insert, columnTypes),
+    insertAll: (trx, table, insert) => insertAllPostgres(trx, table, insert, columnTypes),
     changeRows: (trx, table, changes) => changeRowsPostgres(trx, table, changes, columnTypes),
     backup: async () => {
       throw new Fault('config_invalid', {

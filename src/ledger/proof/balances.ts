@@ -4,19 +4,19 @@ import { partsOf } from '../accounts.ts';
 import type { Findings } from './findings.ts';
 import type { RequestSums } from './requests.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { BookSums } from './transactions.ts';
+import type { ChainWalk } from './transfers.ts';
 
 /** I2, I3: the projections against what they are projections of, and the floor of each wallet. */
 export function checkBalances(
   { accounts }: Snapshot,
-  { sums, overruns }: { readonly sums: BookSums['accounts']; readonly overruns: RequestSums['overruns'] },
+  { sums, overruns }: { readonly sums: ChainWalk['accounts']; readonly overruns: RequestSums['overruns'] },
   { expect }: Findings,
 ): void {
-  for (const id of sums.keys()) expect('I2', accounts.has(id), () => `${id} has postings and no account`);
+  for (const id of sums.keys()) expect('I2', accounts.has(id), () => `${id} has transfers and no account`);
   for (const { id, kind, postedNano, heldNano, setAsideNano, minBalanceNano } of accounts.values()) {
     const sum = sums.get(id) ?? 0n;
     const expected = kind === 'wallet' ? -sum : sum;
-    expect('I2', postedNano === expected, () => `${id} shows ${postedNano}, its postings come to ${expected}`);
+    expect('I2', postedNano === expected, () => `${id} shows ${postedNano}, its transfers come to ${expected}`);
     expect(
       'I2',
       heldNano === setAsideNano,
@@ -33,7 +33,7 @@ export function checkBalances(
 }
 
 /** I9: per currency, what was paid in is what was earned and what is left. */
-export function checkConservation(sums: BookSums['accounts'], { expect }: Findings): void {
+export function checkConservation(sums: ChainWalk['accounts'], { expect }: Findings): void {
   const byCurrency = new Map<string, Record<'paid' | 'left' | 'earned', Nano>>();
   for (const [id, sum] of sums) {
     const { kind, currency } = partsOf(id);
@@ -55,6 +55,7 @@ export async function checkRollups(
 ): Promise<void> {
   const rows = await store.reader
     .selectFrom('usage_hourly')
+    .innerJoin('series', 'series.number', 'usage_hourly.series')
     .select(({ fn }) => [
       'organization_id',
       'currency',

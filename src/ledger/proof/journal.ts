@@ -3,7 +3,7 @@ import { ENTRY_KIND, type JournalReader, type Settlement } from '../../journal/i
 import { Fault } from '../../std/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { Findings } from './findings.ts';
-import type { RequestRow } from './requests.ts';
+import { type RequestRow, selectRequests } from './pages.ts';
 
 /** Entries of one look: a few milliseconds of this thread. */
 const PAGE = 500;
@@ -74,9 +74,7 @@ async function checkEnds(
       ({ request_id }) => request_id,
     ),
   );
-  const rows = new Map(
-    (await reader.selectFrom('requests').selectAll().where('id', 'in', ids).execute()).map(row => [row.id, row]),
-  );
+  const rows = new Map((await selectRequests(store).where('id', 'in', ids).execute()).map(row => [row.id, row]));
   for (const id of intents)
     expect('I4', rows.has(id) || held.has(id), () => `request ${id} was admitted, and neither settled nor held`);
   for (const settlement of settlements) {

@@ -1,86 +1,67 @@
 import type { Nano } from '@millrace/contract';
-import type { Selectable } from 'kysely';
-import type { Database, Store } from '../../store/index.ts';
-import { partsOf, walletAccount } from '../accounts.ts';
+import { partsOf, revenueAccount, walletAccount } from '../accounts.ts';
 import type { Findings } from './findings.ts';
-import { amountBy, type PriceFigures, readPriceFigures } from './price-figures.ts';
-import type { Snapshot } from './snapshot.ts';
+import { type AttemptRow, type BookPage, callsOf, type RequestRow, type TransferRow } from './pages.ts';
+import { amountBy, type PriceFigures } from './price-figures.ts';
 
-const PAGE = 2_000;
 const COUNT_MAX = 1_000_000_000n;
-
-export type RequestRow = Selectable<Database['requests']>;
-export type AttemptRow = Selectable<Database['attempts']>;
-
-export interface RequestPage {
-  readonly requests: readonly RequestRow[];
-  /** By request, those of requests that are not there included. */
-  readonly attempts: ReadonlyMap<string, readonly AttemptRow[]>;
-}
-
-/** All settled requests with their attempts, in the order of their ids, a page at a time: for checkers that know more than the books. */
-export async function* requestPages(store: Store): AsyncGenerator<RequestPage> {
-  for (let after = ''; ; ) {
-    const requests = await store.reader
-      .selectFrom('requests')
-      .selectAll()
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(PAGE)
-      .execute();
-    const last = requests.length === PAGE ? requests.at(-1)?.id : undefined;
-    let query = store.reader.selectFrom('attempts').selectAll().where('request_id', '>', after);
-    if (last !== undefined) query = query.where('request_id', '<=', last);
-    const attempts = Map.groupBy(await query.orderBy('number').execute(), ({ request_id }) => request_id);
-    yield { requests, attempts };
-    if (last === undefined) return;
-    after = last;
-  }
-}
 
 /** What all settled requests come to. */
 export interface RequestSums {
-  readonly requests: number;
   /** What wallets were charged beyond the holds of their requests: the bound of I3. */
   readonly overruns: ReadonlyMap<string, Nano>;
-  /** Costs of attempts, by `payable:provider:currency`. */
+  /** Costs of calls, by `payable:provider:currency`. */
   readonly costs: ReadonlyMap<string, Nano>;
   /** Requests and revenue by organization and currency, of those settled before `rollupsBeforeUs`. */
   readonly rollups: ReadonlyMap<string, { requests: bigint; revenue: Nano }>;
 }
 
-/** Looks at each settled request up to the head of the snapshot: I4, I7, I8, I11. */
-export async function checkRequests(
-  store: Store,
-  { headSeq }: Snapshot,
-  { findings, rollupsBeforeUs }: { readonly findings: Findings; readonly rollupsBeforeUs: bigint },
-): Promise<RequestSums> {
-  const prices = await readPriceFigures(store, findings);
+/** Looks at each settled request, page after page: I4, I7, I8, I11. */
+export interface RequestCheck extends RequestSums {
+  check(page: BookPage): void;
+}
+
+export function checkRequests(
+  findings: Findings,
+  { prices, rollupsBeforeUs }: { readonly prices: ReadonlyMap<string, PriceFigures>; readonly rollupsBeforeUs: bigint },
+): RequestCheck {
   const overruns = new Map<string, Nano>();
   const costs = new Map<string, Nano>();
   const rollups = new Map<string, { requests: bigint; revenue: Nano }>();
-  let requests = 0;
-  for await (const page of requestPages(store)) {
-    const ids = new Set(page.requests.map(({ id }) => id));
-    const stray = [...page.attempts.keys()].find(id => !ids.has(id));
-    // What is loaded between the two queries of a page looks stray: an attempt comes with its request in one transaction.
-    const missing = stray !== undefined && (await isMissing(store, stray));
-    findings.expect('I7', !missing, () => `an attempt of ${stray} has no settlement`);
-    const rows = page.requests.filter(row => row.tx_seq <= headSeq);
-    await checkBookings(store, rows, findings);
-    for (const row of rows) {
-      requests++;
-      const attempts = page.attempts.get(row.id) ?? [];
-      checkRequest(row, attempts, { findings, prices });
-      if (row.amount_nano > row.held_nano)
-        add(overruns, walletAccount(row.organization_id, row.currency), row.amount_nano - row.held_nano);
-      for (const { provider_id, cost_currency, cost_nano } of attempts)
-        if (cost_nano !== null && cost_currency !== null)
-          add(costs, `payable:${provider_id}:${cost_currency}`, cost_nano);
-      if (row.at_us < rollupsBeforeUs) addRollup(rollups, row);
-    }
-  }
-  return { requests, overruns, costs, rollups };
+  return {
+    overruns,
+    costs,
+    rollups,
+    check({ transfers, requests, attempts }) {
+      for (const seq of attempts.keys())
+        findings.expect(
+          'I7',
+          requests.has(seq),
+          () => `attempts name the request of transfer ${seq}, which is not there`,
+        );
+      let charged = 0;
+      for (const transfer of transfers) {
+        const row = requests.get(transfer.seq);
+        if (row) charged++;
+        checkCharge(transfer, row, findings);
+      }
+      findings.expect(
+        'I4',
+        charged === requests.size,
+        () => `${requests.size - charged} requests have no transfer of their own`,
+      );
+      for (const row of requests.values()) {
+        const calls = callsOf(row, attempts.get(row.seq));
+        checkRequest(row, calls, { findings, prices });
+        const { organization_id, currency, amount_nano, held_nano } = row;
+        if (amount_nano > held_nano) add(overruns, walletAccount(organization_id, currency), amount_nano - held_nano);
+        for (const { provider_id, cost_currency, cost_nano } of calls)
+          if (cost_nano !== null && cost_currency !== null)
+            add(costs, `payable:${provider_id}:${cost_currency}`, cost_nano);
+        if (row.at_us < rollupsBeforeUs) addRollup(rollups, row);
+      }
+    },
+  };
 }
 
 function add(sums: Map<string, Nano>, key: string, nano: Nano): void {
@@ -95,40 +76,25 @@ function addRollup(rollups: Map<string, { requests: bigint; revenue: Nano }>, ro
   rollups.set(key, sums);
 }
 
-async function isMissing(store: Store, id: string): Promise<boolean> {
-  const row = await store.reader.selectFrom('requests').select('id').where('id', '=', id).executeTakeFirst();
-  return row === undefined;
-}
-
-/** I4: each request has the transaction it names, and that one charges its wallet its amount. */
-async function checkBookings(store: Store, rows: readonly RequestRow[], { expect }: Findings): Promise<void> {
-  const [first, last] = [rows[0], rows.at(-1)];
-  if (!first || !last) return;
-  const booked = await store.reader
-    .selectFrom('requests')
-    .innerJoin('ledger_tx', 'ledger_tx.seq', 'requests.tx_seq')
-    .leftJoin('postings', join => join.onRef('postings.tx_seq', '=', 'ledger_tx.seq').on('postings.line', '=', 0n))
-    .select(['requests.id as id', 'ledger_tx.request_id as request_id', 'ledger_tx.kind as kind'])
-    .select(['postings.account_id as account_id', 'postings.amount_nano as amount_nano'])
-    .where('requests.id', '>=', first.id)
-    .where('requests.id', '<=', last.id)
-    .execute();
-  const byId = new Map(booked.map(row => [row.id, row]));
-  for (const row of rows) {
-    const tx = byId.get(row.id);
-    const names = tx?.request_id === row.id && tx.kind === 'usage';
-    expect('I4', names, () => `request ${row.id} has no transaction of its own`);
-    const charged =
-      row.amount_nano === 0n
-        ? tx?.account_id === null
-        : tx?.account_id === walletAccount(row.organization_id, row.currency) && tx.amount_nano === row.amount_nano;
-    expect('I4', charged, () => `request ${row.id} cost ${row.amount_nano}, its transaction says otherwise`);
-  }
+/** I4: each request has the transfer of its number, each usage its request, and the one charges what the other says. */
+function checkCharge(transfer: TransferRow, row: RequestRow | undefined, { expect }: Findings): void {
+  const { seq, kind, debit, credit, amount_nano } = transfer;
+  expect('I4', (kind === 'usage') === (row !== undefined), () =>
+    row ? `request ${row.id} has no transfer of its own` : `transfer ${seq} charges for no request`,
+  );
+  if (!row) return;
+  const { id, organization_id, currency } = row;
+  const charged =
+    amount_nano === row.amount_nano &&
+    organization_id === row.series_organization_id &&
+    debit === walletAccount(organization_id, currency) &&
+    credit === revenueAccount(organization_id, currency);
+  expect('I4', charged, () => `request ${id} cost ${row.amount_nano}, its transfer says otherwise`);
 }
 
 function checkRequest(
   row: RequestRow,
-  attempts: readonly AttemptRow[],
+  calls: readonly AttemptRow[],
   { findings: { expect }, prices }: { readonly findings: Findings; readonly prices: ReadonlyMap<string, PriceFigures> },
 ): void {
   const price = prices.get(row.price_version);
@@ -143,8 +109,13 @@ function checkRequest(
     inRange(row) && row.reasoning_tokens <= COUNT_MAX && row.amount_nano >= 0n && row.held_nano >= 0n,
     () => `request ${row.id} has an amount or a count out of range`,
   );
-  expect('I7', row.amount_nano === 0n || attempts.length > 0, () => `request ${row.id} is charged without an attempt`);
-  for (const attempt of attempts) {
+  expect('I7', row.amount_nano === 0n || calls.length > 0, () => `request ${row.id} is charged without an attempt`);
+  for (const [index, attempt] of calls.entries()) {
+    expect(
+      'I7',
+      attempt.number === BigInt(index + 1),
+      () => `request ${row.id} has calls ${attempt.number} and none ${index + 1}`,
+    );
     expect('I11', inRange(attempt), () => `an attempt of ${row.id} has a count out of range`);
     if (attempt.cost_nano === null) continue;
     const cost = prices.get(attempt.cost_version ?? '');

@@ -9,33 +9,35 @@ export interface AccountTable {
   /** Least that may be left after holds; below zero where credit is given. */
   min_balance_nano: bigint;
 }
-/** Insert-only; `seq` without gaps, each hash covers the one before it. */
-export interface LedgerTxTable {
+/**
+ * Insert-only; `seq` without gaps. A transaction in double entry: its amount leaves `credit` and comes to `debit`, so that it sums
+ * to zero by its form. Wallets are liabilities: what an owner has is what was credited less what was debited.
+ */
+export interface TransferTable {
   seq: bigint;
   kind: string;
-  /** Booked once per key; null where the request is the key. */
-  idem_key: string | null;
-  request_id: string | null;
+  debit: string;
+  credit: string;
+  /** 0 only where a request cost nothing. */
+  amount_nano: bigint;
   booked_us: bigint;
-  reverses_seq: bigint | null;
-  note: string;
+  /** Booked once per key; null where the request is the key. */
+  idem_key: Generated<string | null>;
+  reverses_seq: Generated<bigint | null>;
+  note: Generated<string | null>;
+}
+/** Insert-only. What was booked together, up to `last_seq`: the hash covers all of it and the hash before. */
+export interface ChainTable {
+  last_seq: bigint;
   hash: string;
 }
-/** Insert-only. Debit > 0, credit < 0. A wallet is a liability: what its owner has is minus the sum of its postings. */
-export interface PostingTable {
-  tx_seq: bigint;
-  line: bigint;
-  account_id: string;
-  currency: string;
-  amount_nano: bigint;
-}
-/** The newest transaction: its row is the lock under which all booking is done. */
+/** The newest transfer, and the end of the chain: its row is the lock under which all booking is done. */
 export interface LedgerHeadTable {
   id: bigint;
   seq: bigint;
   hash: string;
 }
-/** Projection of postings, holds and leases; rebuildable. `posted_nano` has the owner's sign for wallets: what is there. */
+/** Projection of transfers, holds and leases; rebuildable. `posted_nano` has the owner's sign for wallets: what is there. */
 export interface BalanceTable {
   account_id: string;
   posted_nano: bigint;
@@ -64,16 +66,33 @@ export interface LeaseTable {
   state: string;
   expires_us: bigint;
 }
-/** Insert-only. One settled request. */
-export interface RequestTable {
-  id: string;
+/**
+ * Insert-only. What many requests have in common, written once and named by its number: who called what, which deployment
+ * answered last, at which prices.
+ */
+export interface SeriesTable {
+  number: bigint;
   organization_id: string;
   project_id: string;
   key_id: string;
   operation: string;
   model: string;
-  /** Of the last attempt. */
   deployment_id: string;
+  provider_id: string;
+  currency: string;
+  price_version: string;
+  /** Of what all attempts cost; null where that is not known of any, or they are in several currencies. */
+  cost_currency: string | null;
+  cost_version: string | null;
+}
+/** Insert-only. One settled request, under the number of the transfer that charges it. */
+export interface RequestTable {
+  seq: bigint;
+  id: string;
+  /** As in the series: whose rows these are is said by each. */
+  organization_id: string;
+  at_us: bigint;
+  series: bigint;
   outcome: string;
   status: bigint;
   fault_code: string | null;
@@ -84,11 +103,8 @@ export interface RequestTable {
   usage_source: string;
   estimated: bigint;
   amount_nano: bigint;
-  currency: string;
-  price_version: string;
-  /** Of all attempts; null where none is known, or they are in several currencies. */
+  /** In the currency of its series; null where there is none. */
   cost_nano: bigint | null;
-  cost_currency: string | null;
   /** What was held at the end, extensions included. */
   held_nano: bigint;
   /** What was admitted: bounds of the usage. */
@@ -96,12 +112,15 @@ export interface RequestTable {
   output_tokens_max: bigint;
   ttft_ms: bigint | null;
   duration_ms: bigint;
-  at_us: bigint;
-  tx_seq: bigint;
+  /** The one call of an upstream, where it used what was charged, as nearly always; null where `attempts` has rows, or none was made. */
+  call_outcome: string | null;
+  call_status: bigint | null;
+  call_ms: bigint | null;
+  upstream_request_id: string | null;
 }
-/** Insert-only. One call of an upstream. */
+/** Insert-only. The calls of upstreams of a request that has not just the one that its own row tells. */
 export interface AttemptTable {
-  request_id: string;
+  seq: bigint;
   number: bigint;
   deployment_id: string;
   provider_id: string;
@@ -119,13 +138,8 @@ export interface AttemptTable {
 }
 /** Rollup of `requests` by the hour in which they were settled. */
 export interface UsageHourlyTable {
-  organization_id: string;
+  series: bigint;
   hour_us: bigint;
-  project_id: string;
-  key_id: string;
-  model: string;
-  deployment_id: string;
-  currency: string;
   requests: bigint;
   failed: bigint;
   input_tokens: bigint;
@@ -133,7 +147,7 @@ export interface UsageHourlyTable {
   output_tokens: bigint;
   reasoning_tokens: bigint;
   revenue_nano: bigint;
-  /** Of the requests whose cost is known in this currency, `costed` of them. */
+  /** Of the requests whose cost is known in the currency of the revenue, `costed` of them. */
   cost_nano: bigint;
   costed: bigint;
 }
@@ -146,12 +160,13 @@ export interface JournalCursorTable {
 
 export interface LedgerTables {
   accounts: AccountTable;
-  ledger_tx: LedgerTxTable;
+  transfers: TransferTable;
+  chain: ChainTable;
   ledger_head: LedgerHeadTable;
-  postings: PostingTable;
   balances: BalanceTable;
   holds: HoldTable;
   leases: LeaseTable;
+  series: SeriesTable;
   requests: RequestTable;
   attempts: AttemptTable;
   usage_hourly: UsageHourlyTable;
