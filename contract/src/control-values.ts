@@ -6,7 +6,9 @@ import { isCurrency, NANO_PER_UNIT, parseAmount } from './money.ts';
 function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
   return z.string().superRefine((value, context) => {
     if (holds(value)) return;
-    const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+    // A password in a URL is not repeated.
+    const plain = value.replace(/\/\/[^/@]*@/, '//***@');
+    const shown = JSON.stringify(plain.length > 80 ? `${plain.slice(0, 80)}…` : plain);
     const zh = `“${shown.slice(1, -1)}”${refusal.zh}`;
     context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh } });
   });
