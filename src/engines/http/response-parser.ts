@@ -65,8 +65,8 @@ type State =
 
 /**
  * Answers to POST over one HTTP/1.1 connection (RFC 9112), strict: where two readers could disagree about where an answer
- * ends, it is refused. Reads the bytes where they lie, and copies only what one network chunk holds in several pieces. It is
- * our own, in place of undici's client, for the streamed tokens: docs/decisions/data-plane.md.
+ * ends, it is refused. Reads the bytes where they lie, and copies only what one network chunk holds in several pieces. Why it
+ * is our own: docs/decisions/data-plane.md.
  */
 export function createResponseParser(events: ResponseEvents): ResponseParser {
   let state: State = 'over';
