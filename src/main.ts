@@ -1,18 +1,20 @@
 // The composition root: the only file that starts things.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getRequestListener } from '@hono/node-server';
-import { formatAmount } from '@millrace/contract';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
 import { type Config, controlSocket } from './config.ts';
 import {
-  applyConfig,
+  BUILTIN_MODEL,
   type ControlDeps,
   createBackup,
   createControlApp,
   createTraffic,
+  firstProject,
+  isReady,
+  plantDefaults,
   refuseHalfRestored,
 } from './control/index.ts';
 import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
@@ -41,7 +43,9 @@ import { openStore } from './store/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
-const NANO_FILE = join(ROOT, 'models', 'nano', 'millrace-nano.gguf');
+const BUILTIN_FILES: ReadonlyMap<string, string> = new Map([
+  [BUILTIN_MODEL, join(ROOT, 'models', 'nano', 'millrace-nano.gguf')],
+]);
 
 const ENGINES_READY_MS = 20_000;
 /** `sockaddr_un.sun_path` is 104 bytes on macOS and 108 on Linux, its ending zero included. */
@@ -160,7 +164,7 @@ async function openPlane(
       startedAtMs: systemClock.nowMs(),
       traffic,
       inspectModel: async file => {
-        const summary = await inspectGguf(resolve(file));
+        const summary = await inspectGguf(modelFile(file));
         return { name: summary.name ?? '', contextTokens: summary.contextTokens };
       },
       backup: createBackup({ home: config.home, store, journal, loader, clock: systemClock }),
@@ -211,9 +215,17 @@ export async function openControlPlane(
 
 export interface Running {
   readonly url: string;
-  readonly models: readonly string[];
+  readonly models: readonly { readonly id: string; readonly ready: boolean }[];
   /** Made at the first start only; shown once. */
   readonly firstKey: string | undefined;
+  /** Where a key can be made; undefined where there is no project yet. */
+  readonly project: { readonly organizationId: string; readonly id: string } | undefined;
+  /** Engines that do not start, and why; they are tried again. */
+  readonly failedEngines: readonly {
+    readonly deploymentId: string;
+    readonly message: string;
+    readonly messageZh: string;
+  }[];
   /** Others may enter the home: what we make in it they cannot read, what was made before they perhaps can. */
   readonly isHomeOpen: boolean;
   /** Ends when the server has stopped; the exit code. */
@@ -256,12 +268,12 @@ export async function serve(config: Config): Promise<Running> {
     const threads = gateway;
     plane.catalog.onChange(snapshot => {
       threads.broadcastSnapshot(snapshot);
-      plane.engines.update(plane.catalog.engines());
+      updateEngines(plane);
     });
     plane.deps.identity.onDelta(delta => threads.broadcastCallers(delta));
     // Only now that nothing can fail any more: a key that was made before would be lost with the message that it stands in.
     const firstKey = await plantDefaults(plane.deps);
-    plane.engines.update(plane.catalog.engines());
+    updateEngines(plane);
     plane.loader.start();
     await enginesReady(plane);
     const shutDown = async () => {
@@ -277,8 +289,17 @@ export async function serve(config: Config): Promise<Running> {
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${threads.port}`,
-      models: [...plane.catalog.snapshot().models.keys()],
+      models: [...plane.catalog.snapshot().models.values()].map(model => ({
+        id: model.id,
+        ready: isReady(plane.deps, model),
+      })),
       firstKey,
+      project: await firstProject(plane.deps),
+      failedEngines: plane.engines
+        .status()
+        .flatMap(({ deploymentId, state, lastFailure }) =>
+          lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
+        ),
       isHomeOpen: isOpenToOthers(config.home),
       stopped,
     };
@@ -290,10 +311,30 @@ export async function serve(config: Config): Promise<Running> {
   }
 }
 
-/** What is printed at start must work when it is typed: waits for the engines, within bounds. */
-async function enginesReady({ catalog, deps }: Plane): Promise<void> {
+/** Where the weights are. Throws Fault `config_invalid` for a built-in model that there is not. */
+function modelFile(file: string): string {
+  const builtin = BUILTIN_FILES.get(file);
+  if (builtin === undefined && file.startsWith('builtin:'))
+    throw new Fault('config_invalid', {
+      message: `there is no ${file}; built in are ${[...BUILTIN_FILES.keys()].join(', ')}`,
+      messageZh: `不存在 ${file}；内置的有 ${[...BUILTIN_FILES.keys()].join('、')}`,
+    });
+  return builtin ?? resolve(file);
+}
+
+function updateEngines({ engines, catalog }: Plane): void {
+  void engines.update(catalog.engines().map(engine => ({ ...engine, file: modelFile(engine.file) })));
+}
+
+/** What is printed at start must work when it is typed: waits for the engines, within bounds, and not for one that fails. */
+async function enginesReady({ catalog, deps, engines }: Plane): Promise<void> {
   const until = systemClock.monotonicMs() + ENGINES_READY_MS;
-  const loading = () => catalog.engines().some(({ slot }) => deps.slots.deployments.get(slot, 'ready') !== 1);
+  const loading = () => {
+    const failed = new Set(engines.status().flatMap(engine => (engine.lastFailure ? [engine.deploymentId] : [])));
+    return catalog
+      .engines()
+      .some(({ deploymentId, slot }) => !failed.has(deploymentId) && deps.slots.deployments.get(slot, 'ready') !== 1);
+  };
   while (loading() && systemClock.monotonicMs() < until) await new Promise(resolveWait => setTimeout(resolveWait, 20));
 }
 
@@ -318,46 +359,4 @@ async function listen(deps: ControlDeps, access: 'owner' | 'public', path: strin
     });
   });
   return server;
-}
-
-/** A home that has never been used gets the built-in model, an organization with play money, and a key. */
-async function plantDefaults(deps: ControlDeps): Promise<string | undefined> {
-  if (
-    (await deps.identity.organizations()).length > 0 ||
-    deps.catalog.snapshot().models.size > 0 ||
-    !existsSync(NANO_FILE)
-  )
-    return undefined;
-  const price = (currency: string, inputPerM: string, cachedInputPerM: string, outputPerM: string) => ({
-    currency,
-    inputPerM,
-    cachedInputPerM,
-    outputPerM,
-  });
-  await applyConfig(
-    deps,
-    {
-      providers: [],
-      models: [
-        {
-          id: 'millrace-nano',
-          operations: ['chat', 'completions', 'embeddings'],
-          contextTokens: 512,
-          maxOutputTokens: 384,
-          prices: [price('CNY', '0.1', '0.01', '0.2'), price('USD', '0.014', '0.0014', '0.028')],
-          deployments: [{ id: 'millrace-nano', engine: { file: NANO_FILE }, priority: 0, weight: 1, costs: [] }],
-        },
-      ],
-      organizations: [
-        {
-          id: 'default',
-          wallets: [{ currency: 'CNY', credit: formatAmount(100_000_000_000n) }],
-          projects: [{ id: 'default' }],
-        },
-      ],
-    },
-    { dryRun: false },
-  );
-  const { key } = await deps.identity.createKey({ organizationId: 'default', projectId: 'default', name: 'first' });
-  return key;
 }

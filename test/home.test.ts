@@ -1,13 +1,23 @@
 // What a home shows to other users of its machine, while the real server runs on it.
 import assert from 'node:assert/strict';
-import { chmodSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, test } from 'node:test';
-import { newHome, runCli, startServer } from './support/server.ts';
+import { newHome, runCli, startServer, type TestServer } from './support/server.ts';
 
 const { home, remove } = newHome();
-after(remove);
+const started: TestServer[] = [];
+after(async () => {
+  for (const server of started) await server.signal('SIGKILL');
+  remove();
+});
+
+async function start(...args: Parameters<typeof startServer>): Promise<TestServer> {
+  const server = await startServer(...args);
+  started.push(server);
+  return server;
+}
 
 test('in a home that others may enter nothing is theirs to open, and its owner is told, once', async () => {
   mkdirSync(home);
@@ -16,7 +26,7 @@ test('in a home that others may enter nothing is theirs to open, and its owner i
     ['en', `Other users may enter ${home}: run chmod 700 "${home}"\n`],
     ['zh', `其他用户可以进入 ${home}：请运行 chmod 700 "${home}"\n`],
   ] as const) {
-    const server = await startServer(home, { MILLRACE_LANG: lang });
+    const server = await start(home, { MILLRACE_LANG: lang });
     const open = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter(
       name => (lstatSync(join(home, name)).mode & 0o077) !== 0,
     );
@@ -30,7 +40,7 @@ test('in a home that others may enter nothing is theirs to open, and its owner i
 
 test('a home that only its owner may enter is no news', async () => {
   chmodSync(home, 0o700);
-  const server = await startServer(home);
+  const server = await start(home);
   await server.signal('SIGTERM');
   assert.equal(server.said(), '');
 });
@@ -44,7 +54,7 @@ test('a first start that fails for a port that is taken does not use up the firs
   const failed = await runCli(fresh.home, ['serve', '--port', String(address.port)]);
   assert.deepEqual([failed.code, /is taken by another program/.test(failed.err)], [2, true], failed.err);
   other.close();
-  const server = await startServer(fresh.home);
+  const server = await start(fresh.home);
   assert.match(server.firstKey ?? '', /^mr_live_/);
   const answer = await fetch(`${server.url}/v1/models`, { headers: { authorization: `Bearer ${server.firstKey}` } });
   assert.equal(answer.status, 200);
@@ -60,4 +70,47 @@ test('a home with a path too long for its sockets is told as such', async () => 
     [2, true],
   );
   long.remove();
+});
+
+const NANO = resolve(import.meta.dirname, '../models/nano/millrace-nano.gguf');
+
+test('the built-in model is kept by name, so that a program that is moved finds its own', async () => {
+  const fresh = newHome();
+  const server = await start(fresh.home);
+  const file = `${fresh.home}.yaml`;
+  const document = (builtin: string) => `models:
+  - id: millrace-nano
+    operations: [chat, completions, embeddings]
+    contextTokens: 512
+    maxOutputTokens: 384
+    prices:
+      - { currency: CNY, inputPerM: "0.1", cachedInputPerM: "0.01", outputPerM: "0.2" }
+      - { currency: USD, inputPerM: "0.014", cachedInputPerM: "0.0014", outputPerM: "0.028" }
+    deployments: [{ id: millrace-nano, engine: { file: "${builtin}" } }]
+`;
+  writeFileSync(file, document('builtin:millrace-nano'));
+  const again = await server.cli('apply', '-f', file);
+  assert.deepEqual([again.code, again.json['changed']], [0, false], again.err);
+  writeFileSync(file, document('builtin:other'));
+  const { code, err } = await server.cli('apply', '-f', file);
+  assert.equal(code, 2);
+  assert.match(err, /:9:56: .+file: there is no builtin:other; built in are builtin:millrace-nano\n$/);
+  await server.signal('SIGTERM');
+  fresh.remove();
+});
+
+test('an engine that does not start is told of, and start does not wait for it', async () => {
+  const fresh = newHome();
+  const weights = `${fresh.home}.gguf`;
+  copyFileSync(NANO, weights);
+  const added = await runCli(fresh.home, ['model', 'add', weights, '--id', 'own']);
+  assert.equal(added.code, 0, added.err);
+  rmSync(weights);
+  const server = await start(fresh.home, { MILLRACE_LOG: 'silent' });
+  await server.signal('SIGTERM');
+  assert.match(
+    server.said(),
+    /^The engine of own does not start, and is tried again: .+\.gguf: cannot be opened \(ENOENT\)\n$/,
+  );
+  fresh.remove();
 });

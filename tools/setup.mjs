@@ -23,7 +23,9 @@ export function pinnedNode() {
   return Number(process.versions.node.split('.')[0]) >= 26 ? process.execPath : undefined;
 }
 
-const chinese = /^zh/i.test(process.env.LC_ALL || process.env.LC_MESSAGES || process.env.LANG || '');
+const chinese = /^zh/i.test(
+  process.env.MILLRACE_LANG || process.env.LC_ALL || process.env.LC_MESSAGES || process.env.LANG || '',
+);
 const say = (en, zh) => process.stderr.write(`${chinese ? zh : en}\n`);
 
 /** Brings node_modules to the state of package-lock.json. `dev` adds what tests and checks need. Does nothing when it is there. */
@@ -48,8 +50,8 @@ export function setup({ dev }) {
   ];
   const npmCli = process.env.npm_execpath;
   const viaCli = npmCli && /npm-cli\.[cm]?js$/.test(npmCli);
-  // Output goes to stderr: `millrace … --json` must print nothing but its JSON on stdout.
-  const stdio = ['ignore', 2, 2];
+  // `millrace … --json` must print nothing but its JSON on stdout; and what npm has to say of a success is in English.
+  const stdio = ['ignore', 'ignore', 2];
   const env = { ...process.env, npm_config_engine_strict: 'false' };
   const done = viaCli
     ? spawnSync(process.execPath, [npmCli, ...args], { cwd: root, stdio, env })

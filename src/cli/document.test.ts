@@ -46,8 +46,10 @@ test('variables of the shell are put in', () => {
 });
 
 test('engine files are meant from where the configuration stands', () => {
-  const text = 'models: [{ deployments: [{ engine: { file: ./x.gguf } }, { engine: { file: /y.gguf } }] }]';
-  const deployments = [{ engine: { file: join(folder, 'x.gguf') } }, { engine: { file: '/y.gguf' } }];
+  const text =
+    'models: [{ deployments: [{ engine: { file: ./x.gguf } }, { engine: { file: /y.gguf } }, { engine: { file: "builtin:z" } }] }]';
+  const files = [join(folder, 'x.gguf'), '/y.gguf', 'builtin:z'];
+  const deployments = files.map(name => ({ engine: { file: name } }));
   assert.deepEqual(read(text).value, { models: [{ deployments }] });
 });
 

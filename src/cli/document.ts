@@ -150,7 +150,7 @@ function withAbsoluteFiles(value: unknown, folder: string): unknown {
     Object.entries(value).map(([key, inner]) => {
       if (key === 'engine' && isObject(inner)) {
         const file = inner['file'];
-        if (typeof file === 'string' && file !== '' && !isAbsolute(file))
+        if (typeof file === 'string' && file !== '' && !isAbsolute(file) && !file.startsWith('builtin:'))
           return [key, { ...inner, file: join(folder, file) }];
       }
       return [key, withAbsoluteFiles(inner, folder)];

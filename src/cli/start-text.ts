@@ -4,9 +4,11 @@ import type { Lang } from '../control/index.ts';
 export interface StartFacts {
   readonly url: string;
   readonly home: string;
-  readonly models: readonly string[];
+  readonly models: readonly { readonly id: string; readonly ready: boolean }[];
   /** Made at the first start of a home only. */
   readonly firstKey: string | undefined;
+  /** Where a key can be made. */
+  readonly project: { readonly organizationId: string; readonly id: string } | undefined;
   /** It listens on the network, not on this machine alone. */
   readonly isPublic: boolean;
 }
@@ -36,17 +38,16 @@ const WORDS = {
   },
 } as const;
 
-/** What `serve` prints when it answers: the address, a request to copy, and how to stop it. */
-export function startText({ url, home, models, firstKey, isPublic }: StartFacts, lang: Lang): string {
+/** What `serve` prints when it answers: the address, a request to copy, and how to stop it. All of it works as it stands. */
+export function startText({ url, home, models, firstKey, project, isPublic }: StartFacts, lang: Lang): string {
   const words = WORDS[lang];
-  const [model] = models;
   const lines = [`${words.running}${url}`, `${words.home} ${home}`, ''];
-  if (model === undefined) lines.push(words.noModel, '');
-  else {
-    if (firstKey === undefined)
-      lines.push(words.makeKey, '  ./millrace key create --org default --project default', '');
-    else lines.push(words.key, `  ${firstKey}`, '');
-    const body = JSON.stringify({ model, messages: [{ role: 'user', content: words.question }] });
+  if (models.length === 0) lines.push(words.noModel, '');
+  else if (firstKey !== undefined) lines.push(words.key, `  ${firstKey}`, '');
+  else lines.push(words.makeKey, ...keyLines(project), '');
+  const model = models.find(({ ready }) => ready);
+  if (model) {
+    const body = JSON.stringify({ model: model.id, messages: [{ role: 'user', content: words.question }] });
     lines.push(
       words.tryIt,
       `  curl ${url}/v1/chat/completions \\`,
@@ -58,4 +59,14 @@ export function startText({ url, home, models, firstKey, isPublic }: StartFacts,
   if (isPublic) lines.push(words.open, '');
   lines.push(words.stop);
   return lines.join('\n');
+}
+
+function keyLines(project: StartFacts['project']): readonly string[] {
+  if (project) return [`  ./millrace key create --org ${project.organizationId} --project ${project.id}`];
+  return [
+    '  ./millrace org create acme',
+    '  ./millrace project create web --org acme',
+    '  ./millrace wallet credit --org acme --currency CNY --amount 100',
+    '  ./millrace key create --org acme --project web',
+  ];
 }

@@ -5,6 +5,8 @@ export { applyConfig } from './apply/apply.ts';
 export { createBackup } from './backup-home.ts';
 export type { Access } from './context.ts';
 export type { ControlDeps } from './deps.ts';
+export { BUILTIN_MODEL, firstProject, plantDefaults } from './first-start.ts';
 export type { Lang, Words } from './language.ts';
+export { isReady } from './models.ts';
 export { refuseHalfRestored, restoreHome } from './restore-home.ts';
 export { createTraffic, type Traffic } from './traffic.ts';

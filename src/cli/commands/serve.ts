@@ -42,7 +42,14 @@ export const serve: Command = {
           ? `其他用户可以进入 ${config.home}：请运行 chmod 700 "${config.home}"`
           : `Other users may enter ${config.home}: run chmod 700 "${config.home}"`,
       );
-    call.answer({ url: running.url, models: running.models, key: running.firstKey ?? null }, () =>
+    for (const { deploymentId, message, messageZh } of running.failedEngines)
+      call.note(
+        call.lang === 'zh'
+          ? `引擎 ${deploymentId} 无法启动，将继续重试：${messageZh}`
+          : `The engine of ${deploymentId} does not start, and is tried again: ${message}`,
+      );
+    const models = running.models.map(({ id }) => id);
+    call.answer({ url: running.url, models, key: running.firstKey ?? null }, () =>
       startText(
         { ...running, home: config.home, isPublic: config.host !== 'localhost' && !isLoopback(config.host) },
         call.lang,

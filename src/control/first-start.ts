@@ -1,0 +1,50 @@
+import { applyConfig } from './apply/apply.ts';
+import type { ControlDeps } from './deps.ts';
+
+/** The model that comes with the program: named, not by its path, so that a program which is moved or updated finds its own. */
+export const BUILTIN_MODEL = 'builtin:millrace-nano';
+
+const price = (currency: string, inputPerM: string, cachedInputPerM: string, outputPerM: string) => ({
+  currency,
+  inputPerM,
+  cachedInputPerM,
+  outputPerM,
+});
+
+const DEFAULTS = {
+  models: [
+    {
+      id: 'millrace-nano',
+      operations: ['chat', 'completions', 'embeddings'],
+      contextTokens: 512,
+      maxOutputTokens: 384,
+      prices: [price('CNY', '0.1', '0.01', '0.2'), price('USD', '0.014', '0.0014', '0.028')],
+      deployments: [{ id: 'millrace-nano', engine: { file: BUILTIN_MODEL } }],
+    },
+  ],
+  organizations: [{ id: 'default', wallet: { currency: 'CNY', credit: '100' }, projects: [{ id: 'default' }] }],
+} as const;
+
+/** A home that has never been used gets the built-in model, an organization with play money, and a key, which is returned. */
+export async function plantDefaults(deps: ControlDeps): Promise<string | undefined> {
+  const isUsed = (await deps.identity.organizations()).length > 0 || deps.catalog.snapshot().models.size > 0;
+  const isThere = await deps.inspectModel(BUILTIN_MODEL).then(
+    () => true,
+    () => false,
+  );
+  if (isUsed || !isThere) return undefined;
+  await applyConfig(deps, DEFAULTS, { dryRun: false });
+  const { key } = await deps.identity.createKey({ organizationId: 'default', projectId: 'default', name: 'first' });
+  return key;
+}
+
+/** Some project, to show where a key can be made. */
+export async function firstProject({
+  identity,
+}: Pick<ControlDeps, 'identity'>): Promise<{ readonly organizationId: string; readonly id: string } | undefined> {
+  for (const { id } of await identity.organizations()) {
+    const [project] = await identity.projects(id);
+    if (project) return { organizationId: id, id: project.id };
+  }
+  return undefined;
+}
