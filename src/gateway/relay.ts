@@ -3,9 +3,8 @@ import { formatAmount } from '@millrace/contract';
 import type { Answer, Call, Codec, StreamEvent, UsageStamp } from '../dialects/index.ts';
 import type { Settlement } from '../journal/index.ts';
 import { Fault } from '../std/index.ts';
-import type { EventStream } from './event-stream.ts';
 import type { Meter } from './meter.ts';
-import { costText, type Lang, sendFault, sendJson } from './respond.ts';
+import { beginStream, costText, type Lang, sendFault, sendJson } from './respond.ts';
 
 /** A whole answer is held in memory until it is settled: bounded. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
@@ -88,10 +87,8 @@ export function createJsonRelay(options: RelayOptions): Relay {
   };
 }
 
-export function createStreamRelay(
-  options: RelayOptions & { readonly out: EventStream; readonly upstreamModel: () => string },
-): Relay {
-  const { res, out, codec, call, meter, requestId, lang, model, nowMs } = options;
+export function createStreamRelay(options: RelayOptions & { readonly upstreamModel: () => string }): Relay {
+  const { res, codec, call, meter, requestId, lang, headers, model, nowMs } = options;
   const newEncoder = () =>
     codec.encoder(call.operation, { model, requestId, createdS: Math.floor(nowMs / 1000), lang });
   const newDecoder = () => {
@@ -121,13 +118,14 @@ export function createStreamRelay(
     let flowing = true;
     if (says) {
       if (raw) encoder.observe(events);
-      const said = raw ?? encoder.encode(events);
-      if (said.length > 0) {
+      const out = raw ?? encoder.encode(events);
+      if (out.length > 0) {
         if (!committed) {
           committed = true;
           options.firstByte();
+          beginStream(res, headers);
         }
-        flowing = out.write(said);
+        flowing = res.write(out);
       }
     } else if (call.wantsUsage) encoder.observe(events);
     if (fault) throw fault;
@@ -152,9 +150,10 @@ export function createStreamRelay(
         });
     },
     finish(settlement) {
+      beginStream(res, headers);
       const usage = call.wantsUsage ? encoder.usage(stampOf(settlement)) : '';
       // A comment, which every SSE client skips: the cost for those who did not ask for the usage chunk.
-      out.end(`${usage}: x-millrace-cost ${costText(settlement)}\n\n${encoder.done()}`);
+      res.end(`${usage}: x-millrace-cost ${costText(settlement)}\n\n${encoder.done()}`);
     },
     fail(fault, settlement) {
       if (!res.headersSent) {
@@ -162,7 +161,7 @@ export function createStreamRelay(
         return;
       }
       const cost = settlement ? `: x-millrace-cost ${costText(settlement)}\n\n` : '';
-      out.end(`${cost}${encoder.fault(fault, requestId)}`);
+      res.end(`${cost}${encoder.fault(fault, requestId)}`);
     },
     reset() {
       encoder = newEncoder();

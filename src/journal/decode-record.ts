@@ -30,9 +30,11 @@ export function decodeRecord(kind: number, body: string): JournalRecord {
   }
 }
 
+/** What is absent is left out afterwards: a spread of nothing costs as much as all the rest. */
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
 function decodeIntent(fields: Fields): Intent {
-  const costVersion = optionalText(fields[15]);
-  return {
+  const intent: Writable<Intent> = {
     id: text(fields[0]),
     atMs: whole(fields[1]),
     organizationId: text(fields[2]),
@@ -48,9 +50,11 @@ function decodeIntent(fields: Fields): Intent {
     priceVersion: text(fields[12]),
     deploymentId: text(fields[13]),
     providerId: text(fields[14]),
-    ...(costVersion === undefined ? undefined : { costVersion }),
     expiresAtMs: whole(fields[16]),
   };
+  const costVersion = optionalText(fields[15]);
+  if (costVersion !== undefined) intent.costVersion = costVersion;
+  return intent;
 }
 
 function decodeProgress(fields: Fields): Progress {
@@ -64,13 +68,11 @@ function decodeProgress(fields: Fields): Progress {
 }
 
 function decodeSettlement(fields: Fields): Settlement {
-  const faultCode = optionalText(fields[4]);
-  return {
+  const settlement: Writable<Settlement> = {
     id: text(fields[0]),
     atMs: whole(fields[1]),
     outcome: oneOf(fields[2], OUTCOMES),
     status: whole(fields[3]),
-    ...(faultCode === undefined ? undefined : { faultCode }),
     usage: decodeUsage(fields[5]),
     usageSource: oneOf(fields[6], SOURCES),
     estimated: flag(fields[7]),
@@ -78,30 +80,34 @@ function decodeSettlement(fields: Fields): Settlement {
     currency: text(fields[9]),
     priceVersion: text(fields[10]),
     attempts: list(fields[11]).map(decodeAttempt),
-    ...(fields[12] === null ? undefined : { ttftMs: whole(fields[12]) }),
     durationMs: whole(fields[13]),
     holdNano: nano(fields[14]),
   };
+  const faultCode = optionalText(fields[4]);
+  if (faultCode !== undefined) settlement.faultCode = faultCode;
+  if (fields[12] !== null) settlement.ttftMs = whole(fields[12]);
+  return settlement;
 }
 
 function decodeAttempt(value: unknown): Attempt {
   const fields = list(value);
-  const costVersion = optionalText(fields[6]);
-  const costCurrency = optionalText(fields[7]);
-  const upstreamRequestId = optionalText(fields[9]);
-  return {
+  const attempt: Writable<Attempt> = {
     number: whole(fields[0]),
     deploymentId: text(fields[1]),
     providerId: text(fields[2]),
     status: whole(fields[3]),
     outcome: oneOf(fields[4], ATTEMPT_OUTCOMES),
     usage: decodeUsage(fields[5]),
-    ...(costVersion === undefined ? undefined : { costVersion }),
-    ...(costCurrency === undefined ? undefined : { costCurrency }),
-    ...(fields[8] === null ? undefined : { costNano: nano(fields[8]) }),
-    ...(upstreamRequestId === undefined ? undefined : { upstreamRequestId }),
     durationMs: whole(fields[10]),
   };
+  const costVersion = optionalText(fields[6]);
+  if (costVersion !== undefined) attempt.costVersion = costVersion;
+  const costCurrency = optionalText(fields[7]);
+  if (costCurrency !== undefined) attempt.costCurrency = costCurrency;
+  if (fields[8] !== null) attempt.costNano = nano(fields[8]);
+  const upstreamRequestId = optionalText(fields[9]);
+  if (upstreamRequestId !== undefined) attempt.upstreamRequestId = upstreamRequestId;
+  return attempt;
 }
 
 function decodeUsage(value: unknown): Usage {
@@ -167,9 +173,10 @@ function flag(value: unknown): boolean {
 }
 
 function nano(value: unknown): Nano {
+  const digits = text(value);
   // BigInt('') is 0n, and an amount must never become zero by itself.
-  if (text(value) === '') throw new TypeError('an amount is empty');
-  return BigInt(text(value));
+  if (digits === '') throw new TypeError('an amount is empty');
+  return BigInt(digits);
 }
 
 function oneOf<const T extends string>(value: unknown, known: readonly T[]): T {

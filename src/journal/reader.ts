@@ -27,6 +27,9 @@ export interface JournalReader {
   close(): void;
 }
 
+/** Read as lists in this order: as objects they take half as long again. */
+const COLUMNS = 'seq, kind, crc, body';
+
 interface OpenSegment {
   readonly segment: Segment;
   readonly db: DatabaseSync;
@@ -45,7 +48,8 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
     if (open?.segment.path === segment.path) return open;
     close();
     const db = new DatabaseSync(segment.path, { readOnly: true });
-    const select = db.prepare('select seq, kind, crc, body from entries where seq > ? order by seq limit ?');
+    const select = db.prepare(`select ${COLUMNS} from entries where seq > ? order by seq limit ?`);
+    select.setReturnArrays(true);
     open = { segment, db, select };
     return open;
   };
@@ -55,7 +59,7 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
       openFor(segment)
         .select.all(afterSeq, limit)
         .map(row => {
-          if (row['seq'] !== next) throw new Error(`entry ${next} is missing`);
+          if (row[0] !== next) throw new Error(`entry ${next} is missing`);
           return decodeRow(row, next++);
         }),
     );
@@ -87,9 +91,10 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
       return listAllSegments(dir).flatMap(segment =>
         inSegment(segment, () => {
           const select = openFor(segment).db.prepare(
-            'select seq, kind, crc, body from entries where body ->> 0 = ? order by seq',
+            `select ${COLUMNS} from entries where body ->> 0 = ? order by seq`,
           );
-          return select.all(requestId).map(row => decodeRow(row, Number(row['seq'])));
+          select.setReturnArrays(true);
+          return select.all(requestId).map(row => decodeRow(row, Number(row[0])));
         }),
       );
     },
@@ -136,8 +141,8 @@ export function lastSeqOf(segments: readonly Segment[]): number {
   });
 }
 
-function decodeRow(row: Readonly<Record<string, unknown>>, seq: number): JournalEntry {
-  const { kind, crc, body } = row;
+function decodeRow(row: Readonly<Record<number, unknown>>, seq: number): JournalEntry {
+  const { 1: kind, 2: crc, 3: body } = row;
   if (typeof kind !== 'number' || typeof body !== 'string' || crc !== checksum(seq, kind, body))
     throw new Error(`entry ${seq} does not match its checksum`);
   return { seq, record: decodeRecord(kind, body) };

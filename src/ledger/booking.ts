@@ -4,24 +4,50 @@ import { sql } from 'kysely';
 import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
 import { ensureAccounts } from './accounts.ts';
 
-/** `usage`: one request. `cost`: what the calls of a batch of requests owe one provider. `config-credit`: a top-up that a configuration file states. */
-export type TransferKind = 'credit' | 'config-credit' | 'debit' | 'usage' | 'cost' | 'reversal';
+/** `cost`: what the calls of a batch of requests owe one provider. `config-credit`: a top-up that a configuration file states. */
+export type TransferKind = 'credit' | 'config-credit' | 'debit' | 'cost' | 'reversal';
 
-/** A transaction in double entry: one amount that leaves an account and comes to another one of the same currency. */
-export interface Transfer {
-  readonly kind: TransferKind;
+/** Two accounts between which money moves. */
+export interface AccountPair {
   readonly debit: string;
   readonly credit: string;
-  /** 0 only for a request that cost nothing. */
+  /** Both as JSON. */
+  readonly text: string;
+}
+
+/** Throws where the two are one account, or of two currencies: what leaves one must be what comes to the other (I1). */
+export function accountPair(debit: string, credit: string): AccountPair {
+  if (debit === credit || currencyEnd(debit) !== currencyEnd(credit))
+    throw new Error(`nothing can be transferred from ${credit} to ${debit}`);
+  return { debit, credit, text: pairText(debit, credit) };
+}
+
+export const pairText = (debit: string, credit: string) => `${quote(debit)},${quote(credit)}`;
+
+const currencyEnd = (accountId: string) => accountId.slice(accountId.lastIndexOf(':'));
+
+/**
+ * A transaction in double entry: one amount that leaves `credit` and comes to `debit`. What a request costs is one too, told by
+ * the row of the request: see {@link Charge}.
+ */
+export interface Transfer {
+  readonly kind: TransferKind;
+  readonly accounts: AccountPair;
   readonly amountNano: Nano;
   readonly atUs: number;
-  /** The request that a `usage` charges for; its row names this transfer. */
-  readonly requestId: string | null;
-  /** Booked once per key, however often it is sent; null where its request is the key, or its batch. */
+  /** Booked once per key, however often it is sent; null where its batch is the key. */
   readonly idemKey: string | null;
-  /** The transfer that this one takes back: corrections are new transfers. */
+  /** The transaction that this one takes back: corrections are new transactions. */
   readonly reversesSeq: number | null;
   readonly note: string | null;
+}
+
+/** What a request costs, from its wallet to revenue. 0 where it cost nothing: it is a transaction all the same. */
+export interface Charge {
+  readonly id: string;
+  readonly accounts: AccountPair;
+  readonly amountNano: Nano;
+  readonly atUs: number;
 }
 
 /** Change of an account's projection: of what is posted (a wallet's with its owner's sign), and of what is held. */
@@ -41,7 +67,7 @@ export function changeOf(changes: BalanceChanges, accountId: string): BalanceCha
 }
 
 /** What a transfer, or several alike, does to the two balances. A wallet is a liability: its balance has its owner's sign. */
-export function post(changes: BalanceChanges, { debit, credit }: Pick<Transfer, 'debit' | 'credit'>, nano: Nano): void {
+export function post(changes: BalanceChanges, { debit, credit }: AccountPair, nano: Nano): void {
   if (nano === 0n) return;
   changeOf(changes, debit).posted += debit.startsWith('wallet:') ? -nano : nano;
   changeOf(changes, credit).posted += credit.startsWith('wallet:') ? nano : -nano;
@@ -53,26 +79,28 @@ const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
 const quote = (text: string | null) =>
   text === null ? 'null' : NEEDS_ESCAPE.test(text) ? JSON.stringify(text) : `"${text}"`;
 
-/** Everything that a transfer says, as a JSON list, so that no text can pass for two: what the chain covers. */
+/** Everything that a transaction says, as a JSON list, so that no text can pass for two: what the chain covers. */
 export function transferText(seq: number, transfer: Transfer): string {
-  const { kind, debit, credit, amountNano, atUs, requestId, idemKey, reversesSeq, note } = transfer;
-  const rest =
-    idemKey === null && reversesSeq === null && note === null ? '' : `,${quote(idemKey)},${reversesSeq},${quote(note)}`;
-  return `[${seq},"${kind}",${quote(debit)},${quote(credit)},"${amountNano}",${atUs},${quote(requestId)}${rest}]`;
+  const { kind, accounts, amountNano, atUs, idemKey, reversesSeq, note } = transfer;
+  return `[${seq},"${kind}",${accounts.text},"${amountNano}",${atUs},${quote(idemKey)},${reversesSeq},${quote(note)}]`;
 }
 
-/** The link of transfers that were booked together, in order: SHA-256, base64url, over the link before and all their texts. */
+export function chargeText(seq: number, { id, accounts, amountNano, atUs }: Charge): string {
+  return `[${seq},"usage",${accounts.text},"${amountNano}",${atUs},${quote(id)}]`;
+}
+
+/** The link of transactions that were booked together, in order: SHA-256, base64url, over the link before and all their texts. */
 export function linkHash(hashBefore: string, texts: string): string {
   return hash('sha256', `["${hashBefore}"${texts}]`, 'base64url');
 }
 
 /** The end of the ledger, locked until the transaction ends: booking is done one after the other, on every database. */
 export interface Books {
-  /** The number of the last transfer. */
-  seq(): number;
+  /** Numbers a request that is known to be new. The caller writes its row under that number. */
+  charge(charge: Charge): number;
   /** Books transfers that are known to be new, in order. Balances are not moved: see {@link post}, {@link applyChanges}. */
   write(transfers: readonly Transfer[]): Promise<void>;
-  /** Ties what was written to the chain: once, at the end. */
+  /** Ties what was booked to the chain: once, at the end. */
   close(): Promise<void>;
 }
 
@@ -89,15 +117,20 @@ export async function openBooks(store: Store, trx: StoreTransaction): Promise<Bo
   let seq = first;
   let texts = '';
   return {
-    seq: () => seq,
+    charge(charge) {
+      if (charge.amountNano < 0n) throw new Error(`a charge of ${charge.amountNano} is none`);
+      seq++;
+      texts += `,${chargeText(seq, charge)}`;
+      return seq;
+    },
     async write(transfers) {
       const values: StoreValue[][] = [];
       for (const transfer of transfers) {
-        assertSound(transfer);
+        if (transfer.amountNano <= 0n) throw new Error(`a ${transfer.kind} of ${transfer.amountNano} is no transfer`);
         seq++;
         texts += `,${transferText(seq, transfer)}`;
-        const { kind, debit, credit, amountNano, atUs, idemKey, reversesSeq, note } = transfer;
-        values.push([seq, kind, debit, credit, amountNano, atUs, idemKey, reversesSeq, note]);
+        const { kind, accounts, amountNano, atUs, idemKey, reversesSeq, note } = transfer;
+        values.push([seq, kind, accounts.debit, accounts.credit, amountNano, atUs, idemKey, reversesSeq, note]);
       }
       await store.insertAll(trx, 'transfers', { columns: COLUMNS, rows: values });
     },
@@ -113,15 +146,6 @@ export async function openBooks(store: Store, trx: StoreTransaction): Promise<Bo
     },
   };
 }
-
-/** I1: what leaves one account comes to another, in one currency. */
-function assertSound({ kind, debit, credit, amountNano }: Transfer): void {
-  const positive = amountNano > 0n || (amountNano === 0n && kind === 'usage');
-  if (positive && debit !== credit && currencyEnd(debit) === currencyEnd(credit)) return;
-  throw new Error(`a ${kind} of ${amountNano} from ${credit} to ${debit} is no transfer`);
-}
-
-const currencyEnd = (accountId: string) => accountId.slice(accountId.lastIndexOf(':'));
 
 /** Moves balances by what transfers and the holds of a transaction say; opens the accounts that are missing. */
 export async function applyChanges(store: Store, trx: StoreTransaction, changes: BalanceChanges): Promise<void> {

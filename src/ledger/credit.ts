@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { Fault } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
 import { adjustmentAccount, cashAccount, ensureAccounts, walletAccount } from './accounts.ts';
-import { applyChanges, type BalanceChanges, changeOf, openBooks, post, type Transfer } from './booking.ts';
+import { accountPair, applyChanges, type BalanceChanges, changeOf, openBooks, post, type Transfer } from './booking.ts';
 
 export interface Credit {
   readonly organizationId: string;
@@ -58,18 +58,16 @@ export async function bookCredit(store: Store, trx: StoreTransaction, credit: Cr
   const changes: BalanceChanges = new Map();
   const transfer: Transfer = {
     kind: amountNano > 0n ? kind : 'debit',
-    debit: amountNano > 0n ? house : wallet,
-    credit: amountNano > 0n ? wallet : house,
+    accounts: amountNano > 0n ? accountPair(house, wallet) : accountPair(wallet, house),
     amountNano: amountNano > 0n ? amountNano : -amountNano,
     atUs,
-    requestId: null,
     idemKey,
     reversesSeq: null,
     note: storable(credit.note ?? ''),
   };
   await books.write([transfer]);
   await books.close();
-  post(changes, transfer, transfer.amountNano);
+  post(changes, transfer.accounts, transfer.amountNano);
   await moveWallet(trx, wallet, { amountNano, currency });
   changeOf(changes, wallet).posted = 0n;
   await applyChanges(store, trx, changes);

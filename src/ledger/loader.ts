@@ -10,7 +10,7 @@ import { createSliceLoader } from './slice-loader.ts';
 const LOOK_MS = 100;
 /** With the processors this busy, requests go first: what is durable in the journal can be booked when they are through … */
 const BUSY_SHARE = 0.8;
-/** … unless it has waited for so long, or is so much (some hundred megabytes of journal, two seconds of loading). */
+/** … unless it has waited for so long, or is so much (some hundred megabytes of journal, a second of loading). */
 const WAIT_MS_MAX = 10_000;
 const BACKLOG_MAX = 200_000;
 /** A request that runs for this long gets a hold in the store; most are settled before and never do. */

@@ -1,4 +1,4 @@
-import { ENTRY_KIND, type JournalEntry, type Progress } from '../journal/index.ts';
+import { ENTRY_KIND, type Intent, type JournalEntry, type Progress } from '../journal/index.ts';
 import { type OpenRequest, type OpenRequests, openRequest } from './open-requests.ts';
 import { type Settled, settledOf } from './settled.ts';
 
@@ -35,10 +35,13 @@ export interface SliceOptions {
   readonly writeReadBeforeMs: number;
 }
 
+const NONE: readonly Progress[] = [];
+
 /** A request whose intent is among the entries. */
 interface Begun {
-  readonly request: OpenRequest;
-  readonly notes: Progress[];
+  readonly intent: Intent;
+  readonly seq: number;
+  notes: readonly Progress[];
   ended: boolean;
 }
 
@@ -63,14 +66,14 @@ export function planSlice(
     const here = begun.get(id);
     if (record.kind === ENTRY_KIND.intent) {
       if (!here && !ended.has(id) && !open.get(id))
-        begun.set(id, { request: openRequest(record.value, { seq, readAtMs }), notes: [], ended: false });
+        begun.set(id, { intent: record.value, seq, notes: NONE, ended: false });
     } else if (record.kind === ENTRY_KIND.progress) {
-      if (here) here.notes.push(record.value);
+      if (here) here.notes = [...here.notes, record.value];
       else open.note(record.value, { seq, readAtMs });
     } else if (here) {
       if (here.ended) continue;
       here.ended = true;
-      settled.push(settledOf(record.value, here.request.intent));
+      settled.push(settledOf(record.value, here.intent));
     } else {
       const request = open.get(id);
       if (request) {
@@ -81,10 +84,10 @@ export function planSlice(
       } else if (!ended.has(id)) strays.push({ id, seq });
     }
   }
-  for (const { request, notes, ended: over } of begun.values()) {
+  for (const { intent, seq, notes, ended: over } of begun.values()) {
     if (over) continue;
-    open.open(request);
-    for (const note of notes) open.note(note, request);
+    open.open(openRequest(intent, { seq, readAtMs }));
+    for (const note of notes) open.note(note, { seq, readAtMs });
   }
   const due = dueBefore(open, { nowMs, writeReadBeforeMs });
   return { settled, strays, released, ...due, cursor: safeCursor(open, due, readTo) };

@@ -1,8 +1,8 @@
 import type { Currency, Nano } from '@millrace/contract';
 import { Fault } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
-import { partsOf } from './accounts.ts';
-import { applyChanges, type BalanceChanges, openBooks, post, type Transfer } from './booking.ts';
+import { revenueAccount, walletAccount } from './accounts.ts';
+import { accountPair, applyChanges, type BalanceChanges, openBooks, post, type Transfer } from './booking.ts';
 import { storable } from './credit.ts';
 
 export interface Refunded {
@@ -13,7 +13,7 @@ export interface Refunded {
 }
 
 /**
- * Gives back what a request cost, as a transfer that reverses the one that charged it; undefined where that was done before,
+ * Gives back what a request cost, as a transfer back from revenue to its wallet; undefined where that was done before,
  * or it cost nothing. The request and its usage stay as they are. Throws `not_found`.
  */
 export async function bookRefund(
@@ -24,8 +24,8 @@ export async function bookRefund(
   const books = await openBooks(store, trx);
   const charged = await trx
     .selectFrom('requests')
-    .innerJoin('transfers', 'transfers.seq', 'requests.seq')
-    .select(['requests.seq as seq', 'organization_id', 'debit', 'credit', 'transfers.amount_nano as amount_nano'])
+    .innerJoin('series', 'series.number', 'requests.series')
+    .select(['seq', 'requests.organization_id as organization_id', 'currency', 'amount_nano'])
     .where('id', '=', requestId)
     .executeTakeFirst();
   if (!charged)
@@ -33,17 +33,15 @@ export async function bookRefund(
       message: `No request ${requestId} was settled`,
       messageZh: `没有已结算的请求 ${requestId}`,
     });
-  const { seq, organization_id: organizationId, amount_nano: amountNano } = charged;
+  const { seq, organization_id: organizationId, currency, amount_nano: amountNano } = charged;
   const idemKey = `reversal:${seq}`;
   const before = await trx.selectFrom('transfers').select('seq').where('idem_key', '=', idemKey).executeTakeFirst();
   if (before || amountNano === 0n) return undefined;
   const transfer: Transfer = {
     kind: 'reversal',
-    debit: charged.credit,
-    credit: charged.debit,
+    accounts: accountPair(revenueAccount(organizationId, currency), walletAccount(organizationId, currency)),
     amountNano,
     atUs,
-    requestId: null,
     idemKey,
     reversesSeq: Number(seq),
     note: storable(note),
@@ -51,7 +49,7 @@ export async function bookRefund(
   await books.write([transfer]);
   await books.close();
   const changes: BalanceChanges = new Map();
-  post(changes, transfer, amountNano);
+  post(changes, transfer.accounts, amountNano);
   await applyChanges(store, trx, changes);
-  return { organizationId, currency: partsOf(charged.debit).currency, amountNano, idemKey };
+  return { organizationId, currency, amountNano, idemKey };
 }

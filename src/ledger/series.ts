@@ -1,5 +1,7 @@
 import type { Currency } from '@millrace/contract';
 import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
+import { revenueAccount, walletAccount } from './accounts.ts';
+import { type AccountPair, accountPair } from './booking.ts';
 import type { Settled } from './settled.ts';
 
 /** What many requests have in common: their rows name it by its number, where its twelve texts would be half of each row. */
@@ -18,6 +20,8 @@ export interface Series {
   readonly costCurrency: Currency | null;
   /** Of the call that the request's own row tells. */
   readonly costVersion: string | null;
+  /** Between which its requests are charged. */
+  readonly accounts: AccountPair;
 }
 
 /** The series that were met lately, by the key that called: the loader finds nearly all of them here. */
@@ -77,6 +81,10 @@ function isOf(series: Series, { settlement, intent, call, cost }: Settled): bool
   );
 }
 
+function usageAccounts(organizationId: string, currency: Currency): AccountPair {
+  return accountPair(walletAccount(organizationId, currency), revenueAccount(organizationId, currency));
+}
+
 function seriesOf({ settlement, intent, call, cost }: Settled, number: number): Series {
   const { deploymentId, providerId } = settlement.attempts.at(-1) ?? intent;
   return {
@@ -92,6 +100,7 @@ function seriesOf({ settlement, intent, call, cost }: Settled, number: number): 
     priceVersion: settlement.priceVersion,
     costCurrency: cost?.currency ?? null,
     costVersion: call?.costVersion ?? null,
+    accounts: usageAccounts(intent.organizationId, settlement.currency),
   };
 }
 
@@ -186,6 +195,7 @@ async function readSeries(trx: StoreTransaction, keyIds: readonly string[]): Pro
         priceVersion: row.price_version,
         costCurrency: row.cost_currency,
         costVersion: row.cost_version,
+        accounts: usageAccounts(row.organization_id, row.currency),
       });
   }
   return series;

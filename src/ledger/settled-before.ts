@@ -24,8 +24,9 @@ export async function settledBefore(
   entries: readonly JournalEntry[],
   replayedTo: number,
 ): Promise<ReadonlySet<string>> {
+  const [first] = entries;
+  if (!first || first.seq > replayedTo) return NONE;
   const replayed = entries.filter(({ seq }) => seq <= replayedTo);
-  if (replayed.length === 0) return NONE;
   return settledAmong(db, [...new Set(replayed.map(({ record }) => record.value.id))]);
 }
 

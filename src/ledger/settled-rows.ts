@@ -1,6 +1,4 @@
 import type { StoreValue } from '../store/index.ts';
-import { revenueAccount, walletAccount } from './accounts.ts';
-import type { Transfer } from './booking.ts';
 import type { Series } from './series.ts';
 import type { Settled } from './settled.ts';
 
@@ -32,7 +30,7 @@ export const REQUEST_COLUMNS: readonly string[] = [
   'upstream_request_id',
 ];
 
-/** `seq` is that of the transfer that charges the request. */
+/** `seq` is the request's number among all that is booked. */
 export function requestRow({ settlement, intent, call, cost }: Settled, series: Series, seq: number): StoreValue[] {
   const { usage } = settlement;
   return [
@@ -102,20 +100,4 @@ export function attemptRows({ settlement, call }: Settled, seq: number): readonl
     attempt.upstreamRequestId ?? null,
     attempt.durationMs,
   ]);
-}
-
-/** From wallet to revenue: one transfer per request, also where nothing is charged. */
-export function usageTransfer({ settlement, intent }: Settled): Transfer {
-  const { id, amountNano, currency, atMs } = settlement;
-  return {
-    kind: 'usage',
-    debit: walletAccount(intent.organizationId, currency),
-    credit: revenueAccount(intent.organizationId, currency),
-    amountNano,
-    atUs: atMs * 1000,
-    requestId: id,
-    idemKey: null,
-    reversesSeq: null,
-    note: null,
-  };
 }

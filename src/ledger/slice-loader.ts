@@ -12,9 +12,9 @@ import { writeSlice } from './write-slice.ts';
  * Entries of one transaction: its commit, and the rows of accounts, keys and hours that it moves, are shared by so many. It
  * takes tens of milliseconds in several turns of the thread; others of the one connection wait for it that long.
  */
-const SLICE = 1_200;
+const SLICE = 2_400;
 /** Entries read in one turn. */
-const READ = 400;
+const READ = 1_200;
 export interface SliceLoaderOptions {
   readonly store: Store;
   readonly journal: Pick<Journal, 'nodeId' | 'epoch' | 'reader'>;

@@ -1,6 +1,6 @@
 import type { Nano } from '@millrace/contract';
-import { costAccount, payableAccount, revenueAccount, walletAccount } from './accounts.ts';
-import { type BalanceChanges, post, type Transfer } from './booking.ts';
+import { costAccount, payableAccount } from './accounts.ts';
+import { type AccountPair, accountPair, type BalanceChanges, post, type Transfer } from './booking.ts';
 import type { Series } from './series.ts';
 import type { Settled } from './settled.ts';
 
@@ -75,16 +75,9 @@ const NOTHING = {
   costed: 0,
 };
 
-/** Moves wallets and revenue by what the requests' transfers come to. */
+/** Moves wallets and revenue by what the requests cost. */
 export function postUsage(changes: BalanceChanges, tallies: readonly Tally[]): void {
-  for (const { series, revenueNano } of tallies) {
-    const { organizationId, currency } = series;
-    const accounts = {
-      debit: walletAccount(organizationId, currency),
-      credit: revenueAccount(organizationId, currency),
-    };
-    post(changes, accounts, revenueNano);
-  }
+  for (const { series, revenueNano } of tallies) post(changes, series.accounts, revenueNano);
 }
 
 /**
@@ -93,12 +86,12 @@ export function postUsage(changes: BalanceChanges, tallies: readonly Tally[]): v
  * being new.
  */
 export function costTransfers(tallies: readonly Tally[], settled: readonly Settled[]): readonly Transfer[] {
-  const owed = new Map<string, { readonly debit: string; readonly credit: string; nano: Nano }>();
+  const owed = new Map<string, { readonly accounts: AccountPair; nano: Nano }>();
   const owe = (providerId: string, currency: string, nano: Nano) => {
-    const credit = payableAccount(providerId, currency);
-    const entry = owed.get(credit);
+    const payable = payableAccount(providerId, currency);
+    const entry = owed.get(payable);
     if (entry) entry.nano += nano;
-    else owed.set(credit, { debit: costAccount(providerId, currency), credit, nano });
+    else owed.set(payable, { accounts: accountPair(costAccount(providerId, currency), payable), nano });
   };
   for (const { series, callNano } of tallies)
     if (series.costCurrency !== null) owe(series.providerId, series.costCurrency, callNano);
@@ -110,13 +103,11 @@ export function costTransfers(tallies: readonly Tally[], settled: readonly Settl
   const atMs = settled.at(-1)?.settlement.atMs ?? 0;
   return [...owed.values()]
     .filter(({ nano }) => nano !== 0n)
-    .map(({ debit, credit, nano }) => ({
+    .map(({ accounts, nano }) => ({
       kind: 'cost',
-      debit,
-      credit,
+      accounts,
       amountNano: nano,
       atUs: atMs * 1000,
-      requestId: null,
       idemKey: null,
       reversesSeq: null,
       note: null,

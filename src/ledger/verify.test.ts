@@ -60,23 +60,28 @@ async function unguard(store: Store): Promise<void> {
 const HARMS: readonly { readonly name: string; readonly harm: string; readonly ids: readonly string[] }[] = [
   {
     name: 'a transfer that was raised',
-    harm: `update transfers set amount_nano = amount_nano + 1 where seq = 3`,
-    ids: ['I2', 'I4', 'I5'],
+    harm: `update transfers set amount_nano = amount_nano + 1 where seq = 1`,
+    ids: ['I2', 'I5'],
   },
   {
     name: 'a transfer that comes to where it left',
-    harm: `update transfers set credit = debit where seq = 3`,
-    ids: ['I1', 'I2', 'I4', 'I5'],
+    harm: `update transfers set credit = debit where seq = 1`,
+    ids: ['I1', 'I2', 'I5'],
   },
   {
     name: 'a transfer between two currencies',
-    harm: `update transfers set credit = 'revenue:acme:USD' where seq = 3`,
-    ids: ['I1', 'I2', 'I4', 'I5', 'I9'],
+    harm: `update transfers set credit = 'wallet:acme:USD' where seq = 1`,
+    ids: ['I1', 'I2', 'I5', 'I9'],
   },
   {
-    name: 'a usage that passes for a top-up',
-    harm: `update transfers set kind = 'credit' where seq = 3`,
-    ids: ['I4', 'I5'],
+    name: 'a transfer of an unknown kind',
+    harm: `update transfers set kind = 'usage' where seq = 1`,
+    ids: ['I1', 'I5'],
+  },
+  {
+    name: 'a transfer under the number of a request',
+    harm: `update transfers set seq = 3 where seq = 8`,
+    ids: ['I2', 'I4', 'I5', 'I10'],
   },
   {
     name: 'a balance',
@@ -107,8 +112,8 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
     ids: ['I4', 'I5', 'I6'],
   },
   { name: 'a note that was changed', harm: `update transfers set note = 'x' where seq = 1`, ids: ['I5'] },
-  { name: 'a transfer that is gone', harm: `delete from transfers where seq = 4`, ids: ['I2', 'I4', 'I5'] },
-  { name: 'the newest transfers gone', harm: `delete from transfers where seq > 4`, ids: ['I2', 'I4', 'I5', 'I10'] },
+  { name: 'a transfer that is gone', harm: `delete from transfers where seq = 2`, ids: ['I2', 'I5'] },
+  { name: 'the newest transfers gone', harm: `delete from transfers where seq > 2`, ids: ['I2', 'I5', 'I10'] },
   { name: 'a link that is gone', harm: `delete from chain where last_seq = 1`, ids: ['I5'] },
   { name: 'the newest link gone', harm: `delete from chain where last_seq > 2`, ids: ['I5'] },
   { name: 'a link that was changed', harm: `update chain set hash = 'x' where last_seq = 1`, ids: ['I5'] },
@@ -116,6 +121,11 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
     name: 'a series of another organization',
     harm: `update series set organization_id = 'beta' where number = 1`,
     ids: ['I2', 'I4'],
+  },
+  {
+    name: 'a series in another currency',
+    harm: `update series set currency = 'USD' where number = 1`,
+    ids: ['I2', 'I5', 'I6', 'I8'],
   },
   {
     name: 'a series at another price',
@@ -136,7 +146,7 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'an amount',
     harm: `update requests set amount_nano = amount_nano - 1 where id = 'c'`,
-    ids: ['I2', 'I4', 'I6', 'I8'],
+    ids: ['I2', 'I5', 'I6', 'I8'],
   },
   {
     name: 'what was held',

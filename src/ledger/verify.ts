@@ -7,7 +7,7 @@ import { bookPages } from './proof/pages.ts';
 import { readPriceFigures } from './proof/price-figures.ts';
 import { checkPayables, checkRequests } from './proof/requests.ts';
 import { takeSnapshot } from './proof/snapshot.ts';
-import { walkChain } from './proof/transfers.ts';
+import { walkChain } from './proof/transactions.ts';
 
 export interface Verification {
   readonly ok: boolean;

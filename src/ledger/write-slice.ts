@@ -1,11 +1,11 @@
 import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
-import { applyChanges, type BalanceChanges, openBooks, post, type Transfer } from './booking.ts';
+import { applyChanges, type BalanceChanges, openBooks, post } from './booking.ts';
 import { releaseHolds, storeHolds } from './open-requests.ts';
 import type { SlicePlan } from './plan-slice.ts';
 import { countHours, countSpend } from './rollups.ts';
 import { resolveSeries, type Series, type SeriesCache } from './series.ts';
 import type { Settled } from './settled.ts';
-import { ATTEMPT_COLUMNS, attemptRows, REQUEST_COLUMNS, requestRow, usageTransfer } from './settled-rows.ts';
+import { ATTEMPT_COLUMNS, attemptRows, REQUEST_COLUMNS, requestRow } from './settled-rows.ts';
 import { costTransfers, createTallies, postUsage } from './tally.ts';
 import type { Turns } from './turns.ts';
 
@@ -18,7 +18,7 @@ export interface LoadingNode {
 const PART = 100;
 
 /**
- * Writes a plan: rows of requests and attempts, their transfers, holds, balances, rollups, and the cursor, all in this
+ * Writes a plan: rows of requests and attempts, what is owed for them, holds, balances, rollups, and the cursor, all in this
  * transaction. Changes nothing outside, so that the store may run it again. Returns the series that the cache did not have.
  */
 export async function writeSlice(
@@ -59,21 +59,18 @@ async function bookSettled(
   for (let start = 0; start < settled.length; start += PART) {
     const requests: StoreValue[][] = [];
     const attempts: StoreValue[][] = [];
-    const transfers: Transfer[] = [];
-    let seq = books.seq();
     for (const [index, each] of settled.slice(start, start + PART).entries()) {
       const ofSeries = series[start + index];
       if (!ofSeries) throw new Error('a request without a series');
-      seq++;
+      const { id, amountNano, atMs } = each.settlement;
+      const seq = books.charge({ id, accounts: ofSeries.accounts, amountNano, atUs: atMs * 1000 });
       requests.push(requestRow(each, ofSeries, seq));
       if (!each.call) attempts.push(...attemptRows(each, seq));
-      transfers.push(usageTransfer(each));
       tallies.add(each, ofSeries);
     }
     // A request that is there after all is an error of the store: nothing is written then.
     await store.insertAll(trx, 'requests', { columns: REQUEST_COLUMNS, rows: requests });
     await store.insertAll(trx, 'attempts', { columns: ATTEMPT_COLUMNS, rows: attempts });
-    await books.write(transfers);
     await turns.breathe();
   }
   const all = tallies.all();
@@ -81,7 +78,7 @@ async function bookSettled(
   await books.write(costs);
   await books.close();
   postUsage(changes, all);
-  for (const cost of costs) post(changes, cost, cost.amountNano);
+  for (const cost of costs) post(changes, cost.accounts, cost.amountNano);
   await countSpend(store, trx, all);
   await countHours(store, trx, all);
   return learned;

@@ -37,12 +37,18 @@ export function bindables(values: readonly unknown[]): readonly SQLInputValue[] 
 }
 
 function areBindable(values: readonly unknown[]): values is readonly SQLInputValue[] {
-  for (const value of values) {
-    if (typeof value === 'string' ? value.includes('\0') : value !== null && typeof value !== 'bigint') {
-      if (typeof value !== 'number' || !Number.isSafeInteger(value)) return false;
+  return values.every(value => {
+    switch (typeof value) {
+      case 'string':
+        return !value.includes('\0');
+      case 'number':
+        return Number.isSafeInteger(value);
+      case 'bigint':
+        return true;
+      default:
+        return value === null;
     }
-  }
-  return true;
+  });
 }
 
 /** A value as SQLite takes it. What PostgreSQL would take alone (dates, booleans, objects) is refused on both. */

@@ -4,7 +4,7 @@ import { partsOf } from '../accounts.ts';
 import type { Findings } from './findings.ts';
 import type { RequestSums } from './requests.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { ChainWalk } from './transfers.ts';
+import type { ChainWalk } from './transactions.ts';
 
 /** I2, I3: the projections against what they are projections of, and the floor of each wallet. */
 export function checkBalances(
@@ -12,11 +12,11 @@ export function checkBalances(
   { sums, overruns }: { readonly sums: ChainWalk['accounts']; readonly overruns: RequestSums['overruns'] },
   { expect }: Findings,
 ): void {
-  for (const id of sums.keys()) expect('I2', accounts.has(id), () => `${id} has transfers and no account`);
+  for (const id of sums.keys()) expect('I2', accounts.has(id), () => `${id} has transactions and no account`);
   for (const { id, kind, postedNano, heldNano, setAsideNano, minBalanceNano } of accounts.values()) {
     const sum = sums.get(id) ?? 0n;
     const expected = kind === 'wallet' ? -sum : sum;
-    expect('I2', postedNano === expected, () => `${id} shows ${postedNano}, its transfers come to ${expected}`);
+    expect('I2', postedNano === expected, () => `${id} shows ${postedNano}, its transactions come to ${expected}`);
     expect(
       'I2',
       heldNano === setAsideNano,

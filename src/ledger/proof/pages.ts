@@ -15,15 +15,15 @@ export interface BookPage {
   readonly from: bigint;
   readonly to: bigint;
   readonly links: readonly Selectable<Database['chain']>[];
-  readonly transfers: readonly TransferRow[];
+  readonly transfers: ReadonlyMap<bigint, TransferRow>;
   readonly requests: ReadonlyMap<bigint, RequestRow>;
   /** By the number of their request, those of requests that are not there included. */
   readonly attempts: ReadonlyMap<bigint, readonly AttemptRow[]>;
 }
 
 const LINKS = 100;
-/** Transfers of a page; one link may have more. */
-const TRANSFERS = 2_000n;
+/** Transactions of a page; one link may have more. */
+const TRANSACTIONS = 2_000n;
 
 /** The books from their first transfer to the head of the snapshot, all of it insert-only, a page at a time. */
 export async function* bookPages(store: Store, { headSeq }: Snapshot): AsyncGenerator<BookPage> {
@@ -38,7 +38,7 @@ export async function* bookPages(store: Store, { headSeq }: Snapshot): AsyncGene
       .orderBy('last_seq')
       .limit(LINKS)
       .execute();
-    const links = next.filter(({ last_seq }, index) => index === 0 || last_seq - start <= TRANSFERS);
+    const links = next.filter(({ last_seq }, index) => index === 0 || last_seq - start <= TRANSACTIONS);
     // Without a link the rest is one page, which no hash covers.
     const to = links.at(-1)?.last_seq ?? headSeq;
     const transfers = await reader
@@ -46,7 +46,6 @@ export async function* bookPages(store: Store, { headSeq }: Snapshot): AsyncGene
       .selectAll()
       .where('seq', '>', from)
       .where('seq', '<=', to)
-      .orderBy('seq')
       .execute();
     const requests = await selectRequests(store).where('seq', '>', from).where('seq', '<=', to).execute();
     const attempts = await reader
@@ -61,7 +60,7 @@ export async function* bookPages(store: Store, { headSeq }: Snapshot): AsyncGene
       from,
       to,
       links,
-      transfers,
+      transfers: new Map(transfers.map(row => [row.seq, row])),
       requests: new Map(requests.map(row => [row.seq, row])),
       attempts: Map.groupBy(attempts, ({ seq }) => seq),
     };

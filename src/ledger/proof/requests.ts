@@ -1,7 +1,7 @@
 import type { Nano } from '@millrace/contract';
-import { partsOf, revenueAccount, walletAccount } from '../accounts.ts';
+import { partsOf, walletAccount } from '../accounts.ts';
 import type { Findings } from './findings.ts';
-import { type AttemptRow, type BookPage, callsOf, type RequestRow, type TransferRow } from './pages.ts';
+import { type AttemptRow, type BookPage, callsOf, type RequestRow } from './pages.ts';
 import { amountBy, type PriceFigures } from './price-figures.ts';
 
 const COUNT_MAX = 1_000_000_000n;
@@ -32,24 +32,13 @@ export function checkRequests(
     overruns,
     costs,
     rollups,
-    check({ transfers, requests, attempts }) {
+    check({ requests, attempts }) {
       for (const seq of attempts.keys())
         findings.expect(
           'I7',
           requests.has(seq),
-          () => `attempts name the request of transfer ${seq}, which is not there`,
+          () => `attempts name the request of number ${seq}, which is not there`,
         );
-      let charged = 0;
-      for (const transfer of transfers) {
-        const row = requests.get(transfer.seq);
-        if (row) charged++;
-        checkCharge(transfer, row, findings);
-      }
-      findings.expect(
-        'I4',
-        charged === requests.size,
-        () => `${requests.size - charged} requests have no transfer of their own`,
-      );
       for (const row of requests.values()) {
         const calls = callsOf(row, attempts.get(row.seq));
         checkRequest(row, calls, { findings, prices });
@@ -76,22 +65,6 @@ function addRollup(rollups: Map<string, { requests: bigint; revenue: Nano }>, ro
   rollups.set(key, sums);
 }
 
-/** I4: each request has the transfer of its number, each usage its request, and the one charges what the other says. */
-function checkCharge(transfer: TransferRow, row: RequestRow | undefined, { expect }: Findings): void {
-  const { seq, kind, debit, credit, amount_nano } = transfer;
-  expect('I4', (kind === 'usage') === (row !== undefined), () =>
-    row ? `request ${row.id} has no transfer of its own` : `transfer ${seq} charges for no request`,
-  );
-  if (!row) return;
-  const { id, organization_id, currency } = row;
-  const charged =
-    amount_nano === row.amount_nano &&
-    organization_id === row.series_organization_id &&
-    debit === walletAccount(organization_id, currency) &&
-    credit === revenueAccount(organization_id, currency);
-  expect('I4', charged, () => `request ${id} cost ${row.amount_nano}, its transfer says otherwise`);
-}
-
 function checkRequest(
   row: RequestRow,
   calls: readonly AttemptRow[],
@@ -108,6 +81,11 @@ function checkRequest(
     'I11',
     inRange(row) && row.reasoning_tokens <= COUNT_MAX && row.amount_nano >= 0n && row.held_nano >= 0n,
     () => `request ${row.id} has an amount or a count out of range`,
+  );
+  expect(
+    'I4',
+    row.organization_id === row.series_organization_id,
+    () => `request ${row.id} is ${row.organization_id}’s, its series ${row.series_organization_id}’s`,
   );
   expect('I7', row.amount_nano === 0n || calls.length > 0, () => `request ${row.id} is charged without an attempt`);
   for (const [index, attempt] of calls.entries()) {

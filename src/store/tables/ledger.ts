@@ -10,18 +10,18 @@ export interface AccountTable {
   min_balance_nano: bigint;
 }
 /**
- * Insert-only; `seq` without gaps. A transaction in double entry: its amount leaves `credit` and comes to `debit`, so that it sums
- * to zero by its form. Wallets are liabilities: what an owner has is what was credited less what was debited.
+ * Insert-only. A transaction in double entry: its amount leaves `credit` and comes to `debit`, so that it sums to zero by its form.
+ * Wallets are liabilities: what an owner has is what was credited less what was debited. What requests cost is told by their own
+ * rows; `seq` counts both, without gaps.
  */
 export interface TransferTable {
   seq: bigint;
   kind: string;
   debit: string;
   credit: string;
-  /** 0 only where a request cost nothing. */
   amount_nano: bigint;
   booked_us: bigint;
-  /** Booked once per key; null where the request is the key. */
+  /** Booked once per key; null where the batch is the key. */
   idem_key: Generated<string | null>;
   reverses_seq: Generated<bigint | null>;
   note: Generated<string | null>;
@@ -31,13 +31,13 @@ export interface ChainTable {
   last_seq: bigint;
   hash: string;
 }
-/** The newest transfer, and the end of the chain: its row is the lock under which all booking is done. */
+/** The newest transaction, and the end of the chain: its row is the lock under which all booking is done. */
 export interface LedgerHeadTable {
   id: bigint;
   seq: bigint;
   hash: string;
 }
-/** Projection of transfers, holds and leases; rebuildable. `posted_nano` has the owner's sign for wallets: what is there. */
+/** Projection of transactions, holds and leases; rebuildable. `posted_nano` has the owner's sign for wallets: what is there. */
 export interface BalanceTable {
   account_id: string;
   posted_nano: bigint;
@@ -85,7 +85,10 @@ export interface SeriesTable {
   cost_currency: string | null;
   cost_version: string | null;
 }
-/** Insert-only. One settled request, under the number of the transfer that charges it. */
+/**
+ * Insert-only. One settled request, which is a transaction too: its amount comes from the wallet of its organization, in the currency
+ * of its series, and goes to revenue. `seq` counts these and transfers, without gaps.
+ */
 export interface RequestTable {
   seq: bigint;
   id: string;
