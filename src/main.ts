@@ -32,6 +32,7 @@ import {
   isOpenToOthers,
   type Log,
   lockHome,
+  onStopSignal,
   openSlots,
   readSecrets,
   type Secret,
@@ -275,7 +276,7 @@ export async function serve(config: Config): Promise<Running> {
     updateEngines(plane);
     plane.loader.start();
     await enginesReady(plane);
-    shutDownOnSignal(config, async () => {
+    const shutDown = async () => {
       plane.deps.slots.node.set('draining', 1);
       await threads.drain(config.drainMs);
       await plane.loader.flush();
@@ -283,7 +284,8 @@ export async function serve(config: Config): Promise<Running> {
       for (const server of servers) server.close();
       await plane[Symbol.asyncDispose]();
       stop(0);
-    });
+    };
+    onStopSignal(config, () => void shutDown().catch(crash));
     const host = config.host.includes(':') ? `[${config.host}]` : config.host;
     return {
       url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${threads.port}`,
@@ -334,21 +336,6 @@ async function enginesReady({ catalog, deps, engines }: Plane): Promise<void> {
       .some(({ deploymentId, slot }) => !failed.has(deploymentId) && deps.slots.deployments.get(slot, 'ready') !== 1);
   };
   while (loading() && systemClock.monotonicMs() < until) await new Promise(resolveWait => setTimeout(resolveWait, 20));
-}
-
-function shutDownOnSignal({ supervised }: Config, shutDown: () => Promise<void>): void {
-  let asked = false;
-  const once = () => {
-    // A second signal does not wait: what is not settled is recovered at the next start.
-    if (asked) process.exit(1);
-    asked = true;
-    shutDown().catch(error => {
-      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
-      process.exit(70);
-    });
-  };
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, once);
-  if (supervised) process.on('disconnect', once);
 }
 
 async function listen(deps: ControlDeps, access: 'owner' | 'public', path: string): Promise<Server> {

@@ -99,7 +99,6 @@ function checkRounds({ cases }: BenchReport): void {
     assert.equal(cpu.loading.emptied, true);
     assert.ok(cpu.usPerUnit > 0 && cpu.loading.usPerUnit >= cpu.usPerUnit);
     for (const part of ['gatewayUs', 'journalUs', 'mainUs'] as const) assert.ok(cpu.split[part] > 0, part);
-    assert.ok(cpu.split.gatewayUs > cpu.split.journalUs, 'the gateway does more than the journal');
     const { totalUs, gatewayUs, journalUs, mainUs, v8Us, otherUs } = cpu.loading.split;
     const parts = gatewayUs + journalUs + mainUs + v8Us + otherUs;
     assert.ok(Math.abs(parts - totalUs) < 0.001, `${parts} µs in threads, ${totalUs} µs in all`);

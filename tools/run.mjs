@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { pinnedNode, root, setup } from './setup.mjs';
 
+const LOOK_MS = 200;
+
 const args = process.argv.slice(2);
 const dev = args[0] === '--dev';
 if (dev) args.shift();
@@ -18,13 +20,33 @@ function run(program, argv) {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
       env: { ...process.env, MILLRACE_PARENT: '1' },
     });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    let asked = false;
+    const pass = signal => {
+      asked = true;
+      child.kill(signal);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => pass(signal));
+    onLauncherGone(() => asked || pass('SIGTERM'));
     child.on('error', error => {
       process.stderr.write(`${error.message}\n`);
       resolve(1);
     });
     child.on('exit', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
   });
+}
+
+/**
+ * npm passes a signal to its shell, which ends and tells us nothing (npm 11): then our parent is another than before. Nobody
+ * watches where no npm started us: a shell that ends is no wish of its own.
+ */
+function onLauncherGone(act) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const look = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(look);
+    act();
+  }, LOOK_MS).unref();
 }
 
 const bin = name => join(root, 'node_modules', name);

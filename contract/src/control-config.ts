@@ -140,6 +140,11 @@ export const configIssueSchema = z.strictObject({
   message: z.string(),
 });
 
+/** `models[0].prices[0].inputPerM` */
+export function pathText(path: readonly (string | number)[]): string {
+  return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('');
+}
+
 export type ConfigDocument = z.output<typeof configSchema>;
 export type ConfigInput = z.input<typeof configSchema>;
 export type PriceSpec = z.output<typeof priceSchema>;

@@ -6,7 +6,9 @@ import { isCurrency, NANO_PER_UNIT, parseAmount } from './money.ts';
 function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
   return z.string().superRefine((value, context) => {
     if (holds(value)) return;
-    const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+    // A password in a URL is not repeated.
+    const plain = value.replace(/\/\/[^/@]*@/, '//***@');
+    const shown = JSON.stringify(plain.length > 80 ? `${plain.slice(0, 80)}…` : plain);
     const zh = `“${shown.slice(1, -1)}”${refusal.zh}`;
     context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh } });
   });
@@ -97,7 +99,7 @@ export const noteText = text(value => PLAIN.test(value) && value.length <= 200, 
 });
 /** A count in a query, where all is text. */
 export const countText = text(value => /^\d{1,9}$/.test(value), { en: 'is not a whole number', zh: '不是整数' });
-export const cursorText = text(value => /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value), {
+export const cursorText = text(value => /^\d{1,18}-\d{1,18}$/.test(value), {
   en: 'is not the `next` of a page',
   zh: '不是上一页返回的 `next`',
 });

@@ -62,8 +62,20 @@ test('what cannot be read is told with its place', () => {
     ['a:\n\t- b', '2:1: Tabs are not allowed as indentation'],
     ['a: [1, 2', '1:9: Flow sequence in block collection must be sufficiently indented and end with a ]'],
     ['a: *x', '1:4: nothing before it is marked &x'],
+    ['a: &x [*x]', '1:8: &x contains itself'],
+    ['a: &x { b: { c: [1, *x] } }', '1:21: &x contains itself'],
+    ['a: !mine [1]', '1:4: Unresolved tag: !mine'],
+    ['a: !!js/function "x"', '1:4: Unresolved tag: tag:yaml.org,2002:js/function'],
+    ['a: 1\n---\nb: 2', '2:1: a second document begins here: one is taken'],
+    ['? [a, b]\n: 1', '1:3: a key must be plain text'],
+    [`a: ${'['.repeat(20_000)}`, '1:PLACE: nested too deeply'],
+    [`{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, '1:PLACE: nested too deeply'],
   ];
-  for (const [text, sentence] of cases) assert.equal(refusal(text), sentence, text);
+  for (const [text, sentence] of cases) {
+    // Where the stack ends is the machine's affair.
+    const told = sentence.includes('PLACE') ? refusal(text).replace(/^1:\d+/, '1:PLACE') : refusal(text);
+    assert.equal(told, sentence, text.slice(0, 80));
+  }
   assert.throws(() => readConfigFile('/nowhere.yaml', {}), /^Fault: \/nowhere\.yaml: there is no such file$/);
 });
 
@@ -86,7 +98,15 @@ models:
     [['models', 0, 'deployments'], '4:5: models[0].deployments: is wrong'],
     [[], '1:1: is wrong'],
   ];
-  for (const [path, place] of cases) assert.equal(source.locate({ path, message }).replace(`${file}:`, ''), place);
+  for (const [path, place] of cases)
+    assert.equal(source.locate([{ path, message }], 'en').replace(`${file}:`, ''), place);
+  const several = [...cases].reverse().map(([path]) => ({ path, message }));
+  const lines = source.locate(several, 'zh').split('\n');
+  assert.deepEqual(
+    lines.map(line => line.split(':')[1]),
+    ['1', '2', '2', '4', '6', '7'],
+  );
+  assert.equal(lines.at(-1), `${file}:7:20：models[0].prices[0].inputPerM：is wrong`);
 });
 
 test('a document that unfolds without end is refused', () => {
@@ -94,4 +114,23 @@ test('a document that unfolds without end is refused', () => {
   for (let depth = 1; depth < 9; depth++)
     lines.push(`a${depth}: &a${depth} [${Array.from({ length: 10 }, () => `*a${depth - 1}`).join(', ')}]`);
   assert.equal(refusal(lines.join('\n')), ' its aliases unfold to too much');
+});
+
+test('what is no text in UTF-8, or has no end, is refused', () => {
+  const cases: readonly [bytes: Buffer, sentence: string][] = [
+    [Buffer.from('a: 1\nb: caf\xe9 x', 'latin1'), '2:7: is not UTF-8'],
+    [Buffer.from('\ufeffa: 1', 'utf16le'), '1:1: is not UTF-8'],
+    [Buffer.from(`a: "${'x'.repeat(8 * 1_048_576)}"`), ' is larger than 8 MiB'],
+  ];
+  for (const [bytes, sentence] of cases) {
+    writeFileSync(file, bytes);
+    assert.throws(() => readConfigFile(file, {}), { code: 'config_invalid', message: `${file}:${sentence}` });
+  }
+  assert.throws(() => readConfigFile('/dev/zero', {}), /larger than 8 MiB/);
+  assert.throws(() => readConfigFile(folder, {}), /cannot be read \(EISDIR\)/);
+});
+
+test('a mark at its beginning and line ends of Windows are no part of a text', () => {
+  assert.deepEqual(read('\ufefforganizations:\r\n  - { id: a }\r\n').value, { organizations: [{ id: 'a' }] });
+  assert.equal(refusal('\ufeffa: 1\r\nb: ${NONE}\r\n'), '2:4: the environment variable NONE is not set');
 });

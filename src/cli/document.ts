@@ -1,15 +1,26 @@
-import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import type { ConfigIssue } from '@millrace/contract';
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import { type ConfigIssue, pathText } from '@millrace/contract';
+import {
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type YAMLParseError,
+  type YAMLWarning,
+} from 'yaml';
 import type { Environment } from '../config.ts';
+import type { Lang, Words } from '../control/index.ts';
 import { Fault } from '../std/index.ts';
+import { readText } from './read-text.ts';
 
 export interface ConfigFile {
   /** The document, with variables put in and paths of engines made absolute. */
   readonly value: unknown;
-  /** `millrace.yaml:4:14: models[0].prices[0].inputPerM: "4x" is not a price: …` */
-  locate(issue: ConfigIssue): string;
+  /** One line each, in the order of the file: `millrace.yaml:4:14: models[0].prices[0].inputPerM: "4x" is not a price: …` */
+  locate(issues: readonly ConfigIssue[], lang: Lang): string;
 }
 
 /** The parser speaks English only; what people meet most, by its error codes. */
@@ -22,10 +33,15 @@ const SYNTAX_ZH: Readonly<Record<string, string>> = {
   MULTILINE_IMPLICIT_KEY: '键不能跨行',
   BLOCK_AS_IMPLICIT_KEY: '此处不能嵌套键值',
   BAD_ALIAS: '别名没有对应的锚点',
+  TAG_RESOLVE_FAILED: '不支持的标签',
 };
 
-/** Larger is no configuration that a person wrote, and the server takes no larger body. */
-const CHARACTERS_MAX = 8_000_000;
+/** Where the parser's own words speak to programmers, or of its insides. */
+const SYNTAX: Readonly<Record<string, Words>> = {
+  MULTIPLE_DOCS: { en: 'a second document begins here: one is taken', zh: '此处开始了第二个文档：只接受一个' },
+  RESOURCE_EXHAUSTION: { en: 'nested too deeply', zh: '嵌套过深' },
+  NON_STRING_KEY: { en: 'a key must be plain text', zh: '键必须是纯文本' },
+};
 
 /**
  * Reads a configuration file, YAML or JSON, and puts in `${VARIABLES}` of this shell: they are known here, and not to the
@@ -33,24 +49,25 @@ const CHARACTERS_MAX = 8_000_000;
  */
 export function readConfigFile(file: string, env: Environment): ConfigFile {
   const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(readText(file), { lineCounter: lines, uniqueKeys: true, stringKeys: true });
   const placeOf = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  const [error] = document.errors;
-  if (error) {
-    const place = placeOf(error.pos[0]);
-    const words = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-    throw invalid(`${place}: ${words}`, `${place}：${SYNTAX_ZH[error.code] ?? 'YAML 语法错误'}（${words}）`);
-  }
+  // What it only warns of, a tag that it does not know, would be passed over.
+  const [error] = [...document.errors, ...document.warnings];
+  if (error) throw syntaxFault(error, placeOf(error.pos[0]));
   visit(document, {
-    Alias(_key, node) {
-      if (!node.resolve(document))
+    Alias(_key, node, ancestors) {
+      const place = placeOf(node.range?.[0] ?? 0);
+      const target = node.resolve(document);
+      if (!target)
         throw invalid(
-          `${placeOf(node.range?.[0] ?? 0)}: nothing before it is marked &${node.source}`,
-          `${placeOf(node.range?.[0] ?? 0)}：此前没有标记为 &${node.source} 的内容`,
+          `${place}: nothing before it is marked &${node.source}`,
+          `${place}：此前没有标记为 &${node.source} 的内容`,
         );
+      if (ancestors.some(ancestor => ancestor === target))
+        throw invalid(`${place}: &${node.source} contains itself`, `${place}：&${node.source} 包含了它自己`);
     },
     Scalar(_key, node) {
       if (typeof node.value === 'string')
@@ -60,13 +77,26 @@ export function readConfigFile(file: string, env: Environment): ConfigFile {
   const value = unfolded(document, file);
   return {
     value: withAbsoluteFiles(value, dirname(resolve(file))),
-    locate({ path, message }) {
-      const shown = path
-        .map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`))
-        .join('');
-      return `${placeOf(offsetOf(document.contents, path))}: ${shown === '' ? '' : `${shown}: `}${message}`;
+    locate(issues, lang) {
+      const colon = lang === 'zh' ? '：' : ': ';
+      return issues
+        .map(({ path, message }) => {
+          const offset = offsetOf(document.contents, path);
+          const shown = pathText(path);
+          return { offset, line: `${placeOf(offset)}${colon}${shown === '' ? '' : `${shown}${colon}`}${message}` };
+        })
+        .toSorted((a, b) => a.offset - b.offset)
+        .map(({ line }) => line)
+        .join('\n');
     },
   };
+}
+
+function syntaxFault(error: YAMLParseError | YAMLWarning, place: string): Fault {
+  const own = SYNTAX[error.code];
+  if (own) return invalid(`${place}: ${own.en}`, `${place}：${own.zh}`);
+  const words = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+  return invalid(`${place}: ${words}`, `${place}：${SYNTAX_ZH[error.code] ?? 'YAML 语法错误'}（${words}）`);
 }
 
 /** The document as values. One that unfolds without end ("billion laughs") is refused. */
@@ -76,19 +106,6 @@ function unfolded(document: { toJS(options: { readonly maxAliasCount: number }):
   } catch {
     throw invalid(`${file}: its aliases unfold to too much`, `${file}：别名展开后内容过多`);
   }
-}
-
-function readText(file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
-    const [en, zh] = absent ? ['there is no such file', '文件不存在'] : ['cannot be read', '无法读取'];
-    throw invalid(`${file}: ${en}`, `${file}：${zh}`);
-  }
-  if (text.length > CHARACTERS_MAX) throw invalid(`${file}: is too large`, `${file}：文件过大`);
-  return text;
 }
 
 /** Where the node at a path begins; where the path leads nowhere, the last thing on it: the place where something is missing. */

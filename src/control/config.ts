@@ -1,8 +1,7 @@
-import { applyRequestSchema } from '@millrace/contract';
+import { applyRequestSchema, pathText } from '@millrace/contract';
 import { applyDocument } from './apply/apply.ts';
 import { type ControlApp, readBody } from './context.ts';
 import type { ControlDeps } from './deps.ts';
-import { pathText } from './issue-text.ts';
 
 /** `/api/v1/config/apply`: a whole document at once, as `./millrace apply` sends it. */
 export function configRoutes(app: ControlApp, deps: ControlDeps): void {

@@ -1,7 +1,8 @@
+import { pathText } from '@millrace/contract';
 import type { Context, Hono } from 'hono';
 import type * as z from 'zod';
 import { Fault } from '../std/index.ts';
-import { check, pathText } from './issue-text.ts';
+import { check } from './issue-text.ts';
 import { type Lang, langOfHeader } from './language.ts';
 
 /** `owner`: the socket that only the owner of the home may open. `public`: what gateway threads hand on from the network. */

@@ -19,11 +19,6 @@ export function check<T extends z.ZodType>(schema: T, value: unknown): Checked<z
   return { ok: false, issues: parsed.error.issues.flatMap(issue => issuesOf(schema, issue)) };
 }
 
-/** `models[0].prices[0].inputPerM` */
-export function pathText(path: readonly (string | number)[]): string {
-  return path.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('');
-}
-
 type ZodIssue = z.core.$ZodIssue;
 
 function issuesOf(schema: z.ZodType, issue: ZodIssue): Issue[] {
@@ -84,11 +79,13 @@ function bound(origin: string, limit: number | bigint, which: 'least' | 'most'):
   const en = which === 'least' ? 'at least' : 'at most';
   const zh = which === 'least' ? '至少' : '至多';
   if (origin === 'array')
-    return { en: `needs ${en} ${limit} ${limit === 1 ? 'entry' : 'entries'}`, zh: `${zh}需要 ${limit} 项` };
+    return which === 'least'
+      ? { en: `needs at least ${limit} ${limit === 1 ? 'entry' : 'entries'}`, zh: `至少需要 ${limit} 项` }
+      : { en: `takes at most ${limit} entries`, zh: `最多 ${limit} 项` };
   if (origin === 'string')
     return limit === 1
       ? { en: 'is empty', zh: '为空' }
-      : { en: `needs ${en} ${limit} characters`, zh: `${zh} ${limit} 个字符` };
+      : { en: `must have ${en} ${limit} characters`, zh: `${zh} ${limit} 个字符` };
   return { en: `must be ${en} ${limit}`, zh: `${zh}为 ${limit}` };
 }
 

@@ -9,10 +9,11 @@ import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '..
 import type { Ticket } from './admit.ts';
 import { attempt } from './attempt.ts';
 import { recordFailure, recordSuccess } from './circuit.ts';
+import { createEventStream } from './event-stream.ts';
 import { createMeter } from './meter.ts';
 import type { Place, PlaceQueue } from './queue.ts';
 import { createJsonRelay, createStreamRelay, type RelayOptions } from './relay.ts';
-import { baseHeaders, beginStream, type Lang } from './respond.ts';
+import { baseHeaders, type Lang } from './respond.ts';
 import type { Listed, Running } from './running.ts';
 import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from './settle.ts';
 
@@ -95,8 +96,9 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
       ttftMs ??= sinceArrivalMs();
     },
   };
+  const stream = createEventStream(res, relayOptions.headers);
   const relay = call.stream
-    ? createStreamRelay({ ...relayOptions, upstreamModel: () => deployment?.upstreamModel ?? call.model })
+    ? createStreamRelay({ ...relayOptions, out: stream, upstreamModel: () => deployment?.upstreamModel ?? call.model })
     : createJsonRelay(relayOptions);
 
   const stopNews = () => {
@@ -310,8 +312,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
   const tellPlace = () => {
     if (!place) return;
     const { position, etaMs } = place.report();
-    beginStream(res, relayOptions.headers);
-    res.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
+    stream.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
   };
 
   const exchange: Exchange = {

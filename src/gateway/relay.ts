@@ -3,8 +3,9 @@ import { formatAmount } from '@millrace/contract';
 import type { Answer, Call, Codec, StreamEvent, UsageStamp } from '../dialects/index.ts';
 import type { Settlement } from '../journal/index.ts';
 import { Fault } from '../std/index.ts';
+import type { EventStream } from './event-stream.ts';
 import type { Meter } from './meter.ts';
-import { beginStream, costText, type Lang, sendFault, sendJson } from './respond.ts';
+import { costText, type Lang, sendFault, sendJson } from './respond.ts';
 
 /** A whole answer is held in memory until it is settled: bounded. */
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
@@ -87,8 +88,10 @@ export function createJsonRelay(options: RelayOptions): Relay {
   };
 }
 
-export function createStreamRelay(options: RelayOptions & { readonly upstreamModel: () => string }): Relay {
-  const { res, codec, call, meter, requestId, lang, headers, model, nowMs } = options;
+export function createStreamRelay(
+  options: RelayOptions & { readonly out: EventStream; readonly upstreamModel: () => string },
+): Relay {
+  const { res, out, codec, call, meter, requestId, lang, model, nowMs } = options;
   const newEncoder = () =>
     codec.encoder(call.operation, { model, requestId, createdS: Math.floor(nowMs / 1000), lang });
   const newDecoder = () => {
@@ -118,14 +121,13 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
     let flowing = true;
     if (says) {
       if (raw) encoder.observe(events);
-      const out = raw ?? encoder.encode(events);
-      if (out.length > 0) {
+      const said = raw ?? encoder.encode(events);
+      if (said.length > 0) {
         if (!committed) {
           committed = true;
           options.firstByte();
-          beginStream(res, headers);
         }
-        flowing = res.write(out);
+        flowing = out.write(said);
       }
     } else if (call.wantsUsage) encoder.observe(events);
     if (fault) throw fault;
@@ -150,10 +152,9 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
         });
     },
     finish(settlement) {
-      beginStream(res, headers);
       const usage = call.wantsUsage ? encoder.usage(stampOf(settlement)) : '';
       // A comment, which every SSE client skips: the cost for those who did not ask for the usage chunk.
-      res.end(`${usage}: x-millrace-cost ${costText(settlement)}\n\n${encoder.done()}`);
+      out.end(`${usage}: x-millrace-cost ${costText(settlement)}\n\n${encoder.done()}`);
     },
     fail(fault, settlement) {
       if (!res.headersSent) {
@@ -161,7 +162,7 @@ export function createStreamRelay(options: RelayOptions & { readonly upstreamMod
         return;
       }
       const cost = settlement ? `: x-millrace-cost ${costText(settlement)}\n\n` : '';
-      res.end(`${cost}${encoder.fault(fault, requestId)}`);
+      out.end(`${cost}${encoder.fault(fault, requestId)}`);
     },
     reset() {
       encoder = newEncoder();

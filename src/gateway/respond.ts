@@ -61,16 +61,3 @@ export function sendFault(
   res.writeHead(rendered.status, flat);
   res.end(rendered.body);
 }
-
-export function beginStream(res: ServerResponse, headers: readonly string[]): void {
-  if (res.headersSent) return;
-  res.writeHead(200, [
-    ...headers,
-    'content-type',
-    'text/event-stream; charset=utf-8',
-    'cache-control',
-    'no-cache',
-    'x-accel-buffering',
-    'no',
-  ]);
-}

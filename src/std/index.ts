@@ -17,4 +17,5 @@ export * from './slot-pool.ts';
 export * from './slots.ts';
 export * from './sse.ts';
 export * from './sse-write.ts';
+export * from './stop-signals.ts';
 export * from './uuid.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { formatAmount } from '@millrace/contract';
+import { CALLS_SQL } from '../support/calls-sql.ts';
 import { runCli } from '../support/server.ts';
 import { CREDIT_NANO, CREDITS, PRICES, type World } from './world.ts';
 
@@ -28,10 +29,12 @@ export function createChecker(world: World): Checker {
       const db = new DatabaseSync(join(world.home, 'store.db'), { readOnly: true, readBigInts: true });
       try {
         const all = (text: string, ...values: (bigint | string)[]): Row[] => db.prepare(text).all(...values);
-        const rows = all('select * from requests where tx_seq > ? order by tx_seq', checkedSeq);
-        const attempts = Map.groupBy(
-          all('select a.* from attempts a join requests r on r.id = a.request_id where r.tx_seq > ?', checkedSeq),
-          row => String(row['request_id']),
+        const rows = all(
+          'select r.*, s.model from requests r join series s on s.number = r.series where r.seq > ? order by r.seq',
+          checkedSeq,
+        );
+        const attempts = Map.groupBy(all(`select * from (${CALLS_SQL}) where seq > ?`, checkedSeq), row =>
+          String(row['request_id']),
         );
         recovered += rows.filter(row => row['outcome'] === 'recovered').length;
         const failures = [
@@ -43,7 +46,7 @@ export function createChecker(world: World): Checker {
           ...bookFailures(world, all),
           ...phantoms(world, { booked, all }),
         ];
-        checkedSeq = BigInt(String(rows.at(-1)?.['tx_seq'] ?? checkedSeq));
+        checkedSeq = BigInt(String(rows.at(-1)?.['seq'] ?? checkedSeq));
         return failures;
       } finally {
         db.close();
@@ -100,7 +103,7 @@ function phantoms(
   { booked, all }: { readonly booked: ReadonlySet<number>; readonly all: (text: string) => Row[] },
 ): string[] {
   const [lost] = all(
-    `select count(*) as attempts, coalesce(sum(output_tokens), 0) as tokens from attempts
+    `select count(*) as attempts, coalesce(sum(output_tokens), 0) as tokens from (${CALLS_SQL})
       where upstream_request_id is null and output_tokens > 0`,
   );
   const nameless = upstream.calls.filter(({ seq }) => !booked.has(seq));
@@ -125,7 +128,7 @@ function seenFailures({ seen }: World, all: (text: string, ...values: string[]) 
   for (const id of seen.refused)
     if ((line(id) ?? 0n) !== 0n) failures.push(`${id} was told that it failed and is charged ${line(id)}`);
   for (const key of seen.credits)
-    if (all('select seq from ledger_tx where idem_key = ?', `credit:beta:${key}`).length !== 1)
+    if (all('select seq from transfers where idem_key = ?', `credit:beta:${key}`).length !== 1)
       failures.push(`the credit ${key} was confirmed and is not booked`);
   seen.acknowledged += seen.costs.size;
   seen.costs.clear();
@@ -145,13 +148,14 @@ function bookFailures({ seen }: World, all: (text: string) => Row[]): string[] {
       );
   };
   none(
-    'a transaction does not add up',
-    'select tx_seq from postings group by tx_seq, currency having sum(amount_nano) <> 0',
+    'a transfer names an account that is none',
+    `select seq from transfers where debit = credit or (amount_nano <> 0 and (debit not in (select id from accounts) or credit not in (select id from accounts)))`,
   );
   none(
-    'a balance is not the sum of its postings',
-    `select b.account_id from balances b left join postings p on p.account_id = b.account_id
-      where b.account_id like 'wallet:%' group by b.account_id having b.posted_nano <> -coalesce(sum(p.amount_nano), 0)`,
+    'a balance is not the sum of its transfers',
+    `select b.account_id from balances b where b.account_id like 'wallet:%' and b.posted_nano <>
+      (select coalesce(sum(amount_nano), 0) from transfers where credit = b.account_id) -
+      (select coalesce(sum(amount_nano), 0) from transfers where debit = b.account_id)`,
   );
   none('something is still held', 'select account_id, held_nano from balances where held_nano <> 0');
   none('a request is still open', 'select request_id from holds');
@@ -160,18 +164,19 @@ function bookFailures({ seen }: World, all: (text: string) => Row[]): string[] {
     "select account_id, posted_nano from balances where account_id like 'wallet:%' and posted_nano < 0",
   );
   none(
-    'a request has not one transaction',
-    `select r.id from requests r left join ledger_tx t on t.request_id = r.id group by r.id having count(t.seq) <> 1`,
+    'a request has no transfer',
+    `select r.id from requests r left join transfers t on t.seq = r.seq and t.kind = 'usage' and t.amount_nano = r.amount_nano
+      where t.seq is null`,
   );
   none(
-    'a transaction has no request',
-    'select request_id from ledger_tx t where request_id is not null and not exists (select 1 from requests r where r.id = t.request_id)',
+    'a transfer has no request',
+    `select t.seq from transfers t left join requests r on r.seq = t.seq where t.kind = 'usage' and r.seq is null`,
   );
   for (const [organization, configured] of Object.entries(CREDITS)) {
     const [spent] = all(
       `select coalesce(sum(amount_nano), 0) as nano, 0 from requests where organization_id = '${organization}'`,
     );
-    const [credits] = all(`select count(*) as count from ledger_tx where idem_key like 'credit:${organization}:%'`);
+    const [credits] = all(`select count(*) as count from transfers where idem_key like 'credit:${organization}:%'`);
     const [wallet] = all(`select posted_nano as nano from balances where account_id = 'wallet:${organization}:CNY'`);
     const count = Number(credits?.['count']);
     if (configured + BigInt(count) * CREDIT_NANO !== big(spent?.['nano']) + big(wallet?.['nano']))

@@ -82,9 +82,11 @@ export function terminated(then: 'ends' | 'deadline' | 'again' | 'killed'): Scen
     const known = world.seen.costs.size;
     server.process.kill('SIGTERM');
     await sleep(world.random.whole(0, 200));
-    if (then === 'again') server.process.kill('SIGTERM');
+    // What comes within a second is the same wish (src/std/stop-signals.ts).
+    const again = then === 'again' ? setInterval(() => server.process.kill('SIGTERM'), 300) : undefined;
     if (then === 'killed') server.process.kill('SIGKILL');
     await gone(server);
+    clearInterval(again);
     await Promise.all(streams);
     const { exitCode } = server.process;
     const told = world.seen.costs.size - known;

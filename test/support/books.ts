@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { usageLineSchema, usageSchema, walletListSchema } from '@millrace/contract';
 import * as z from 'zod';
+import { CALLS_SQL } from './calls-sql.ts';
 import type { TestServer } from './server.ts';
 
 const page = usageSchema.extend({ lines: z.array(usageLineSchema.extend({ status: z.number() })) });
@@ -56,7 +57,7 @@ export function openBooks(server: TestServer, organization: string, adminKey: st
     attempts() {
       const db = new DatabaseSync(join(server.home, 'store.db'), { readOnly: true });
       const byRequest = new Map<string, BookedAttempt[]>();
-      for (const row of db.prepare('select * from attempts order by request_id, number').all()) {
+      for (const row of db.prepare(`${CALLS_SQL} order by request_id, number`).all()) {
         const id = String(row['request_id']);
         const list = byRequest.get(id) ?? [];
         byRequest.set(id, list);

@@ -43,7 +43,7 @@ export const apply: Command = {
       const told = errorSchema.safeParse(reply.body);
       const issues = told.success ? told.data.error.issues : undefined;
       if (!issues) throw faultOf(reply);
-      const message = issues.map(issue => file.locate(issue)).join('\n');
+      const message = file.locate(issues, call.lang);
       throw new Fault('config_invalid', { message, messageZh: message });
     }
     const result = applyResultSchema.parse(reply.body);

@@ -1,6 +1,5 @@
 import { resolve, sep } from 'node:path';
 import { backupSchema, verifySchema } from '@millrace/contract';
-import { restoreHome } from '../../control/index.ts';
 import type { Command } from '../command.ts';
 import { facts } from '../show.ts';
 
@@ -46,6 +45,7 @@ export const restore: Command = {
   json: '{"home","ok","invariants":[…]}',
   async run(call) {
     const { home, databaseUrl } = call.config;
+    const { restoreHome } = await import('../../control/index.ts');
     const takeOut = await restoreHome(resolve(call.operands[0] ?? ''), {
       home,
       store: databaseUrl === undefined ? 'sqlite' : 'postgres',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { pathText } from '@millrace/contract';
 import { callJson, openTestPlane, type TestPlane } from '../../../test/support/control-plane.ts';
-import { pathText } from '../issue-text.ts';
 import { applyDocument } from './apply.ts';
 
 let plane: TestPlane;
@@ -293,7 +293,40 @@ const BAD: readonly [value: unknown, ...issues: string[]][] = [
   ],
   [
     provider({ baseUrl: 'https://me:pw@x.com' }),
-    'providers[0].baseUrl "https://me:pw@x.com" is not a base URL: use http:// or https://, without user, query or fragment',
+    'providers[0].baseUrl "https://***@x.com" is not a base URL: use http:// or https://, without user, query or fragment',
+  ],
+  ...[
+    'file:///etc/passwd',
+    'https://x.com/v1#a',
+    'https://x.com/v1?k=1',
+    '//x.com',
+    'x.com',
+    'https://',
+    'unix:/x.sock',
+  ].map((baseUrl): [unknown, string] => [
+    provider({ baseUrl }),
+    `providers[0].baseUrl "${baseUrl}" is not a base URL: use http:// or https://, without user, query or fragment`,
+  ]),
+  ...[
+    '127.0.0.1',
+    '2130706433',
+    '0x7f.1',
+    '[::1]',
+    '[::ffff:10.0.0.8]',
+    '192.168.1.1',
+    'localhost.',
+    'a.localhost',
+  ].map((host): [unknown, string] => [
+    provider({ baseUrl: `http://${host}/v1` }),
+    `providers[0].baseUrl ${new URL(`http://${host}`).hostname.replace(/^\[|\]$|\.$/g, '')} is on a private network: set allowPrivateNetwork: true to allow it`,
+  ]),
+  ...['169.254.169.254', '0.0.0.0', '255.255.255.255'].map((host): [unknown, string] => [
+    provider({ baseUrl: `http://${host}/v1`, allowPrivateNetwork: true }),
+    `providers[0].baseUrl ${host.replace(/^\[|\]$/g, '')} is an address that is never called`,
+  ]),
+  [
+    { organizations: Array.from({ length: 10_001 }, (_, n) => ({ id: `o${n}` })) },
+    'organizations takes at most 10000 entries',
   ],
   [
     provider({ baseUrl: 'http://10.0.0.8/v1' }),

@@ -1,8 +1,8 @@
-import { type ApplyResult, type Change, type ConfigDocument, configSchema } from '@millrace/contract';
+import { type ApplyResult, type Change, type ConfigDocument, configSchema, pathText } from '@millrace/contract';
 import { withKnownProviders } from '../../catalog/index.ts';
 import { Fault } from '../../std/index.ts';
 import type { ControlDeps } from '../deps.ts';
-import { type Checked, check, pathText } from '../issue-text.ts';
+import { type Checked, check } from '../issue-text.ts';
 import { checkReferences } from './check.ts';
 import { applyModel } from './model.ts';
 import { applyOrganization } from './organization.ts';

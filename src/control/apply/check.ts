@@ -68,8 +68,9 @@ function checkUnique(list: readonly { readonly id: string }[], path: Path, repor
 
 /** A private address that may not be called would only be found out by the first request. */
 function checkAddress({ baseUrl, allowPrivateNetwork }: ProviderSpec, path: Path, report: Report): void {
-  const host = new URL(baseUrl).hostname.replace(/^\[|\]$/g, '');
-  const kind = host === 'localhost' ? 'private' : isIP(host) === 0 ? 'public' : addressKind(host);
+  const host = new URL(baseUrl).hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const isLocal = host === 'localhost' || host.endsWith('.localhost');
+  const kind = isLocal ? 'private' : isIP(host) === 0 ? 'public' : addressKind(host);
   if (kind === 'never')
     report([...path, 'baseUrl'], `${host} is an address that is never called`, `${host} 是禁止访问的地址`);
   if (kind === 'private' && !allowPrivateNetwork)
