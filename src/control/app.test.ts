@@ -199,6 +199,17 @@ test('what is wrong is said in the shape and the language of the reader', async 
     ],
     ['GET', '/api/v1/nothing', undefined, 404, { code: 'not_found', message: '资源不存在', param: null }],
     [
+      'POST',
+      '/chat/completions',
+      {},
+      404,
+      {
+        code: 'not_found',
+        message: '/chat/completions 没有服务：模型 API 的基础地址应以 /v1 结尾',
+        param: null,
+      },
+    ],
+    [
       'PATCH',
       '/api/v1/organizations',
       undefined,

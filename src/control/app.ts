@@ -22,7 +22,7 @@ export function createControlApp(deps: ControlDeps, access: Access): ControlApp 
   app.onError((error, c) => renderFault(deps.log, error, c));
   app.notFound(c => {
     const allowed = methodsAt(app, c.req.path);
-    if (allowed.length === 0) throw new Fault('not_found');
+    if (allowed.length === 0) throw nothingAt(c.req.path);
     throw new Fault('method_not_allowed', { headers: { allow: allowed.join(', ') } });
   });
   app.use(guard(deps, access));
@@ -51,4 +51,15 @@ function methodsAt(app: ControlApp, path: string): readonly string[] {
   return [
     ...new Set(app.routes.filter(route => route.method !== 'ALL' && matches(route.path)).map(route => route.method)),
   ];
+}
+
+/** Where clients come to whose base URL lacks its `/v1`. */
+const MODEL_API = /^\/(?:chat\/completions|completions|embeddings|models(?:\/.*)?)$/;
+
+function nothingAt(path: string): Fault {
+  if (!MODEL_API.test(path)) return new Fault('not_found');
+  return new Fault('not_found', {
+    message: `Nothing is served at ${path.slice(0, 128)}: the base URL of the model API ends in /v1`,
+    messageZh: `${path.slice(0, 128)} 没有服务：模型 API 的基础地址应以 /v1 结尾`,
+  });
 }
