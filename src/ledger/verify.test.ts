@@ -192,6 +192,25 @@ for (const dialect of DIALECTS) {
       }
     });
 
+    test('postings tell the whole ledger, line by line', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      await fill(store);
+      const { rows } = await sql<{ id: string; posted: bigint; sum: bigint | null }>`
+        select b.account_id as id, posted_nano as posted, (select sum(amount_nano) from postings p where p.account_id = b.account_id) as sum
+        from balances b where posted_nano <> 0`.execute(store.db);
+      assert.deepEqual(
+        rows.map(({ id, sum }) => [id, id.startsWith('wallet:') ? -BigInt(sum ?? 0n) : BigInt(sum ?? 0n)]),
+        rows.map(({ id, posted }) => [id, posted]),
+      );
+      assert.ok(rows.length >= 6);
+      const open =
+        await sql`select seq from postings group by seq having sum(amount_nano) <> 0 or count(*) <> 2`.execute(
+          store.db,
+        );
+      assert.equal(open.rows.length, 0);
+    });
+
     for (const { name, harm, ids } of HARMS) {
       test(`found: ${name}`, async t => {
         const store = await stores.open(dialect, t);

@@ -148,14 +148,17 @@ function bookFailures({ seen }: World, all: (text: string) => Row[]): string[] {
       );
   };
   none(
-    'a transfer names an account that is none',
-    `select seq from transfers where debit = credit or (amount_nano <> 0 and (debit not in (select id from accounts) or credit not in (select id from accounts)))`,
+    'a posting names an account that is none',
+    'select seq from postings where account_id not in (select id from accounts)',
   );
   none(
-    'a balance is not the sum of its transfers',
+    'a transaction does not sum to zero',
+    `select seq from postings group by seq, substr(account_id, -3) having sum(amount_nano) <> 0`,
+  );
+  none(
+    'a balance is not the sum of its postings',
     `select b.account_id from balances b where b.account_id like 'wallet:%' and b.posted_nano <>
-      (select coalesce(sum(amount_nano), 0) from transfers where credit = b.account_id) -
-      (select coalesce(sum(amount_nano), 0) from transfers where debit = b.account_id)`,
+      (select -coalesce(sum(amount_nano), 0) from postings p where p.account_id = b.account_id)`,
   );
   none('something is still held', 'select account_id, held_nano from balances where held_nano <> 0');
   none('a request is still open', 'select request_id from holds');
@@ -163,14 +166,10 @@ function bookFailures({ seen }: World, all: (text: string) => Row[]): string[] {
     'a wallet is overdrawn',
     "select account_id, posted_nano from balances where account_id like 'wallet:%' and posted_nano < 0",
   );
+  none('a request is a transfer too', 'select r.id from requests r join transfers t on t.seq = r.seq');
   none(
-    'a request has no transfer',
-    `select r.id from requests r left join transfers t on t.seq = r.seq and t.kind = 'usage' and t.amount_nano = r.amount_nano
-      where t.seq is null`,
-  );
-  none(
-    'a transfer has no request',
-    `select t.seq from transfers t left join requests r on r.seq = t.seq where t.kind = 'usage' and r.seq is null`,
+    'a transaction is missing',
+    `select seq from ledger_head where seq <> (select count(*) from transfers) + (select count(*) from requests)`,
   );
   for (const [organization, configured] of Object.entries(CREDITS)) {
     const [spent] = all(

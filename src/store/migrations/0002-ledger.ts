@@ -39,6 +39,11 @@ export const ledger: Migration = {
         upstream_request_id text)`,
       // Keyset paging by organization, newest first.
       `create index requests_by_organization on requests (organization_id, at_us)`,
+      // For people and programs that look from outside: the whole ledger, line by line.
+      `create view postings as
+        select seq, debit as account_id, amount_nano from transfers union all select seq, credit, -amount_nano from transfers
+        union all select seq, 'wallet:' || s.organization_id || ':' || s.currency, amount_nano from requests r join series s on s.number = r.series where amount_nano <> 0
+        union all select seq, 'revenue:' || s.organization_id || ':' || s.currency, -amount_nano from requests r join series s on s.number = r.series where amount_nano <> 0`,
       `create table attempts (seq bigint not null, number bigint not null, deployment_id text not null, provider_id text not null, status bigint not null, outcome text not null,
         input_tokens bigint not null, cached_input_tokens bigint not null, output_tokens bigint not null, reasoning_tokens bigint not null, cost_version text, cost_currency text,
         cost_nano bigint check (cost_nano >= 0), upstream_request_id text, duration_ms bigint not null, primary key (seq, number))${clustered}`,
