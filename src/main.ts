@@ -67,14 +67,18 @@ interface Plane extends AsyncDisposable {
   readonly log: Log;
 }
 
+/** What is opened is closed in the reverse order. */
+interface Opened {
+  push(step: () => unknown): void;
+}
+
+interface PlaneOptions {
+  readonly onCrash: (error: unknown) => void;
+  readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'];
+}
+
 /** Opens everything but the gateway: home lock, secrets, store, journal, recovery, ledger, identity, catalog. */
-async function openPlane(
-  config: Config,
-  {
-    onCrash,
-    gatewayBusyMs = () => [],
-  }: { readonly onCrash: (error: unknown) => void; readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'] },
-): Promise<Plane> {
+async function openPlane(config: Config, options: PlaneOptions): Promise<Plane> {
   armCrashPoint(config.crashAt);
   // All that we make is for our owner alone from the moment it is there, sockets above all: a mode that is set afterwards leaves
   // a moment in which another may enter. Children and threads make theirs under it too.
@@ -84,97 +88,99 @@ async function openPlane(
     for (const step of opened.splice(0).reverse()) await step();
   };
   try {
-    const log = createLog(config.logLevel);
-    const lock = lockHome(config.home);
-    opened.push(() => lock[Symbol.dispose]());
-    refuseHalfRestored(config.home);
-    const { pepper, master } = readSecrets(config.home, [STORE_FILE, JOURNAL_FOLDER]);
-    const shared = createSlots();
-    const slots = openSlots(shared);
-    const store = await openStore({ url: config.databaseUrl, file: join(config.home, STORE_FILE), log });
-    opened.push(() => store[Symbol.asyncDispose]());
-    const journal = await startJournal({
-      dir: join(config.home, JOURNAL_FOLDER),
-      shared,
-      segmentRows: config.segmentRows,
-      crashAt: config.crashAt,
-      onCrash,
-    });
-    opened.push(() => journal[Symbol.asyncDispose]());
-    const newId = createUuid7(systemClock.nowMs);
-    const traffic = createTraffic();
-    const loader = await createLoader({
-      store,
-      journal,
-      log,
-      onError: onCrash,
-      onSettled: traffic.settled,
-    });
-    opened.push(() => loader.stop());
-    const ledger = await createLedger({ store, clock: systemClock, slots: slots.wallets });
-    const engines = await superviseEngines({
-      node: process.execPath,
-      runDir: join(config.home, 'run'),
-      deployments: [],
-      slots: slots.deployments,
-      log,
-      clock: systemClock,
-    });
-    opened.push(() => engines.stop());
-    const catalog = await createCatalog({
-      store,
-      clock: systemClock,
-      seal: createSeal(master),
-      slots: slots.deployments,
-      engineBaseUrl: id => engines.baseUrl(id),
-      log,
-    });
-    opened.push(() => catalog[Symbol.dispose]());
-    await recover({ loader, journal, catalog });
-    await ledger.publishBalances();
-    const identity = await createIdentity({
-      store,
-      clock: systemClock,
-      newId,
-      pepper,
-      slots: slots.keys,
-      walletsOf: id => ledger.walletsOf(id),
-      log,
-    });
-    opened.push(() => identity[Symbol.dispose]());
-    const publish = async () => {
-      await ledger.refresh();
-      await identity.refresh();
-      await catalog.refresh();
-    };
-    const deps: ControlDeps = {
-      store,
-      ledger,
-      identity,
-      catalog,
-      loader,
-      journal,
-      slots,
-      log,
-      publish,
-      clock: systemClock,
-      version: VERSION,
-      newId,
-      host: config.host,
-      startedAtMs: systemClock.nowMs(),
-      traffic,
-      inspectModel: async file => {
-        const summary = await inspectGguf(modelFile(file));
-        return { name: summary.name ?? '', contextTokens: summary.contextTokens };
-      },
-      backup: createBackup({ home: config.home, store, journal, loader, clock: systemClock }),
-      gatewayBusyMs,
-    };
-    return { deps, shared, journal, loader, catalog, engines, pepper, log, [Symbol.asyncDispose]: close };
+    const books = await openBooks(config, options, opened);
+    return { ...(await openDomain(config, books, { options, opened })), [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+type Books = Awaited<ReturnType<typeof openBooks>>;
+
+/** What is kept, under the lock of the home: secrets, store, journal, and what brings the one into the other. */
+async function openBooks(config: Config, { onCrash }: PlaneOptions, opened: Opened) {
+  const log = createLog(config.logLevel);
+  const lock = lockHome(config.home);
+  opened.push(() => lock[Symbol.dispose]());
+  refuseHalfRestored(config.home);
+  const secrets = readSecrets(config.home, [STORE_FILE, JOURNAL_FOLDER]);
+  const shared = createSlots();
+  const store = await openStore({ url: config.databaseUrl, file: join(config.home, STORE_FILE), log });
+  opened.push(() => store[Symbol.asyncDispose]());
+  const journal = await startJournal({
+    dir: join(config.home, JOURNAL_FOLDER),
+    shared,
+    segmentRows: config.segmentRows,
+    crashAt: config.crashAt,
+    onCrash,
+  });
+  opened.push(() => journal[Symbol.asyncDispose]());
+  const traffic = createTraffic();
+  const loader = await createLoader({ store, journal, log, onError: onCrash, onSettled: traffic.settled });
+  opened.push(() => loader.stop());
+  return { log, secrets, shared, slots: openSlots(shared), store, journal, traffic, loader };
+}
+
+/** What gives them meaning: wallets, engines, models, keys; what the last run left unsettled is settled before anyone may spend. */
+async function openDomain(
+  config: Config,
+  { log, secrets, shared, slots, store, journal, traffic, loader }: Books,
+  { options, opened }: { readonly options: PlaneOptions; readonly opened: Opened },
+): Promise<Omit<Plane, keyof AsyncDisposable>> {
+  const clock = systemClock;
+  const ledger = await createLedger({ store, clock, slots: slots.wallets });
+  const engines = await superviseEngines({
+    node: process.execPath,
+    runDir: join(config.home, 'run'),
+    deployments: [],
+    slots: slots.deployments,
+    log,
+    clock,
+  });
+  opened.push(() => engines.stop());
+  const catalog = await createCatalog({
+    store,
+    clock,
+    seal: createSeal(secrets.master),
+    slots: slots.deployments,
+    engineBaseUrl: id => engines.baseUrl(id),
+    log,
+  });
+  opened.push(() => catalog[Symbol.dispose]());
+  await recover({ loader, journal, catalog });
+  await ledger.publishBalances();
+  const newId = createUuid7(clock.nowMs);
+  const walletsOf = (id: string) => ledger.walletsOf(id);
+  const { pepper } = secrets;
+  const identity = await createIdentity({ store, clock, newId, pepper, slots: slots.keys, walletsOf, log });
+  opened.push(() => identity[Symbol.dispose]());
+  const kept = { store, journal, loader, clock };
+  const deps: ControlDeps = {
+    ...kept,
+    ledger,
+    identity,
+    catalog,
+    slots,
+    log,
+    async publish() {
+      await ledger.refresh();
+      await identity.refresh();
+      await catalog.refresh();
+    },
+    version: VERSION,
+    newId,
+    host: config.host,
+    startedAtMs: clock.nowMs(),
+    traffic,
+    async inspectModel(file) {
+      const { name, contextTokens } = await inspectGguf(modelFile(file));
+      return { name: name ?? '', contextTokens };
+    },
+    backup: createBackup({ home: config.home, ...kept }),
+    gatewayBusyMs: options.gatewayBusyMs ?? (() => []),
+  };
+  return { deps, shared, journal, loader, catalog, engines, pepper, log };
 }
 
 /** Brings the journal in, and settles what the last run left unsettled. Repeating it, also after a kill in its midst, changes nothing more. */
@@ -234,10 +240,7 @@ export interface Running {
 
 /** Starts the server. Throws Fault with one clear sentence where it cannot start. */
 export async function serve(config: Config): Promise<Running> {
-  let stop: (code: number) => void = () => {};
-  const stopped = new Promise<number>(resolveStop => {
-    stop = resolveStop;
-  });
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
   const crash = (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exit(70);
@@ -286,29 +289,33 @@ export async function serve(config: Config): Promise<Running> {
       stop(0);
     };
     onStopSignal(config, () => void shutDown().catch(crash));
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host;
-    return {
-      url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${threads.port}`,
-      models: [...plane.catalog.snapshot().models.values()].map(model => ({
-        id: model.id,
-        ready: isReady(plane.deps, model),
-      })),
-      firstKey,
-      project: await firstProject(plane.deps),
-      failedEngines: plane.engines
-        .status()
-        .flatMap(({ deploymentId, state, lastFailure }) =>
-          lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
-        ),
-      isHomeOpen: isOpenToOthers(config.home),
-      stopped,
-    };
+    return { ...(await startFacts(config, plane, { port: threads.port, firstKey })), stopped };
   } catch (error) {
     await gateway?.stop();
     for (const server of servers) server.close();
     await plane[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function startFacts(
+  config: Config,
+  { deps, catalog, engines }: Plane,
+  { port, firstKey }: { readonly port: number; readonly firstKey: string | undefined },
+): Promise<Omit<Running, 'stopped'>> {
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return {
+    url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`,
+    models: [...catalog.snapshot().models.values()].map(model => ({ id: model.id, ready: isReady(deps, model) })),
+    firstKey,
+    project: await firstProject(deps),
+    failedEngines: engines
+      .status()
+      .flatMap(({ deploymentId, state, lastFailure }) =>
+        lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
+      ),
+    isHomeOpen: isOpenToOthers(config.home),
+  };
 }
 
 /** Where the weights are. Throws Fault `config_invalid` for a built-in model that there is not. */

@@ -59,12 +59,13 @@ const tasks = {
         : ['contract/src/**/*.test.ts', 'src/**/*.test.ts', 'tools/**/*.test.ts', 'test/**/*.test.ts'];
     return run(node, ['--test', '--test-timeout=300000', ...named]);
   },
-  // `check` runs all three; `check types` only the one named.
+  // `check` runs all; `check types` only the one named.
   check: async () => {
     const checks = {
-      lint: [bin('@biomejs/biome/bin/biome'), 'check', '.'],
+      lint: [bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'],
       types: [bin('typescript/bin/tsc'), '-p', root],
       knip: [bin('knip/bin/knip.js'), '--no-progress'],
+      tidy: [join(root, 'tools/tidy.ts')],
     };
     for (const [name, argv] of Object.entries(checks)) {
       if (rest.length > 0 && !rest.includes(name)) continue;

@@ -1,20 +1,8 @@
-import { type Clock, createSlotPool, type DeploymentGauge, type DeploymentSlots } from '../std/index.ts';
+import { type Clock, createSlotPool, type DeploymentSlots } from '../std/index.ts';
 import type { DeploymentTable } from '../store/index.ts';
 
 /** Rest of a slot: twice the longest a request may run. */
 const SLOT_REST_MS = 3_600_000;
-const GAUGES = Object.keys({
-  inFlight: true,
-  waiting: true,
-  failures: true,
-  closedUntilS: true,
-  ready: true,
-  ttftMs: true,
-  tokensPerSecond: true,
-  queuedTokens: true,
-  durationMs: true,
-  threadLimit: true,
-} satisfies Record<DeploymentGauge, true>) as readonly DeploymentGauge[];
 
 export interface SlotBook {
   slotOf(row: DeploymentTable): number | undefined;
@@ -44,7 +32,7 @@ export function createSlotBook(slots: DeploymentSlots, clock: Clock): SlotBook {
       if (known !== undefined) return known;
       const slot = pool.take();
       if (slot === undefined) return undefined;
-      for (const gauge of GAUGES) slots.set(slot, gauge, 0);
+      slots.clear(slot);
       slots.set(slot, 'ready', row.engine === null ? 1 : -1);
       taken.set(target, slot);
       return slot;

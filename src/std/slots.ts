@@ -174,6 +174,8 @@ export interface DeploymentSlots {
   set(slot: number, gauge: DeploymentGauge, value: number): void;
   /** Adds and returns the new value. */
   add(slot: number, gauge: DeploymentGauge, delta: number): number;
+  /** All gauges to zero. */
+  clear(slot: number): void;
   /** False, and nothing taken, when `limit` are in flight. */
   tryEnter(slot: number, limit: number): boolean;
 }
@@ -185,6 +187,10 @@ function openDeployments(cells: Int32Array): DeploymentSlots {
     get: (slot, gauge) => Atomics.load(cells, at(slot, gauge)),
     set: (slot, gauge, value) => void Atomics.store(cells, at(slot, gauge), value),
     add: (slot, gauge, delta) => Atomics.add(cells, at(slot, gauge), delta) + delta,
+    clear(slot) {
+      const first = slot * DEPLOYMENT_FIELDS;
+      for (let index = first; index < first + DEPLOYMENT_FIELDS; index++) Atomics.store(cells, index, 0);
+    },
     tryEnter(slot, limit) {
       const index = at(slot, 'inFlight');
       if (Atomics.add(cells, index, 1) < limit) return true;

@@ -1,3 +1,4 @@
+// The commands of the tool, one file per noun: each asks the control API and shows the answer. No rule of the domain lives here.
 import type { Command } from '../command.ts';
 import { apply } from './apply.ts';
 import { backup, restore } from './backup.ts';

@@ -1,4 +1,5 @@
 import { type KeyView, keyCreatedSchema, keyListSchema, revokedSchema } from '@millrace/contract';
+import { systemClock } from '../../std/index.ts';
 import { type Command, type CommandCall, ORG } from '../command.ts';
 import { usageFault } from '../parse-argv.ts';
 import { facts, listText, time } from '../show.ts';
@@ -157,7 +158,7 @@ function keyRow(key: KeyView, zh: boolean): string[] {
     scopes.budget && `${scopes.budget.amount} ${scopes.budget.currency}/${scopes.budget.period}`,
     scopes.ipRanges?.join(','),
   ].filter(limit => limit !== undefined);
-  const expired = key.expiresAt !== null && Date.parse(key.expiresAt) <= Date.now();
+  const expired = key.expiresAt !== null && Date.parse(key.expiresAt) <= systemClock.nowMs();
   const state =
     key.revokedAt !== null
       ? zh

@@ -1,3 +1,4 @@
+// The schema, as the steps that lead to it, oldest first. A step that was released is never changed: another follows it.
 import type { Migration } from '../migrate.ts';
 import { core } from './0001-core.ts';
 import { ledger } from './0002-ledger.ts';
