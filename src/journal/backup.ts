@@ -1,13 +1,15 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
+import { Fault } from '../std/index.ts';
 import { openHead, readOrigin, writeOrigin } from './node-state.ts';
 import { lastSeqOf } from './reader.ts';
-import { listAllSegments, listSegments, makeJournalDir } from './segments.ts';
+import { LOCKED_MS, listAllSegments, listSegments, makeJournalDir } from './segments.ts';
 
 /**
  * Copies what a store needs that has loaded up to `afterSeq`: every segment with later entries, archived meanwhile or not. Each
- * is a consistent copy while the writer goes on. The store is copied first, so that the journal has at least what it has.
+ * is a consistent copy while the writer goes on. The store is copied first, so that the journal has at least what it has. Throws
+ * Fault `conflict` where a segment left even the archive before it was copied.
  */
 export async function backupJournal(dir: string, folder: string, afterSeq: number): Promise<void> {
   const origin = readOrigin(dir);
@@ -18,10 +20,15 @@ export async function backupJournal(dir: string, folder: string, afterSeq: numbe
     0,
     segments.findLastIndex(({ firstSeq }) => firstSeq <= afterSeq + 1),
   );
-  for (const { path } of segments.slice(from)) {
-    const db = new DatabaseSync(path, { readOnly: true });
+  for (const { firstSeq } of segments.slice(from)) {
+    // Copying takes its time, in which the segment may have been archived.
+    const segment = listAllSegments(dir).find(each => each.firstSeq === firstSeq);
+    if (!segment) throw overtaken();
+    const db = new DatabaseSync(segment.path, { readOnly: true, timeout: LOCKED_MS });
     try {
-      await backup(db, join(folder, basename(path)));
+      // From its first read on until it is closed, nobody moves it.
+      db.prepare('select 1 from entries limit 1').get();
+      await backup(db, join(folder, basename(segment.path)));
     } finally {
       db.close();
     }
@@ -34,4 +41,11 @@ export async function backupJournal(dir: string, folder: string, afterSeq: numbe
   head.close();
   // Reading a copy made them, and nothing is in them.
   for (const { path } of copies) for (const tail of ['-wal', '-shm']) rmSync(path + tail, { force: true });
+}
+
+function overtaken(): Fault {
+  return new Fault('conflict', {
+    message: 'The journal went on faster than it could be copied: take the backup again, when less is going on',
+    messageZh: '日志增长快于备份复制速度：请在负载较低时重新备份',
+  });
 }

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { append, intent, note, settlement } from '../../test/support/records.ts';
 import { createSlots, openSlots } from '../std/index.ts';
 import { openJournalClient } from './client.ts';
-import { startJournal } from './journal.ts';
+import { type Journal, startJournal } from './journal.ts';
 import { createJournalReader } from './reader.ts';
 import { ENTRY_KIND } from './records.ts';
 import { listSegments } from './segments.ts';
@@ -187,6 +188,77 @@ for (const { name, harm, message, atStart } of HARMS) {
     reader.close();
   });
 }
+
+/** Many short segments, written while `look` is called again and again. */
+async function whileSegmentsChange(look: (at: { dir: string; journal: Journal }) => void) {
+  const dir = newDir();
+  const { journal } = await start(dir, { segmentRows: 10 });
+  const client = openJournalClient(journal.connect());
+  let writing = true;
+  const write = async () => {
+    for (let wave = 0; wave < 80; wave++)
+      await Promise.all(names(10, `w${wave}-`).map(id => append(client, [intent(id)])));
+    writing = false;
+  };
+  const read = async () => {
+    for (; writing; await nextTurn()) look({ dir, journal });
+  };
+  const ends = await Promise.allSettled([write(), read()]);
+  client.close();
+  await journal[Symbol.asyncDispose]();
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+test('a reader that comes at any moment of a change of segments finds none of them locked', () =>
+  whileSegmentsChange(({ dir, journal: { reader } }) => {
+    // One that is behind: it opens segments at the moment in which the writer leaves them.
+    const late = createJournalReader(dir, () => reader.lastSeq());
+    const last = late.lastSeq();
+    assert.ok(late.read(Math.max(0, last - 25), 100).length >= Math.min(last, 25));
+    late.close();
+  }));
+
+test('a segment is archived at the moment in which the writer leaves it, or later', () => {
+  let seen = 0;
+  return whileSegmentsChange(({ journal: { reader } }) => {
+    seen = reader.read(seen, 1_000).at(-1)?.seq ?? seen;
+    reader.archive(seen);
+  });
+});
+
+test('a backup has every segment, those that were archived under its hands too', async () => {
+  let seen = 0;
+  let from = 0;
+  let copying: Promise<void> | undefined;
+  const copies: string[] = [];
+  const failures: unknown[] = [];
+  await whileSegmentsChange(({ journal }) => {
+    const { reader } = journal;
+    seen = reader.read(seen, 1_000).at(-1)?.seq ?? seen;
+    if (!copying) {
+      from = Math.max(0, seen - 20);
+      const copy = newDir();
+      copying = journal.backup(copy, from).then(
+        () => void copies.push(copy),
+        error => void failures.push(error),
+      );
+      copying.finally(() => {
+        copying = undefined;
+      });
+    }
+    // No more are archived meanwhile than are kept there.
+    if (seen - from < 70) reader.archive(seen);
+  });
+  await copying;
+  assert.deepEqual(failures, []);
+  assert.ok(copies.length > 0);
+  for (const copy of copies) {
+    const reader = createJournalReader(copy);
+    const first = reader.firstSeq() - 1;
+    assert.equal(reader.read(first, 10_000).at(-1)?.seq ?? 0, reader.lastSeq());
+    reader.close();
+  }
+});
 
 test('a missing segment in the middle is found', async () => {
   const dir = newDir();

@@ -4,7 +4,15 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Fault } from '../std/index.ts';
 import { decodeRecord } from './decode-record.ts';
 import type { JournalEntry } from './records.ts';
-import { ARCHIVE, checksum, damagedSegment, listAllSegments, listSegments, type Segment } from './segments.ts';
+import {
+  ARCHIVE,
+  checksum,
+  damagedSegment,
+  LOCKED_MS,
+  listAllSegments,
+  listSegments,
+  type Segment,
+} from './segments.ts';
 
 /** Archived segments that are kept: enough to load an older backup of the store from again, bounded on disk. */
 const ARCHIVE_KEPT = 8;
@@ -22,7 +30,7 @@ export interface JournalReader {
   firstSeq(): number;
   /** Entries about one request, oldest first, in all segments. Reads them whole: for people, not for programs. */
   find(requestId: string): readonly JournalEntry[];
-  /** Moves segments whose entries are all at or before `seq` to the archive. Only after the store committed them. */
+  /** Moves segments whose entries are all at or before `seq`, and that nobody else reads, to the archive. Only after the store committed them. */
   archive(upToSeq: number): void;
   close(): void;
 }
@@ -47,7 +55,7 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
   const openFor = (segment: Segment): OpenSegment => {
     if (open?.segment.path === segment.path) return open;
     close();
-    const db = new DatabaseSync(segment.path, { readOnly: true });
+    const db = openToRead(segment);
     const select = db.prepare(`select ${COLUMNS} from entries where seq > ? order by seq limit ?`);
     select.setReturnArrays(true);
     open = { segment, db, select };
@@ -105,25 +113,34 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
       for (const [index, segment] of live.entries()) {
         const following = live[index + 1];
         if (!following || following.firstSeq > upToSeq + 1) break;
-        fold(segment);
+        if (!fold(segment)) break;
         renameSync(segment.path, join(dir, ARCHIVE, basename(segment.path)));
       }
       segments = [];
       const archived = listSegments(join(dir, ARCHIVE));
-      for (const { path } of archived.slice(0, Math.max(0, archived.length - ARCHIVE_KEPT))) rmSync(path);
+      // Reading it later left a log and its index beside it.
+      for (const { path } of archived.slice(0, Math.max(0, archived.length - ARCHIVE_KEPT)))
+        for (const tail of ['', '-wal', '-shm']) rmSync(path + tail, { force: true });
     },
     close,
   };
 }
 
-/** The last connection that closes a SQLite file folds its write-ahead log in: what is moved must be one whole file. */
-function fold(segment: Segment): void {
+function openToRead({ path }: Segment): DatabaseSync {
+  return new DatabaseSync(path, { readOnly: true, timeout: LOCKED_MS });
+}
+
+/**
+ * The last connection that closes a SQLite file folds its write-ahead log in: what is moved must be one whole file. False where
+ * somebody else still has it open: the writer, which has just begun the next one, or a backup. It is moved another time.
+ */
+function fold(segment: Segment): boolean {
   inSegment(segment, () => {
-    const db = new DatabaseSync(segment.path);
+    const db = new DatabaseSync(segment.path, { timeout: LOCKED_MS });
     db.exec('pragma wal_checkpoint(truncate)');
     db.close();
   });
-  if (existsSync(`${segment.path}-wal`)) throw damagedSegment(segment.path, 'its write-ahead log cannot be folded in');
+  return !existsSync(`${segment.path}-wal`);
 }
 
 /** Newest entry of the segments; an empty one at the end still says what came before it. */
@@ -131,7 +148,7 @@ export function lastSeqOf(segments: readonly Segment[]): number {
   const last = segments.at(-1);
   if (!last) return 0;
   return inSegment(last, () => {
-    const db = new DatabaseSync(last.path, { readOnly: true });
+    const db = openToRead(last);
     try {
       const seq = db.prepare('select max(seq) as seq from entries').get()?.['seq'];
       return typeof seq === 'number' ? seq : last.firstSeq - 1;

@@ -91,12 +91,18 @@ function createSegment(path: string, origin: SegmentOrigin): void {
   syncPath(dirname(path));
 }
 
+/**
+ * The last connection that closes a segment locks it while it folds the write-ahead log in, and the first that opens it while it
+ * makes the log's index: whoever comes at that moment, writer or reader, waits.
+ */
+export const LOCKED_MS = 10_000;
+
 function openDurable(path: string): DatabaseSync {
-  const db = new DatabaseSync(path);
+  const db = new DatabaseSync(path, { timeout: LOCKED_MS });
   // 8 KiB pages hold some twenty-five entries: fewer pages per commit than with 4, less written again per commit than with 16.
   // fullfsync: on macOS a plain fsync stops at the drive's own cache.
   db.exec(
-    'pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on; pragma checkpoint_fullfsync = on; pragma wal_autocheckpoint = 2000; pragma busy_timeout = 5000',
+    'pragma page_size = 8192; pragma journal_mode = wal; pragma synchronous = full; pragma fullfsync = on; pragma checkpoint_fullfsync = on; pragma wal_autocheckpoint = 2000',
   );
   assertPragma(db, 'journal_mode', 'wal');
   assertPragma(db, 'synchronous', 2);

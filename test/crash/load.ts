@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestServer } from '../support/server.ts';
 import { makeTrouble, type World } from './world.ts';
 
@@ -19,15 +20,32 @@ export async function loadUntilDead(world: World, server: TestServer, lastsMs: n
     told = true;
     server.process.kill('SIGKILL');
   }, lastsMs);
-  await gone(server);
+  await killed(server);
   clearTimeout(timer);
   await load.stop();
   return { byItself: !told };
 }
 
-/** When the process has ended. */
-export async function gone({ process }: TestServer): Promise<void> {
+/** Waits for the process to end; the exit code, null where it was a signal. */
+export async function gone({ process }: TestServer): Promise<number | null> {
   if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
+  return process.exitCode;
+}
+
+/** Waits for the process to be killed. Throws where it ended by itself: that is another fault than the one that was made. */
+export async function killed(server: TestServer): Promise<void> {
+  const code = await gone(server);
+  if (code !== null) throw new Error(`the server ended with ${code}: ${server.said()}`);
+}
+
+/** Waits for a fact about a server that lives. Throws where it dies. */
+export async function until(server: TestServer, fact: () => boolean): Promise<void> {
+  while (!fact()) {
+    const { exitCode, signalCode } = server.process;
+    if (exitCode !== null || signalCode !== null)
+      throw new Error(`the server ended with ${exitCode}: ${server.said()}`);
+    await sleep(5);
+  }
 }
 
 /** Clients of all kinds, until they are stopped. */
@@ -45,14 +63,14 @@ export function startLoad(world: World, server: TestServer): { stop(): Promise<v
       const stream = model === 'long' || (model !== 'vectors' && random.whole(0, 1) === 0);
       const well = await ask(world, server.url, { key, model, stream, leavesAfterMs });
       // A server that is away is asked again, but not as fast as one can.
-      if (!well) await new Promise(resolve => setTimeout(resolve, 5));
+      if (!well) await sleep(5);
     }
   };
   const owner = async () => {
     for (let count = 0; !stopped; count++) {
       if (count % 5 === 0) await credit(world, server.url);
       await look(world, server.url);
-      await new Promise(resolve => setTimeout(resolve, LOOK_MS));
+      await sleep(LOOK_MS);
     }
   };
   const all = Promise.all([owner(), ...Array.from({ length: CLIENTS }, client)]);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer, type TestServer } from '../support/server.ts';
-import { ask, gone, loadUntilDead, startLoad } from './load.ts';
+import { ask, gone, killed, loadUntilDead, startLoad, until } from './load.ts';
 import type { World } from './world.ts';
 
 /** One way for the server to end. Leaves it dead; throws where it did not behave on the way. */
@@ -58,9 +58,9 @@ export const stopped: Scenario = async world => {
   server.process.kill('SIGCONT');
   const before = world.seen.costs.size;
   // It must answer again.
-  while (world.seen.costs.size <= before) await sleep(10);
+  await until(server, () => world.seen.costs.size > before);
   server.process.kill('SIGKILL');
-  await gone(server);
+  await killed(server);
   await load.stop();
 };
 
@@ -73,22 +73,21 @@ export function terminated(then: 'ends' | 'deadline' | 'again' | 'killed'): Scen
     });
     const server = await alive(world, { MILLRACE_DRAIN_MS: then === 'deadline' ? '400' : '60000' });
     const before = world.upstream.calls.length;
+    const known = world.seen.costs.size;
     const [key] = world.keys;
     const streams = Array.from({ length: world.scale.streams }, () =>
       ask(world, server.url, { key, model: 'chat', stream: true }),
     );
     const speaking = () => world.upstream.calls.slice(before).filter(call => call.billed.completionTokens > 0).length;
-    while (speaking() < world.scale.streams) await sleep(5);
-    const known = world.seen.costs.size;
+    await until(server, () => speaking() >= world.scale.streams);
     server.process.kill('SIGTERM');
     await sleep(world.random.whole(0, 200));
     // What comes within a second is the same wish (src/std/stop-signals.ts).
     const again = then === 'again' ? setInterval(() => server.process.kill('SIGTERM'), 300) : undefined;
     if (then === 'killed') server.process.kill('SIGKILL');
-    await gone(server);
+    const exitCode = await gone(server);
     clearInterval(again);
     await Promise.all(streams);
-    const { exitCode } = server.process;
     const told = world.seen.costs.size - known;
     if (then === 'again' && exitCode !== 1) throw new Error(`the second SIGTERM ended with ${exitCode}`);
     if (then !== 'ends' && then !== 'deadline') return;
@@ -108,7 +107,7 @@ export const twice: Scenario = async world => {
     },
   );
   server.process.kill('SIGKILL');
-  await gone(server);
+  await killed(server);
   await load.stop();
   const both = await Promise.allSettled([startServer(world.home, world.env), startServer(world.home, world.env)]);
   const running = both.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []));
@@ -130,9 +129,9 @@ async function leaveOrphans(world: World, count: number): Promise<void> {
   const running = Array.from({ length: count }, () => ask(world, server.url, { key, model: 'long', stream: true }));
   // Beyond the tokens after which a request's progress is noted, which takes half a second more.
   const far = () => world.upstream.calls.slice(before).filter(call => call.billed.completionTokens > 80).length;
-  while (far() < count) await sleep(5);
+  await until(server, () => far() >= count);
   await sleep(world.random.whole(0, 700));
   server.process.kill('SIGKILL');
-  await gone(server);
+  await killed(server);
   await Promise.all(running);
 }
