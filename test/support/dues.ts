@@ -46,6 +46,7 @@ export async function checkBooks({ server, upstream, books }: Stage, dues: reado
   assert.equal(lines.length, dues.length);
   const byModel = Map.groupBy(lines, ({ model }) => model);
   let spent = 0n;
+  const byLuck: string[] = [];
   for (const { what, id, model, outcome, status, usageSource, tokens, attempts: owed } of dues) {
     const line = byModel.get(model)?.shift();
     assert.ok(line, `${what} is not booked`);
@@ -57,10 +58,15 @@ export async function checkBooks({ server, upstream, books }: Stage, dues: reado
       what,
     );
     const costed = owed?.map(attempt => ({ ...attempt, costNano: Number(nanoOf(attempt)) / 2 }));
-    if (costed) assert.deepEqual(attempts.get(line.requestId), costed, what);
+    if (!costed) byLuck.push(line.requestId);
+    else assert.deepEqual(attempts.get(line.requestId), costed, what);
     spent += nanoOf(tokens);
   }
-  assert.equal([...attempts.values()].flat().length, upstream.calls.length, 'each call of the upstream is an attempt');
+  // A call whose client left while it was being sent may not have reached the upstream.
+  const lucky = byLuck.flatMap(id => attempts.get(id) ?? []).length;
+  const made = [...attempts.values()].flat().length;
+  const seen = upstream.calls.length;
+  assert.ok(seen <= made && seen >= made - lucky, `the upstream saw ${seen} calls, ${made} are attempts`);
   const { balance, held } = await books.wallet();
   assert.deepEqual([parseAmount(balance), held], [CREDIT_NANO - spent, '0']);
   assert.equal(await books.gauge('wallet_spendable', 'organization="acme"'), Number(balance), 'what is held in memory');
