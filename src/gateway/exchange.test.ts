@@ -203,3 +203,11 @@ test('a node that stops cuts off what runs, wherever it is: settled once, and th
     assert.equal(upstream.calls.length - before, only.attempts.length, what);
   }
 });
+
+test('an upstream’s name for a call is kept, and no more of it than a name has', async () => {
+  const id = idOf(0);
+  upstream.script(id, { ...HONEST, headers: { 'x-request-id': 'n'.repeat(20_000) } });
+  await using plane = await openDataPlane(upstream.baseUrl, [{ id }]);
+  assert.equal((await ask(plane, id, false)).status, 200);
+  assert.equal(plane.settlements()[0]?.attempts[0]?.upstreamRequestId, 'n'.repeat(200));
+});

@@ -20,6 +20,8 @@ import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from './s
 const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
+/** Vendors' ids have some forty characters; a header of 32 KB would be in the journal and the ledger for ever. */
+const UPSTREAM_ID_LENGTH_MAX = 200;
 /** A progress record each so many tokens, and no more than this often. */
 const PROGRESS_TOKENS = 64;
 /** A waiting stream hears of its place after this, and then this often. */
@@ -261,7 +263,7 @@ export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound
       sink: {
         started(status, headers) {
           answered = status;
-          upstreamRequestId = headers['x-request-id'];
+          upstreamRequestId = headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX);
         },
         data(chunk) {
           // After the end mark nothing is taken any more.
