@@ -7,6 +7,7 @@ import {
   nameText,
   noteText,
   priceText,
+  secretText,
   slugText,
   upstreamUrlText,
 } from './control-values.ts';
@@ -61,7 +62,7 @@ export const providerSchema = z.strictObject({
   id: slugText,
   dialect: z.literal('openai-chat').default('openai-chat'),
   baseUrl: upstreamUrlText,
-  apiKey: z.string().min(1).max(8_192).exactOptional(),
+  apiKey: secretText.exactOptional(),
   /** Addresses of private networks are refused unless the operator says so. */
   allowPrivateNetwork: z.boolean().default(false),
   quirks: z

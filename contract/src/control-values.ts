@@ -89,6 +89,20 @@ export const upstreamUrlText = text(isUpstreamUrl, {
   en: 'is not a base URL: use http:// or https://, without user, query or fragment',
   zh: '不是基础 URL：请以 http:// 或 https:// 开头，且不含用户名、查询参数或片段',
 });
+/** Not repeated where it is refused: it is a secret. */
+export const secretText = z
+  .string()
+  .min(1)
+  .max(8_192)
+  .superRefine((value, context) => {
+    // RFC 9110 §5.5: printable, without a blank at either end.
+    if (value === '' || /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) return;
+    context.addIssue({
+      code: 'custom',
+      message: 'holds characters that no HTTP header can carry, such as a line break',
+      params: { zh: '包含 HTTP 头不允许的字符（如换行）' },
+    });
+  });
 export const nameText = text(value => PLAIN.test(value) && value.trim() !== '' && value.length <= 200, {
   en: 'is not a name: use 1 to 200 characters without line breaks',
   zh: '不是合法的名称：请使用 1 到 200 个字符，且不含换行',

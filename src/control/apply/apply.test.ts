@@ -284,6 +284,10 @@ const BAD: readonly [value: unknown, ...issues: string[]][] = [
   [provider({ baseURL: 'x' }), 'providers[0].baseURL is not a known field; did you mean baseUrl?'],
   [provider({ apikey: 'sk-canary' }), 'providers[0].apikey is not a known field; did you mean apiKey?'],
   [provider({ apiKey: '' }), 'providers[0].apiKey is empty'],
+  ...['sk-canary\n', 'sk-canary…', 'sk\0canary', 'sk-canary '].map((apiKey): [unknown, string] => [
+    provider({ apiKey }),
+    'providers[0].apiKey holds characters that no HTTP header can carry, such as a line break',
+  ]),
   [provider({ apiKey: 123 }), 'providers[0].apiKey must be text: put it in quotes'],
   [provider({ dialect: 'anthropic' }), 'providers[0].dialect must be openai-chat'],
   [provider({ allowPrivateNetwork: 'yes' }), 'providers[0].allowPrivateNetwork must be true or false'],
