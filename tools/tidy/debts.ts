@@ -15,7 +15,7 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/gateway/relay.ts#createStreamRelay': 85,
     'src/journal/client.ts#openJournalClient': 110,
     'src/journal/group-commit.ts#createGroupCommit': 87,
-    'src/journal/reader.ts#createJournalReader': 78,
+    'src/journal/reader.ts#createJournalReader': 80,
     'src/journal/writer.ts#openWriter': 73,
     'src/ledger/ledger.ts#createLedger': 140,
     'src/ledger/slice-loader.ts#createSliceLoader': 73,
