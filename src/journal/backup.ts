@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { backup, DatabaseSync } from 'node:sqlite';
-import { Fault } from '../std/index.ts';
+import { copySqlite, Fault } from '../std/index.ts';
 import { openHead, readOrigin, writeOrigin } from './node-state.ts';
 import { lastSeqOf } from './reader.ts';
 import { LOCKED_MS, listAllSegments, listSegments, makeJournalDir } from './segments.ts';
@@ -24,14 +23,8 @@ export async function backupJournal(dir: string, folder: string, afterSeq: numbe
     // Copying takes its time, in which the segment may have been archived.
     const segment = listAllSegments(dir).find(each => each.firstSeq === firstSeq);
     if (!segment) throw overtaken();
-    const db = new DatabaseSync(segment.path, { readOnly: true, timeout: LOCKED_MS });
-    try {
-      // From its first read on until it is closed, nobody moves it.
-      db.prepare('select 1 from entries limit 1').get();
-      await backup(db, join(folder, basename(segment.path)));
-    } finally {
-      db.close();
-    }
+    // From its first read on until it is copied, nobody moves it.
+    await copySqlite(segment.path, join(folder, basename(segment.path)), { lockedMs: LOCKED_MS });
   }
   writeOrigin(folder, origin);
   const copies = listSegments(folder);

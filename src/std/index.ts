@@ -1,6 +1,7 @@
 // Floor 0: time, ids, faults, log, SSE, shared counters, outbound URLs. It must not know a word of the domain:
 // no models, prices, tenants or dialects.
 export * from './clock.ts';
+export * from './copy-sqlite.ts';
 export * from './crash-point.ts';
 export * from './durable.ts';
 export * from './egress.ts';

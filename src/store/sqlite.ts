@@ -7,7 +7,7 @@ import { bindables, createStatementCache } from './statement-cache.ts';
 import { storeFault } from './store-fault.ts';
 
 /** How long a statement waits for another connection's lock. */
-const BUSY_MS = 5_000;
+export const BUSY_MS = 5_000;
 /** Above this size the whole file is not read at every start: about a second per GB. Damage then shows where it is met. */
 const CHECKED_BYTES_MAX = 256 * 1024 * 1024;
 /** What is left of a write-ahead log that a long reader or a backup made grow. */
