@@ -1,10 +1,12 @@
 import type { Nano } from '@millrace/contract';
 import type { KeySlots } from '../std/index.ts';
 import type { Store } from '../store/index.ts';
-import { type Budget, periodOf, readSpend } from './key-spend.ts';
+import { type Budget, periodAfter, periodOf, periodsBefore, readSpend } from './key-spend.ts';
 
-/** For so long after a period's end its late settlements are still given back to the new one. */
+/** For so long after a period's end its late settlements are looked for at every look, then once in so long: a store may be away for hours. */
 const LATE_MS = 60_000;
+const LATE_EVERY_MS = 60_000;
+const LATE_PERIODS_MAX = 7;
 
 /** Keeps the budget cells of the keys: filled when a key starts, refilled when a period begins. */
 export interface Budgets {
@@ -20,14 +22,17 @@ interface Entry {
   readonly slot: number;
   readonly budget: Budget;
   period: string;
-  /** The period before, and how much of its spending was given back so far. */
-  last?: { readonly period: string; readonly untilMs: number; returnedNano: Nano };
+  /** What was spent of the next period when the cell was filled: before a clock stepped back. */
+  ahead: { readonly period: string; readonly nano: Nano } | undefined;
+  /** Of the periods that are over, since when, and how much of their spending was given back so far. */
+  last?: { readonly periods: readonly string[]; readonly sinceMs: number; lookAtMs: number; returnedNano: Nano };
 }
 
 /**
  * A cell holds `amount − spent − holds of running requests`. At the turn of a period the spending of the old one is added
  * back, not the cell set anew: what running requests hold stays held. Settlements of the old period that reach the store
- * later are added back as they come.
+ * later are added back as they come. While a clock stands before the turn that it has passed once, nothing is given back: what is
+ * spent meanwhile is filed under the old period, and would be free in both.
  */
 export function createBudgets({
   store,
@@ -42,14 +47,22 @@ export function createBudgets({
   return {
     async fill(keys) {
       const now = nowMs();
-      const fresh = keys.map((key): Entry => ({ ...key, period: periodOf(key.budget.period, now) }));
-      const spent = await readSpend(
-        store,
-        fresh.map(({ keyId, period, budget }) => ({ keyId, period, currency: budget.currency })),
-      );
+      const fresh = keys.map(key => ({ ...key, period: periodOf(key.budget.period, now), ahead: undefined }));
+      const ask = (periodFor: (entry: Entry) => string) =>
+        readSpend(
+          store,
+          fresh.map(entry => ({ keyId: entry.keyId, period: periodFor(entry), currency: entry.budget.currency })),
+        );
+      const spent = await ask(({ period }) => period);
+      const ahead = await ask(({ budget }) => periodAfter(budget.period, now));
       for (const entry of fresh) {
         slots.setBudgetLeft(entry.slot, entry.budget.amountNano - (spent.get(entry.keyId) ?? 0n));
-        if (entry.budget.period !== 'total') entries.set(entry.keyId, entry);
+        const nano = ahead.get(entry.keyId);
+        if (entry.budget.period === 'total') continue;
+        entries.set(entry.keyId, {
+          ...entry,
+          ahead: nano === undefined ? undefined : { period: periodAfter(entry.budget.period, now), nano },
+        });
       }
     },
     drop: keyId => void entries.delete(keyId),
@@ -61,18 +74,18 @@ export function createBudgets({
       for (const entry of entries.values()) {
         const period = current[entry.budget.period];
         // Later, not merely other: a clock that steps back must not hand out a period twice.
-        if (period > entry.period) {
-          entry.last = { period: entry.period, untilMs: now + LATE_MS, returnedNano: 0n };
-          entry.period = period;
-        }
-        if (entry.last === undefined) continue;
+        if (period > entry.period) slots.addBudget(entry.slot, -turn(entry, period, now));
+        else if (period < entry.period) delete entry.last;
+        if (entry.last === undefined || now < entry.last.lookAtMs) continue;
         open.push({ entry, last: entry.last });
-        if (entry.last.untilMs <= now) delete entry.last;
+        if (now - entry.last.sinceMs >= LATE_MS) entry.last.lookAtMs = now + LATE_EVERY_MS;
       }
       if (open.length === 0) return;
       const spent = await readSpend(
         store,
-        open.map(({ entry, last }) => ({ keyId: entry.keyId, period: last.period, currency: entry.budget.currency })),
+        open.flatMap(({ entry, last }) =>
+          last.periods.map(period => ({ keyId: entry.keyId, period, currency: entry.budget.currency })),
+        ),
       );
       for (const { entry, last } of open) {
         const due = (spent.get(entry.keyId) ?? 0n) - last.returnedNano;
@@ -81,4 +94,22 @@ export function createBudgets({
       }
     },
   };
+}
+
+/** Begins a period. Returns what was spent of it when the cell was filled, which is not in the cell. */
+function turn(entry: Entry, period: string, now: number): Nano {
+  const over = periodsBefore(entry.budget.period, entry.period, now);
+  // What is late may be later than a period is long.
+  const { periods, returnedNano } = entry.last ?? { periods: [], returnedNano: 0n };
+  const goOn = periods.length + over.length <= LATE_PERIODS_MAX;
+  entry.last = {
+    periods: goOn ? [...periods, ...over] : over,
+    returnedNano: goOn ? returnedNano : 0n,
+    sinceMs: now,
+    lookAtMs: now,
+  };
+  const { ahead } = entry;
+  entry.period = period;
+  entry.ahead = undefined;
+  return ahead?.period === period ? ahead.nano : 0n;
 }

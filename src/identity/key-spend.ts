@@ -9,10 +9,35 @@ export function periodOf(period: Budget['period'], nowMs: number): string {
   return period === 'total' ? 'total' : new Date(nowMs).toISOString().slice(0, period === 'day' ? 10 : 7);
 }
 
+const DAY_MS = 86_400_000;
+
+/** Names of the periods from one that is over up to the one of a time, which is left out: nearly always that one alone. */
+export function periodsBefore(period: Budget['period'], from: string, nowMs: number): readonly string[] {
+  const current = periodOf(period, nowMs);
+  const names: string[] = [];
+  for (let atMs = Date.parse(from); names.length < PERIODS_MAX; atMs += DAY_MS) {
+    const name = periodOf(period, atMs);
+    if (name >= current) break;
+    if (name !== names.at(-1)) names.push(name);
+  }
+  return names;
+}
+
+/** A clock that was wrong by years must not make a list of them. */
+const PERIODS_MAX = 400;
+
+/** Name of the period after the one of a time. */
+export function periodAfter(period: Budget['period'], nowMs: number): string {
+  const current = periodOf(period, nowMs);
+  let atMs = nowMs;
+  while (period !== 'total' && periodOf(period, atMs) === current) atMs += DAY_MS;
+  return periodOf(period, atMs);
+}
+
 /** Keys asked for in one query. */
 const KEYS_PER_QUERY = 500;
 
-/** What keys have spent in a period, each in the currency of its budget; what the journal holds beyond the store is not in it. */
+/** What keys have spent in periods, in all that are asked of each, in the currency of its budget; what the journal holds beyond the store is not in it. */
 export async function readSpend(
   store: Store,
   asked: readonly { readonly keyId: string; readonly period: string; readonly currency: string }[],
@@ -27,7 +52,9 @@ export async function readSpend(
         .where('period', '=', period)
         .where('key_id', 'in', [...part.keys()])
         .execute();
-      for (const row of rows) if (part.get(row.key_id) === row.currency) spent.set(row.key_id, row.spent_nano);
+      for (const row of rows)
+        if (part.get(row.key_id) === row.currency)
+          spent.set(row.key_id, (spent.get(row.key_id) ?? 0n) + row.spent_nano);
     }
   }
   return spent;
