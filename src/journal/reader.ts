@@ -137,7 +137,9 @@ function openToRead({ path }: Segment): DatabaseSync {
 function fold(segment: Segment): boolean {
   inSegment(segment, () => {
     const db = new DatabaseSync(segment.path, { timeout: LOCKED_MS });
-    db.exec('pragma wal_checkpoint(truncate)');
+    db.prepare('select 1 from entries limit 1').get();
+    // Open now. Who reads it, as a backup does, may take long, and this thread does not wait for that.
+    db.exec('pragma busy_timeout = 0; pragma wal_checkpoint(truncate)');
     db.close();
   });
   return !existsSync(`${segment.path}-wal`);
