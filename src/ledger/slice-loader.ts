@@ -14,7 +14,7 @@ import { writeSlice } from './write-slice.ts';
  */
 const SLICE = 2_400;
 /** Entries read in one turn. */
-const READ = 1_200;
+const READ = 800;
 export interface SliceLoaderOptions {
   readonly store: Store;
   readonly journal: Pick<Journal, 'nodeId' | 'epoch' | 'reader'>;

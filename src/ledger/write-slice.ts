@@ -32,6 +32,8 @@ export async function writeSlice(
   await storeHolds(store, trx, { fresh: plan.fresh, noted: plan.noted, nodeId: node.nodeId, changes });
   await applyChanges(store, trx, changes);
   await moveCursor(store, trx, { ...node, seq: plan.cursor });
+  // The commit, with what it folds into the file, is a turn of its own.
+  await turns.breathe();
   return learned;
 }
 
