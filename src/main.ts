@@ -3,6 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { getRequestListener } from '@hono/node-server';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
 import { type Config, controlSocket } from './config.ts';
@@ -240,6 +241,10 @@ export interface Running {
 
 /** Starts the server. Throws Fault with one clear sentence where it cannot start. */
 export async function serve(config: Config): Promise<Running> {
+  // What a batch of the loader decodes outlives the small young generation of a fresh process; V8 then takes all that is made in
+  // those places for long-lived, puts it into the old generation for good, and dead old objects keep young ones from being
+  // collected. Without: 4 µs less a request in the loader and V8's own threads, gateway threads as they were (bench, json).
+  setFlagsFromString('--no-allocation-site-pretenuring');
   const { promise: stopped, resolve: stop } = Promise.withResolvers<number>();
   const crash = (error: unknown) => {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
