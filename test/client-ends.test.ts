@@ -22,7 +22,7 @@ const dues: Due[] = [];
 before(async () => {
   stage = await openStage([
     ...['stops', 'cut', 'hasty', 'pipe'].flatMap(lanesOf).map(id => ({ id, upstreamModels: [id] })),
-    ...lanesOf('drains').map(id => ({ id, upstreamModels: [id], at: 'drains' as const })),
+    ...lanesOf('drains').map(id => ({ id, upstreamModels: [id], drains: true })),
     { id: 'narrow', upstreamModels: ['narrow'], concurrency: 1 },
   ]);
   port = Number(new URL(stage.server.url).port);

@@ -42,6 +42,12 @@ async function ask(model: string, more: object): Promise<Seen> {
   return { id: answer.headers.get('x-request-id') ?? '', status: answer.status, text: await answer.text() };
 }
 
+/** How the deployment answers next; when its last answer is over, for an upstream that dies right behind its last byte may still be about to. */
+async function arrange(deployment: string, behaviour: Behaviour): Promise<void> {
+  await stage.upstream.idle(deployment);
+  stage.upstream.script(deployment, behaviour);
+}
+
 const deaths = (bytes: number, ways: readonly ('fin' | 'rst')[]) =>
   ways.flatMap(how => Array.from({ length: bytes + 1 }, (_, byte) => ({ byte, how })));
 
@@ -126,11 +132,7 @@ function judge(
 /** A whole answer between the deaths. */
 async function heal(model: string, asks: Asks, deployments: readonly string[] = [model]) {
   const [first = model] = deployments;
-  // An upstream that dies right behind its last byte may still be about to: no request may meet it on the way.
-  for (const deployment of deployments) {
-    await stage.upstream.idle(deployment);
-    stage.upstream.script(deployment, HONEST);
-  }
+  for (const deployment of deployments) await arrange(deployment, HONEST);
   const seen = await ask(model, asks);
   assert.equal(seen.status, 200, model);
   if (asks.stream) assert.ok(seen.text.endsWith('data: [DONE]\n\n'), model);
@@ -175,7 +177,7 @@ for (const [name, framing, asks, ways] of streams) {
       heal: lane => heal(lane, asks),
       run: async (model, dieAt) => {
         const what = `${name}, byte ${dieAt.byte}, ${dieAt.how}`;
-        stage.upstream.script(model, { ...behaviour, dieAt });
+        await arrange(model, { ...behaviour, dieAt });
         const seen = await ask(model, asks);
         const got = upTo(dieAt.byte, partsOf(model, asks, behaviour), framing);
         if (got.said.length === 0) {
@@ -207,7 +209,7 @@ test('an upstream that dies at any byte of a whole answer', async () => {
     heal: lane => heal(lane, asks),
     run: async (model, { framing, dieAt, bytes }) => {
       const what = `whole, ${framing}, byte ${dieAt.byte}, ${dieAt.how}`;
-      stage.upstream.script(model, { ...HONEST, framing, dieAt });
+      await arrange(model, { ...HONEST, framing, dieAt });
       const seen = await ask(model, asks);
       if (dieAt.byte === bytes) return wholeAnswer(what, seen, { model, attempts: [] });
       refused(what, seen);
@@ -226,7 +228,7 @@ test('a length that is not that of the answer', async () => {
     // What is too much stays on a connection that the next request would use.
     for (const closes of contentLengthOff < 0 ? [false, true] : [true]) {
       const what = `length ${contentLengthOff}, closes ${closes}`;
-      stage.upstream.script(model, { ...HONEST, contentLengthOff, closes });
+      await arrange(model, { ...HONEST, contentLengthOff, closes });
       const seen = await ask(model, { stream: false });
       refused(what, seen);
       dues.push(failedDue(what, seen, { model, status: 200 }));
@@ -248,8 +250,8 @@ test('another deployment takes over before the first byte, and never after it', 
       const asks = { stream: true };
       const body = bodyFor(model, asks);
       const [first, second] = [`${model}-a`, `${model}-b`];
-      stage.upstream.script(first, { ...dying, dieAt });
-      stage.upstream.script(second, HONEST);
+      await arrange(first, { ...dying, dieAt });
+      await arrange(second, HONEST);
       const seen = await ask(model, asks);
       const toldBy = (deployment: string, behaviour: Behaviour) =>
         partsOf(deployment, asks, behaviour).map(({ event, there }) => ({
@@ -286,8 +288,8 @@ test('another deployment takes over from a whole answer that broke at any byte',
     heal: lane => heal(lane, asks, [`${lane}-a`, `${lane}-b`]),
     run: async (model, dieAt) => {
       const [first, second] = [`${model}-a`, `${model}-b`];
-      stage.upstream.script(first, { ...HONEST, dieAt });
-      stage.upstream.script(second, HONEST);
+      await arrange(first, { ...HONEST, dieAt });
+      await arrange(second, HONEST);
       const seen = await ask(model, asks);
       const status = dieAt.byte < headOf(first, asks, HONEST) ? 0 : 200;
       const attempts = [{ deployment: first, status, ...FAILED }];

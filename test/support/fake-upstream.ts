@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsync, openSync, writeSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Answer, type Asked, type Behaviour, planAnswer } from './fake-behaviour.ts';
 
@@ -223,7 +224,7 @@ async function play(
     if (call.bytesSent >= dieByte) return die(socket, call, behaviour.dieAt?.how ?? 'fin');
   }
   call.outcome = socket.destroyed ? 'aborted' : 'complete';
-  if (behaviour.closes || behaviour.framing === 'close') socket.end();
+  if (behaviour.closes || behaviour.framing === 'close') await ended(socket);
 }
 
 interface Gates {
@@ -283,9 +284,18 @@ async function send(socket: Socket, bytes: Buffer, dripMs: number | undefined): 
 async function die(socket: Socket, call: FakeCall, how: 'fin' | 'rst' | 'stall'): Promise<void> {
   call.outcome = how === 'stall' ? 'stalled' : 'died';
   if (how === 'stall') await once(socket, 'close');
-  else if (how === 'fin') socket.end();
-  // After what was written has left; a reset at once would take the bytes before it along.
-  else setImmediate(() => socket.resetAndDestroy());
+  // It runs until the other side can know: who waits for the end of a call must not meet its connection again.
+  else if (how === 'fin') await ended(socket);
+  else {
+    // After what was written has left; a reset at once would take the bytes before it along.
+    await setImmediate();
+    socket.resetAndDestroy();
+  }
+}
+
+/** Resolves when all that was written is sent, and the end behind it. */
+function ended(socket: Socket): Promise<void> {
+  return new Promise(resolve => void socket.end(() => resolve()));
 }
 
 /** Resolves early when the client is gone. */

@@ -5,11 +5,15 @@ import { type Books, openBooks } from './books.ts';
 import { type FakeUpstream, startFakeUpstream } from './fake-upstream.ts';
 import { newHome, startServer, type TestServer } from './server.ts';
 
-/** A model and the upstream models that serve it, in their order; `at`: the provider, `mock` or `drains`. */
+/**
+ * A model and the upstream models that serve it, in their order. Its provider has its name and is its alone, so that no other
+ * model meets the connections on which its upstream dies.
+ */
 export interface StagedModel {
   readonly id: string;
   readonly upstreamModels: readonly string[];
-  readonly at?: 'mock' | 'drains';
+  /** It goes on when its client leaves, and bills. */
+  readonly drains?: boolean;
   readonly concurrency?: number;
 }
 
@@ -30,16 +34,16 @@ export async function openStage(models: readonly StagedModel[]): Promise<Stage> 
   const { home, remove } = newHome();
   const upstream = await startFakeUpstream();
   const server = await startServer(home);
-  const provider = (id: string, quirks: readonly string[]) => ({
-    ...{ id, quirks, baseUrl: upstream.baseUrl, apiKey: 'secret', allowPrivateNetwork: true },
-  });
   const config = {
-    providers: [provider('mock', []), provider('drains', ['drain-on-disconnect'])],
-    models: models.map(({ id, upstreamModels, at = 'mock', concurrency }) => ({
+    providers: models.map(({ id, drains }) => ({
+      ...{ id, baseUrl: upstream.baseUrl, apiKey: 'secret', allowPrivateNetwork: true },
+      quirks: drains ? ['drain-on-disconnect'] : [],
+    })),
+    models: models.map(({ id, upstreamModels, concurrency }) => ({
       id,
       prices: [{ currency: 'CNY', inputPerM: '4', outputPerM: '16' }],
       deployments: upstreamModels.map((upstreamModel, priority) => ({
-        ...{ id: upstreamModel, provider: at, upstreamModel, priority, concurrency },
+        ...{ id: upstreamModel, provider: id, upstreamModel, priority, concurrency },
         costs: [{ currency: 'CNY', inputPerM: '2', outputPerM: '8' }],
       })),
     })),
