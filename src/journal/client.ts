@@ -1,7 +1,9 @@
 import type { MessagePort } from 'node:worker_threads';
 import { Fault } from '../std/index.ts';
 import { encodeRecord } from './encode-record.ts';
-import { ENTRY_KIND, type JournalRecord, type Progress } from './records.ts';
+import { createNotes } from './notes.ts';
+import { createQuietWait } from './quiet-wait.ts';
+import { ENTRY_KIND, type JournalRecord } from './records.ts';
 
 /**
  * What one turn of the event loop appended: number of the batch, count of promises and of facts, then kind and body of each
@@ -44,7 +46,6 @@ export function openJournalClient(
   let batch = 0;
   let promises: (number | string)[] = [];
   let facts: (number | string)[] = [];
-  let notes = new Map<string, Progress>();
   let promisesDone: AppendDone[] = [];
   let factsDone: AppendDone[] = [];
   let noteText: (number | string)[] = [];
@@ -54,7 +55,6 @@ export function openJournalClient(
   let promisesWaiting = 0;
   let broken: Fault | undefined;
   const sent: Sent[] = [];
-  let noteTimer: NodeJS.Timeout | undefined;
 
   const send = () => {
     scheduled = false;
@@ -68,11 +68,16 @@ export function openJournalClient(
     factsDone = [];
     port.postMessage(message);
   };
+  const sendWhenQuiet = createQuietWait(() => promises.length + facts.length, send);
   const schedule = () => {
     if (scheduled || outstanding || broken) return;
     scheduled = true;
-    setImmediate(send);
+    sendWhenQuiet();
   };
+  const notes = createNotes(noteMs, entries => {
+    noteText.push(...entries);
+    schedule();
+  });
   const isEmpty = () => promises.length === 0 && facts.length === 0 && noteText.length === 0;
   const answer = (upTo: number, code: 'storage_full' | 'internal' | undefined) => {
     const fault = code && new Fault(code, { retryAfterMs: 5_000, internal: `the journal answered ${code}` });
@@ -122,26 +127,16 @@ export function openJournalClient(
         entries.length = before;
         throw error;
       }
-      if (notes.size > 0) for (const { value } of records) notes.delete(value.id);
+      for (const { value } of records) notes.drop(value.id);
       if (isPromise) {
         promisesWaiting++;
         promisesDone.push(done);
       } else factsDone.push(done);
       schedule();
     },
-    note({ value }) {
-      notes.set(value.id, value);
-      noteTimer ??= setTimeout(() => {
-        noteTimer = undefined;
-        for (const note of notes.values()) {
-          noteText.push(ENTRY_KIND.progress, encodeRecord({ kind: ENTRY_KIND.progress, value: note }));
-        }
-        notes = new Map();
-        schedule();
-      }, noteMs);
-    },
+    note: ({ value }) => notes.add(value),
     close() {
-      clearTimeout(noteTimer);
+      notes.stop();
       if (!isEmpty() && !broken) send();
       port.close();
     },

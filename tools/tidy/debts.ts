@@ -13,7 +13,7 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/gateway/exchange.ts#runExchange': 315,
     'src/gateway/queue.ts#createPlaceQueue': 93,
     'src/gateway/relay.ts#createStreamRelay': 85,
-    'src/journal/client.ts#openJournalClient': 110,
+    'src/journal/client.ts#openJournalClient': 103,
     'src/journal/group-commit.ts#createGroupCommit': 87,
     'src/journal/reader.ts#createJournalReader': 80,
     'src/journal/writer.ts#openWriter': 73,
