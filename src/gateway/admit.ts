@@ -3,9 +3,10 @@ import type { Call } from '../dialects/index.ts';
 import type { CallerRecord } from '../identity/index.ts';
 import { holdNano } from '../metering/index.ts';
 import { Fault, type RateVerdict, type Slots } from '../std/index.ts';
+import { Hold, takeMoney } from './hold.ts';
 import type { Plan } from './plan.ts';
 
-/** Admitted: the limits taken and the money held. Given back exactly once, by {@link Hold.settle} or {@link Hold.cancel}. */
+/** Admitted: the limits taken and the money held. */
 export interface Ticket {
   readonly caller: CallerRecord;
   readonly call: Call;
@@ -13,16 +14,6 @@ export interface Ticket {
   readonly hold: Hold;
   /** `x-ratelimit-*` for the answer; empty where the key has no limits. */
   readonly limitHeaders: readonly string[];
-}
-
-export interface Hold {
-  nano(): Nano;
-  /** Holds `more` on top; false, and nothing held, when wallet or budget does not cover it. */
-  extend(more: Nano): boolean;
-  /** Books what it cost and returns the rest. `tokens` is what counts against the token rate. */
-  settle(amountNano: Nano, tokens: number): void;
-  /** Nothing was sent upstream: everything goes back. */
-  cancel(): void;
 }
 
 /** Tokens reserved for the answer against a token rate when the client set no bound: most answers are far below the cap. */
@@ -39,66 +30,71 @@ export function admit(
 ): Ticket {
   const { plan, slots, nowMs } = from;
   refuseWhenClosed(slots);
-  const { scopes, slot } = caller;
-  const undo: (() => void)[] = [];
-  const headers: string[] = [];
-  const fail = (fault: Fault): never => {
-    for (const back of undo.reverse()) back();
-    throw fault;
-  };
-  if (scopes.concurrency !== undefined) {
-    if (!slots.keys.tryEnter(slot, scopes.concurrency))
-      fail(limited(`${scopes.concurrency} requests at once`, `同时 ${scopes.concurrency} 个请求`, 1_000, []));
-    undo.push(() => slots.keys.leave(slot));
-  }
-  if (scopes.requestsPerMinute !== undefined) {
-    const take = { count: 1, perMinute: scopes.requestsPerMinute, nowMs };
-    const verdict = slots.keys.takeRate(slot, 'requests', take);
-    headers.push(...rateHeaders('requests', take.perMinute, verdict));
-    if (!verdict.ok)
-      fail(
-        limited(
-          `${take.perMinute} requests per minute`,
-          `每分钟 ${take.perMinute} 个请求`,
-          verdict.retryAfterMs,
-          headers,
-        ),
-      );
-    undo.push(() => slots.keys.returnRate(slot, 'requests', take));
-  }
-  const guess =
-    call.inputTokensGuess +
-    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensMax, OUTPUT_GUESS_MAX) : plan.outputTokensMax);
-  if (scopes.tokensPerMinute !== undefined) {
-    const take = { count: guess, perMinute: scopes.tokensPerMinute, nowMs };
-    const verdict = slots.keys.takeRate(slot, 'tokens', take);
-    headers.push(...rateHeaders('tokens', take.perMinute, verdict));
-    if (!verdict.ok)
-      fail(
-        limited(
-          `${take.perMinute} tokens per minute`,
-          `每分钟 ${take.perMinute} 个令牌`,
-          verdict.retryAfterMs,
-          headers,
-        ),
-      );
-    undo.push(() => slots.keys.returnRate(slot, 'tokens', take));
-  }
   // No more input than the context takes can be charged: an attachment's bound is far above it.
   const inputTokensMax = Math.min(call.inputTokensMax, plan.model.contextTokens ?? call.inputTokensMax);
-  const nano = holdNano({
-    inputTokensMax,
-    outputTokensMax: plan.outputTokensMax,
-    price: plan.price,
-  });
-  if (!takeMoney(caller, plan, { slots, nano })) fail(uncovered(nano, plan));
-  return {
-    caller,
-    call,
-    plan,
-    hold: createHold(caller, plan, { slots, nano, tokensTaken: guess }),
-    limitHeaders: headers,
-  };
+  const nano = holdNano({ inputTokensMax, outputTokensMax: plan.outputTokensMax, price: plan.price });
+  const tokens =
+    call.inputTokensGuess +
+    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensMax, OUTPUT_GUESS_MAX) : plan.outputTokensMax);
+  const limitHeaders = takeLimits(caller, slots, { tokens, nowMs });
+  if (!takeMoney(caller, plan, { slots, nano })) {
+    returnLimits(caller, slots, { requests: 1, tokens });
+    throw uncovered(nano, plan);
+  }
+  return { caller, call, plan, hold: new Hold(caller, plan, { slots, nano, tokensTaken: tokens }), limitHeaders };
+}
+
+/** All of the key's limits or none; the headers that say what is left of them. Throws `rate_limited`. */
+function takeLimits(
+  { scopes, slot }: CallerRecord,
+  slots: Slots,
+  { tokens, nowMs }: { readonly tokens: number; readonly nowMs: number },
+): readonly string[] {
+  const { concurrency, requestsPerMinute, tokensPerMinute } = scopes;
+  const headers: string[] = [];
+  if (concurrency !== undefined && !slots.keys.tryEnter(slot, concurrency))
+    throw limited(`${concurrency} requests at once`, `同时 ${concurrency} 个请求`, 1_000, headers);
+  if (requestsPerMinute !== undefined) {
+    const verdict = slots.keys.takeRate(slot, 'requests', { count: 1, perMinute: requestsPerMinute, nowMs });
+    headers.push(...rateHeaders('requests', requestsPerMinute, verdict));
+    if (!verdict.ok) {
+      returnLimits({ scopes, slot }, slots, { requests: 0, tokens: 0 });
+      throw limited(
+        `${requestsPerMinute} requests per minute`,
+        `每分钟 ${requestsPerMinute} 个请求`,
+        verdict.retryAfterMs,
+        headers,
+      );
+    }
+  }
+  if (tokensPerMinute !== undefined) {
+    const verdict = slots.keys.takeRate(slot, 'tokens', { count: tokens, perMinute: tokensPerMinute, nowMs });
+    headers.push(...rateHeaders('tokens', tokensPerMinute, verdict));
+    if (!verdict.ok) {
+      returnLimits({ scopes, slot }, slots, { requests: 1, tokens: 0 });
+      throw limited(
+        `${tokensPerMinute} tokens per minute`,
+        `每分钟 ${tokensPerMinute} 个令牌`,
+        verdict.retryAfterMs,
+        headers,
+      );
+    }
+  }
+  return headers;
+}
+
+/** After a refusal: as though it had never asked. */
+function returnLimits(
+  { scopes, slot }: Pick<CallerRecord, 'scopes' | 'slot'>,
+  slots: Slots,
+  { requests, tokens }: { readonly requests: number; readonly tokens: number },
+): void {
+  const { concurrency, requestsPerMinute, tokensPerMinute } = scopes;
+  if (tokensPerMinute !== undefined && tokens > 0)
+    slots.keys.returnRate(slot, 'tokens', { count: tokens, perMinute: tokensPerMinute });
+  if (requestsPerMinute !== undefined && requests > 0)
+    slots.keys.returnRate(slot, 'requests', { count: requests, perMinute: requestsPerMinute });
+  if (concurrency !== undefined) slots.keys.leave(slot);
 }
 
 function refuseWhenClosed(slots: Slots): void {
@@ -112,56 +108,12 @@ function refuseWhenClosed(slots: Slots): void {
   }
 }
 
-function budgetApplies(caller: CallerRecord, plan: Plan): boolean {
-  return caller.scopes.budget !== undefined && caller.scopes.budget.currency === plan.wallet.currency;
-}
-
-/** Budget, then wallet; both or none. */
-function takeMoney(caller: CallerRecord, plan: Plan, { slots, nano }: { slots: Slots; nano: Nano }): boolean {
-  const budget = budgetApplies(caller, plan);
-  // A budget in a currency that this model is not paid in cannot be measured here, so it does not pass.
-  if (caller.scopes.budget !== undefined && !budget) return false;
-  if (budget && !slots.keys.tryBudget(caller.slot, nano)) return false;
-  if (slots.wallets.tryHold(plan.wallet.slot, nano)) return true;
-  if (budget) slots.keys.addBudget(caller.slot, nano);
-  return false;
-}
-
 function uncovered(nano: Nano, plan: Plan): Fault {
   const amount = `${formatAmount(nano)} ${plan.wallet.currency}`;
   return new Fault('insufficient_funds', {
     message: `The wallet or the budget does not cover this request: it may cost up to ${amount}. A smaller max_tokens needs less`,
     messageZh: `钱包余额或预算不足：此请求最多可能花费 ${amount}。减小 max_tokens 可降低所需金额`,
   });
-}
-
-function createHold(
-  caller: CallerRecord,
-  plan: Plan,
-  { slots, nano, tokensTaken }: { slots: Slots; nano: Nano; tokensTaken: number },
-): Hold {
-  let held = nano;
-  let open = true;
-  const close = (amountNano: Nano, tokens: number) => {
-    if (!open) return;
-    open = false;
-    slots.wallets.add(plan.wallet.slot, held - amountNano);
-    if (budgetApplies(caller, plan)) slots.keys.addBudget(caller.slot, held - amountNano);
-    const { concurrency, tokensPerMinute } = caller.scopes;
-    if (concurrency !== undefined) slots.keys.leave(caller.slot);
-    if (tokensPerMinute !== undefined)
-      slots.keys.returnRate(caller.slot, 'tokens', { count: tokensTaken - tokens, perMinute: tokensPerMinute });
-  };
-  return {
-    nano: () => held,
-    extend(more) {
-      if (!open || !takeMoney(caller, plan, { slots, nano: more })) return false;
-      held += more;
-      return true;
-    },
-    settle: close,
-    cancel: () => close(0n, 0),
-  };
 }
 
 function rateHeaders(what: 'requests' | 'tokens', limit: number, verdict: RateVerdict): string[] {

@@ -1,33 +1,29 @@
 import type { ServerResponse } from 'node:http';
-import type { Nano } from '@millrace/contract';
 import type { Deployment } from '../catalog/index.ts';
 import type { Codec } from '../dialects/index.ts';
 import type { UpstreamCall, Upstreams } from '../engines/index.ts';
-import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement, type Usage } from '../journal/index.ts';
-import { rate } from '../metering/index.ts';
+import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement } from '../journal/index.ts';
 import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../std/index.ts';
 import type { Ticket } from './admit.ts';
-import { attempt } from './attempt.ts';
+import { type AttemptFailure, type AttemptSink, attempt } from './attempt.ts';
 import { recordFailure, recordSuccess } from './circuit.ts';
-import { createEventStream } from './event-stream.ts';
-import { createMeter } from './meter.ts';
+import { Coverage } from './coverage.ts';
+import { createEventStream, type EventStream } from './event-stream.ts';
+import { JsonRelay } from './json-relay.ts';
+import { logRequest } from './log-request.ts';
+import { Meter, NO_USAGE } from './meter.ts';
 import type { Place, PlaceQueue } from './queue.ts';
-import { createJsonRelay, createStreamRelay, type RelayOptions } from './relay.ts';
+import type { Relay } from './relay.ts';
 import { baseHeaders, type Lang } from './respond.ts';
 import type { Listed, Running } from './running.ts';
 import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from './settle.ts';
+import { StreamRelay } from './stream-relay.ts';
 
 const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
-/** Vendors' ids have some forty characters; a header of 32 KB would be in the journal and the ledger for ever. */
-const UPSTREAM_ID_LENGTH_MAX = 200;
-/** A progress record each so many tokens, and no more than this often. */
-const PROGRESS_TOKENS = 64;
 /** A waiting stream hears of its place after this, and then this often. */
 const WAIT_NEWS_MS = 1_000;
-/** A hold that is used up grows by a quarter of what it covers, and at least so many tokens. */
-const EXTENSION_TOKENS_MIN = 64;
 
 export interface ExchangeDeps {
   readonly slots: Slots;
@@ -54,345 +50,351 @@ export interface Exchange extends Listed {
   cutOff(fault: Fault): void;
 }
 
-const NO_USAGE: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
-
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
-  const { slots, clock, journal, queue, codec } = deps;
-  const { call, plan, hold } = ticket;
-  const { res, requestId, lang } = inbound;
-  const meter = createMeter();
-  const attempts: Attempt[] = [];
-  let phase: 'waiting' | 'intending' | 'running' | 'settling' | 'ended' = 'waiting';
-  let place: Place | undefined;
-  let news: NodeJS.Timeout | undefined;
-  let deployment: Deployment | undefined;
-  let upstream: UpstreamCall | undefined;
+  new RequestExchange(deps, ticket, inbound).open();
+}
+
+type Phase = 'waiting' | 'intending' | 'running' | 'settling' | 'ended';
+
+/** One request. An object with methods, not a nest of closures: those were some fifty objects a request, these are eight. */
+class RequestExchange implements Exchange, AttemptSink {
+  runningAt = -1;
+  private readonly deps: ExchangeDeps;
+  private readonly ticket: Ticket;
+  private readonly inbound: Inbound;
+  private readonly meter = new Meter();
+  private readonly relay: Relay;
+  /** Of a streaming answer. */
+  private readonly stream: EventStream | undefined;
+  private readonly coverage: Coverage;
+  private readonly startedAtMs: number;
+  private phase: Phase = 'waiting';
+  private place: Place | undefined = undefined;
+  private news: NodeJS.Timeout | undefined = undefined;
+  private readonly attempts: Attempt[] = [];
+  private tried: readonly Deployment[] = [];
+  /** Whose place is held. */
+  private deployment: Deployment | undefined = undefined;
+  private upstream: UpstreamCall | undefined = undefined;
   /** Status that the upstream answered; 0 before it did. */
-  let answered = 0;
-  let upstreamRequestId: string | undefined;
-  let clientGone = false;
+  private answered = 0;
+  private upstreamRequestId: string | undefined = undefined;
+  private attemptStartedMs = 0;
+  private ttftMs: number | undefined = undefined;
+  private clientGone = false;
   /** The client left before the first byte of the answer: it pays nothing, whatever comes of it still. */
-  let unserved = false;
+  private unserved = false;
   /** The node stops, and the intent is not durable yet: the upstream is not asked any more. */
-  let stopping: Fault | undefined;
-  let drainTimer: NodeJS.Timeout | undefined;
-  let ttftMs: number | undefined;
-  let attemptStartedMs = 0;
-  let coveredTokens = plan.outputTokensMax;
-  let notedTokens = 0;
-  let tried: readonly Deployment[] = [];
+  private stopping: Fault | undefined = undefined;
+  private drainTimer: NodeJS.Timeout | undefined = undefined;
 
-  const sinceArrivalMs = () => clock.monotonicMs() - inbound.arrivedMonotonicMs;
-  const relayOptions: RelayOptions = {
-    res,
-    codec,
-    call,
-    meter,
-    requestId,
-    lang,
-    headers: baseHeaders(requestId, ticket.limitHeaders),
-    model: call.model,
-    nowMs: clock.nowMs(),
-    firstByte: () => {
-      ttftMs ??= sinceArrivalMs();
-    },
-  };
-  const stream = createEventStream(res, relayOptions.headers);
-  const relay = call.stream
-    ? createStreamRelay({ ...relayOptions, out: stream, upstreamModel: () => deployment?.upstreamModel ?? call.model })
-    : createJsonRelay(relayOptions);
+  constructor(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound) {
+    this.deps = deps;
+    this.ticket = ticket;
+    this.inbound = inbound;
+    this.startedAtMs = deps.clock.nowMs();
+    const { codec, journal } = deps;
+    const { call } = ticket;
+    const { res, requestId, lang } = inbound;
+    this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    const options = {
+      ...{ res, codec, call, requestId, lang },
+      meter: this.meter,
+      headers: baseHeaders(requestId, ticket.limitHeaders),
+      firstByte: () => {
+        this.ttftMs ??= this.sinceArrivalMs();
+      },
+    };
+    this.stream = call.stream ? createEventStream(res, options.headers) : undefined;
+    this.relay = this.stream
+      ? new StreamRelay({
+          ...options,
+          out: this.stream,
+          nowMs: this.startedAtMs,
+          upstreamModel: () => this.deployment?.upstreamModel ?? call.model,
+        })
+      : new JsonRelay(options);
+  }
 
-  const stopNews = () => {
-    clearInterval(news);
-    news = undefined;
-  };
-  const giveBackPlace = (durationMs: number | undefined) => {
-    if (deployment) queue.giveBack(deployment, durationMs);
-    deployment = undefined;
-  };
-  const endWithout = (fault: Fault) => {
-    phase = 'ended';
-    slots.refusals.count(fault.code);
-    stopNews();
-    hold.cancel();
-    deps.running.delete(exchange);
-    if (!clientGone) relay.fail(fault, undefined);
-  };
+  open(): void {
+    const { running, queue } = this.deps;
+    this.inbound.res.once('close', () => this.clientClosed());
+    running.add(this);
+    const free = queue.tryTake(this.ticket.plan.targets);
+    if (free) this.begin(free);
+    else this.wait();
+  }
 
-  const closeAttempt = (outcome: Attempt['outcome'], status: number) => {
+  cutOff(fault: Fault): void {
+    if (this.phase === 'waiting') {
+      this.place?.cancel();
+      this.endWithout(fault);
+    } else if (this.phase === 'running') this.cut(fault, 'failed');
+    else this.stopping = fault;
+  }
+
+  // A place, and the intent.
+
+  private wait(): void {
+    const { caller, call, plan } = this.ticket;
+    try {
+      this.place = this.deps.queue.wait({
+        organizationId: caller.organizationId,
+        weight: caller.weight,
+        cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
+        targets: plan.targets,
+        granted: target => this.begin(target),
+        refused: fault => this.endWithout(fault),
+      });
+      if (this.stream) this.news = setInterval(() => this.tellPlace(), WAIT_NEWS_MS);
+    } catch (error) {
+      this.endWithout(toFault(error));
+    }
+  }
+
+  private tellPlace(): void {
+    if (!this.place) return;
+    const { position, etaMs } = this.place.report();
+    this.stream?.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
+  }
+
+  private stopNews(): void {
+    clearInterval(this.news);
+    this.news = undefined;
+  }
+
+  private begin(target: Deployment): void {
+    this.stopNews();
+    this.deployment = target;
+    this.phase = 'intending';
+    crashPoint('gateway.before-intent');
+    const nowMs = this.deps.clock.nowMs();
+    const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs, deployment: target });
+    this.deps.journal.append([intent], fault => {
+      crashPoint('gateway.after-intent');
+      if (fault) {
+        this.giveBackPlace(undefined);
+        this.endWithout(fault);
+      } else this.intended(target);
+    });
+  }
+
+  private intended(target: Deployment): void {
+    const { stopping } = this;
+    this.phase = 'running';
+    if (!this.clientGone && !stopping) {
+      this.start(target);
+      return;
+    }
+    this.giveBackPlace(undefined);
+    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
+      if (stopping) this.relay.fail(stopping, settlement);
+    });
+  }
+
+  /** Nothing was promised: it ends without a settlement. */
+  private endWithout(fault: Fault): void {
+    this.phase = 'ended';
+    this.deps.slots.refusals.count(fault.code);
+    this.stopNews();
+    this.ticket.hold.cancel();
+    this.deps.running.delete(this);
+    if (!this.clientGone) this.relay.fail(fault, undefined);
+  }
+
+  // Attempts.
+
+  private start(target: Deployment): void {
+    const { clock, upstreams, codec } = this.deps;
+    this.deployment = target;
+    this.tried = [...this.tried, target];
+    this.attemptStartedMs = clock.monotonicMs();
+    this.answered = 0;
+    this.upstreamRequestId = undefined;
+    crashPoint('gateway.before-upstream');
+    this.upstream = attempt(this.ticket, target, { upstreams, codec, sink: this });
+  }
+
+  started(status: number, upstreamRequestId: string | undefined): void {
+    this.answered = status;
+    this.upstreamRequestId = upstreamRequestId;
+  }
+
+  data(chunk: Buffer): void {
+    // After the end mark nothing is taken any more.
+    if (this.phase !== 'running') return;
+    try {
+      if (!this.relay.data(chunk) && !this.clientGone) this.holdBack();
+      crashPoint('gateway.mid-stream');
+      if (this.stream && this.phase === 'running') this.keepCovered();
+      if (this.relay.ended()) this.complete();
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  ended(): void {
+    try {
+      this.complete();
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  failed({ fault, status, retryable, reached }: AttemptFailure): void {
+    if (this.phase !== 'running') return;
+    const last = this.deployment;
+    const { slots, clock } = this.deps;
+    if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
+    this.closeAttempt('failed', status);
+    const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
+    if (next) {
+      this.relay.reset();
+      this.meter.reset();
+      this.start(next);
+      return;
+    }
+    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'failed', fault);
+    this.settle(ending, settlement => this.relay.fail(fault, settlement));
+  }
+
+  /** The next target with a place; `unreached`: the last one, where the request never reached it. */
+  private takeNext(unreached: Deployment | undefined): Deployment | undefined {
+    if (this.attempts.length >= ATTEMPTS_MAX) return undefined;
+    const rest = this.ticket.plan.targets.filter(target => !this.tried.includes(target));
+    // The only target gets a second try where the request never reached it.
+    const again = unreached && this.attempts.length < 2 ? [unreached] : [];
+    return this.deps.queue.tryTake(rest.length > 0 ? rest : again);
+  }
+
+  /** What the upstream sent is not what it should be. */
+  private broken(error: unknown): void {
+    this.upstream?.abort();
+    const fault = toFault(error);
+    this.failed({ fault, status: 200, retryable: fault.status >= 500, reached: true });
+  }
+
+  /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
+  private complete(): void {
+    if (this.phase !== 'running') return;
+    if (!this.relay.ended()) this.relay.end();
+    if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
+    this.closeAttempt('ok', 200);
+    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
+    this.settle(ending, settlement => this.relay.finish(settlement));
+  }
+
+  private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
+    this.upstream?.abort();
+    this.closeAttempt('aborted', this.answered);
+    this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
+  }
+
+  private closeAttempt(outcome: Attempt['outcome'], status: number): void {
+    const { deployment, upstreamRequestId, meter } = this;
     if (!deployment) return;
-    const { usage } =
-      outcome === 'failed' && !relay.committed() ? { usage: NO_USAGE } : meter.result(call.inputTokensGuess);
-    const durationMs = clock.monotonicMs() - attemptStartedMs;
-    attempts.push(
-      attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, attempts.length + 1, {
+    const { call, plan } = this.ticket;
+    const { clock } = this.deps;
+    const usage =
+      outcome === 'failed' && !this.relay.committed() ? NO_USAGE : meter.result(call.inputTokensGuess).usage;
+    const durationMs = clock.monotonicMs() - this.attemptStartedMs;
+    this.attempts.push(
+      attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, this.attempts.length + 1, {
         currency: plan.wallet.currency,
         nowMs: clock.nowMs(),
       }),
     );
-    giveBackPlace(outcome === 'ok' ? durationMs : undefined);
-  };
+    this.giveBackPlace(outcome === 'ok' ? durationMs : undefined);
+  }
+
+  private giveBackPlace(durationMs: number | undefined): void {
+    if (this.deployment) this.deps.queue.giveBack(this.deployment, durationMs);
+    this.deployment = undefined;
+  }
+
+  /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
+  private holdBack(): void {
+    this.upstream?.pause();
+    this.inbound.res.once('drain', () => this.upstream?.resume());
+  }
+
+  private keepCovered(): void {
+    if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
+    const usedUp = new Fault('insufficient_funds', {
+      message: 'The money set aside for this answer is used up',
+      messageZh: '为此回答预留的金额已用尽',
+    });
+    this.cut(usedUp, 'cut-off');
+  }
+
+  // The end.
+
+  private clientClosed(): void {
+    const { res } = this.inbound;
+    if (res.writableFinished || this.phase === 'ended' || this.phase === 'settling') {
+      this.clientGone ||= !res.writableFinished;
+      return;
+    }
+    this.clientGone = true;
+    // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
+    this.unserved = !this.relay.committed() || res.socket === null;
+    if (this.phase === 'waiting') {
+      this.place?.cancel();
+      this.endWithout(new Fault('client_closed'));
+    } else if (this.phase === 'running') {
+      if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
+        this.upstream?.resume();
+        this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
+      } else this.leave();
+    }
+  }
+
+  private leave(): void {
+    this.upstream?.abort();
+    this.closeAttempt('aborted', this.answered);
+    this.settle(this.endingOf('client-gone'), () => {});
+  }
 
   /** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
-  const endingOf = (outcome: Ending['outcome'], fault?: Fault): Ending => {
-    const served = !unserved && (fault === undefined || relay.committed());
+  private endingOf(outcome: Ending['outcome'], fault?: Fault): Ending {
+    const served = !this.unserved && (fault === undefined || this.relay.committed());
     return {
       outcome,
-      status: served ? 200 : unserved ? 0 : (fault?.status ?? 0),
+      status: served ? 200 : this.unserved ? 0 : (fault?.status ?? 0),
       ...(fault ? { faultCode: fault.code } : {}),
       chargeable: served,
     };
-  };
+  }
 
   /** The one place where a request is settled. `say` runs when the settlement is durable. */
-  const settle = (ending: Ending, say: (settlement: Settlement) => void) => {
-    if (phase === 'settling' || phase === 'ended') return;
-    phase = 'settling';
-    clearTimeout(drainTimer);
-    const settlement = settlementOf(requestId, ticket, {
+  private settle(ending: Ending, say: (settlement: Settlement) => void): void {
+    if (this.phase === 'settling' || this.phase === 'ended') return;
+    this.phase = 'settling';
+    clearTimeout(this.drainTimer);
+    const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
+    const settlement = settlementOf(this.inbound.requestId, ticket, {
       ending,
       meter,
       attempts,
-      timing: { startedAtMs: relayOptions.nowMs, ttftMs, durationMs: sinceArrivalMs() },
-      nowMs: clock.nowMs(),
+      timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
+      nowMs: this.deps.clock.nowMs(),
     });
     crashPoint('gateway.before-settle');
-    journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
-      phase = 'ended';
-      deps.running.delete(exchange);
-      hold.settle(settlement.amountNano, totalTokens(settlement.usage));
+    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
+      this.phase = 'ended';
+      this.deps.running.delete(this);
+      ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
       crashPoint('gateway.after-settle');
       // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
-      if (fault) relay.fail(fault, undefined);
-      else if (!clientGone) say(settlement);
-      if (deps.logRequests) logRequest(deps.log, ticket, settlement);
+      if (fault) this.relay.fail(fault, undefined);
+      else if (!this.clientGone) say(settlement);
+      if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
     });
-  };
-
-  const failed = (
-    fault: Fault,
-    { status, retryable, reached }: { status: number; retryable: boolean; reached: boolean },
-  ) => {
-    if (phase !== 'running') return;
-    if (deployment) recordFailure(slots.deployments, deployment.slot, { fault, nowMs: clock.nowMs() });
-    const committed = relay.committed();
-    const last = deployment;
-    closeAttempt('failed', status);
-    if (retryable && !committed && !clientGone && attempts.length < ATTEMPTS_MAX) {
-      const rest = plan.targets.filter(target => !tried.includes(target));
-      // The only target gets a second try where the request never reached it.
-      const next = queue.tryTake(rest.length > 0 ? rest : !reached && last && attempts.length < 2 ? [last] : []);
-      if (next) {
-        relay.reset();
-        meter.reset();
-        start(next);
-        return;
-      }
-    }
-    settle(endingOf(clientGone ? 'client-gone' : 'failed', fault), settlement => relay.fail(fault, settlement));
-  };
-
-  const cut = (fault: Fault, outcome: 'cut-off' | 'failed') => {
-    upstream?.abort();
-    closeAttempt('aborted', answered);
-    settle(endingOf(outcome, fault), settlement => relay.fail(fault, settlement));
-  };
-
-  /** When more was generated than the hold covers, it grows; where it cannot, the stream ends here. */
-  const keepCovered = () => {
-    const sure = meter.outputSure();
-    if (sure - notedTokens >= PROGRESS_TOKENS) note(sure);
-    if (sure <= coveredTokens || phase !== 'running') return;
-    const more = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(coveredTokens / 4), sure - coveredTokens);
-    if (hold.extend(outputNano(more))) coveredTokens += more;
-    else
-      cut(
-        new Fault('insufficient_funds', {
-          message: 'The money set aside for this answer is used up',
-          messageZh: '为此回答预留的金额已用尽',
-        }),
-        'cut-off',
-      );
-  };
-  const outputNano = (tokens: number): Nano => rate({ ...NO_USAGE, outputTokens: tokens }, plan.price).amountNano;
-  const note = (sure: number) => {
-    notedTokens = sure;
-    if (!deployment || unserved) return;
-    journal.note({
-      kind: ENTRY_KIND.progress,
-      value: {
-        id: requestId,
-        deploymentId: deployment.id,
-        inputTokens: call.inputTokensGuess,
-        outputTokens: meter.outputCounted(),
-        holdNano: hold.nano(),
-      },
-    });
-  };
-
-  const guarded = (run: () => void) => {
-    try {
-      run();
-    } catch (error) {
-      upstream?.abort();
-      const fault = toFault(error);
-      failed(fault, { status: 200, retryable: fault.status >= 500, reached: true });
-    }
-  };
-
-  /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
-  const complete = () => {
-    if (phase !== 'running') return;
-    if (!relay.ended()) relay.end();
-    if (deployment) recordSuccess(slots.deployments, deployment.slot, ttftMs);
-    closeAttempt('ok', 200);
-    settle(endingOf(clientGone ? 'client-gone' : 'ok'), settlement => relay.finish(settlement));
-  };
-
-  const start = (target: Deployment) => {
-    deployment = target;
-    tried = [...tried, target];
-    attemptStartedMs = clock.monotonicMs();
-    answered = 0;
-    upstreamRequestId = undefined;
-    crashPoint('gateway.before-upstream');
-    upstream = attempt(ticket, target, {
-      upstreams: deps.upstreams,
-      codec,
-      sink: {
-        started(status, headers) {
-          answered = status;
-          upstreamRequestId = headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX);
-        },
-        data(chunk) {
-          // After the end mark nothing is taken any more.
-          if (phase !== 'running') return;
-          guarded(() => {
-            if (!relay.data(chunk) && !clientGone) holdBack();
-            crashPoint('gateway.mid-stream');
-            if (call.stream) keepCovered();
-            if (relay.ended()) complete();
-          });
-        },
-        ended: () => guarded(complete),
-        failed: ({ fault, status, reached, retryable }) => failed(fault, { status, reached, retryable }),
-      },
-    });
-  };
-
-  /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
-  const holdBack = () => {
-    upstream?.pause();
-    res.once('drain', () => upstream?.resume());
-  };
-
-  const begin = (target: Deployment) => {
-    stopNews();
-    deployment = target;
-    phase = 'intending';
-    crashPoint('gateway.before-intent');
-    journal.append([intentOf(requestId, ticket, { nowMs: clock.nowMs(), deployment: target })], fault => {
-      crashPoint('gateway.after-intent');
-      if (fault) {
-        giveBackPlace(undefined);
-        endWithout(fault);
-        return;
-      }
-      phase = 'running';
-      if (!clientGone && !stopping) {
-        start(target);
-        return;
-      }
-      giveBackPlace(undefined);
-      settle(endingOf(clientGone ? 'client-gone' : 'failed', stopping), settlement => {
-        if (stopping) relay.fail(stopping, settlement);
-      });
-    });
-  };
-
-  const tellPlace = () => {
-    if (!place) return;
-    const { position, etaMs } = place.report();
-    stream.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
-  };
-
-  const exchange: Exchange = {
-    runningAt: -1,
-    cutOff(fault) {
-      if (phase === 'waiting') {
-        place?.cancel();
-        endWithout(fault);
-      } else if (phase === 'running') cut(fault, 'failed');
-      else stopping = fault;
-    },
-  };
-
-  res.once('close', () => {
-    if (res.writableFinished || phase === 'ended' || phase === 'settling') {
-      clientGone ||= !res.writableFinished;
-      return;
-    }
-    clientGone = true;
-    // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
-    unserved = !relay.committed() || res.socket === null;
-    if (phase === 'waiting') {
-      place?.cancel();
-      endWithout(new Fault('client_closed'));
-    } else if (phase === 'running') {
-      if (deployment?.upstream.quirks.includes('drain-on-disconnect')) {
-        upstream?.resume();
-        drainTimer = setTimeout(() => leave(), DRAIN_MS);
-      } else leave();
-    }
-  });
-  const leave = () => {
-    upstream?.abort();
-    closeAttempt('aborted', answered);
-    settle(endingOf('client-gone'), () => {});
-  };
-
-  deps.running.add(exchange);
-  const free = queue.tryTake(plan.targets);
-  if (free) {
-    begin(free);
-    return;
   }
-  try {
-    place = queue.wait({
-      organizationId: ticket.caller.organizationId,
-      weight: ticket.caller.weight,
-      cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
-      targets: plan.targets,
-      granted: begin,
-      refused: endWithout,
-    });
-    if (call.stream) news = setInterval(tellPlace, WAIT_NEWS_MS);
-  } catch (error) {
-    endWithout(toFault(error));
-  }
-}
 
-/** One wide event per request; numbers and names only. */
-function logRequest(log: Log, { caller, call, plan }: Ticket, settlement: Settlement): void {
-  log.info('request', {
-    requestId: settlement.id,
-    organization: caller.organizationId,
-    project: caller.projectId,
-    key: caller.keyId,
-    operation: call.operation,
-    model: plan.model.id,
-    stream: call.stream,
-    outcome: settlement.outcome,
-    status: settlement.status,
-    fault: settlement.faultCode,
-    ...settlement.usage,
-    usageSource: settlement.usageSource,
-    amountNano: String(settlement.amountNano),
-    currency: settlement.currency,
-    attempts: settlement.attempts.length,
-    deployment: settlement.attempts.at(-1)?.deploymentId,
-    ttftMs: settlement.ttftMs,
-    durationMs: settlement.durationMs,
-  });
+  private sinceArrivalMs(): number {
+    return this.deps.clock.monotonicMs() - this.inbound.arrivedMonotonicMs;
+  }
 }

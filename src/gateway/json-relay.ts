@@ -1,0 +1,66 @@
+import type { Answer } from '../dialects/index.ts';
+import type { Settlement } from '../journal/index.ts';
+import { Fault } from '../std/index.ts';
+import { type Relay, type RelayOptions, stampOf } from './relay.ts';
+import { costText, sendFault, sendJson } from './respond.ts';
+
+/** A whole answer is held in memory until it is settled: bounded. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** An answer that goes out in one piece, when it is settled. */
+export class JsonRelay implements Relay {
+  private readonly options: RelayOptions;
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+  private answer: Answer | undefined = undefined;
+
+  constructor(options: RelayOptions) {
+    this.options = options;
+  }
+
+  committed(): boolean {
+    return false;
+  }
+
+  data(chunk: Buffer): boolean {
+    this.bytes += chunk.length;
+    if (this.bytes > ANSWER_BYTES_MAX)
+      throw new Fault('upstream_error', { internal: `answer beyond ${ANSWER_BYTES_MAX} bytes` });
+    this.chunks.push(chunk);
+    return true;
+  }
+
+  ended(): boolean {
+    return false;
+  }
+
+  end(): void {
+    const { codec, call, meter } = this.options;
+    const [only] = this.chunks;
+    const body = this.chunks.length === 1 && only ? only : Buffer.concat(this.chunks);
+    this.answer = codec.decodeResponse(call.operation, body);
+    if (this.answer.usage) meter.seeUsage(this.answer.usage);
+    else meter.seeText(this.answer.text);
+  }
+
+  finish(settlement: Settlement): void {
+    const { answer } = this;
+    if (!answer) return;
+    const { res, codec, call, headers, firstByte } = this.options;
+    firstByte();
+    sendJson(res, 200, {
+      body: codec.encodeResponse(answer, { ...stampOf(settlement), model: call.model }),
+      headers: [...headers, 'x-millrace-cost', costText(settlement)],
+    });
+  }
+
+  fail(fault: Fault): void {
+    sendFault(this.options.res, fault, this.options);
+  }
+
+  reset(): void {
+    this.chunks = [];
+    this.bytes = 0;
+    this.answer = undefined;
+  }
+}
