@@ -115,6 +115,21 @@ test('the official client: chat, stream, usage with cost', async () => {
   assert.equal(line['usageSource'], 'upstream');
 });
 
+test('the journal shows what was written about a request', async () => {
+  const answer = await post(chat());
+  const id = answer.headers.get('x-request-id') ?? '';
+  const { usage } = (await answer.json()) as { usage: { cost: { amount: string } } };
+  const { json } = await server.cli('journal', 'inspect', '--request', id);
+  const [intent, settlement] = json['entries'] as unknown as Record<string, unknown>[];
+  assert.deepEqual([intent?.['kind'], intent?.['model'], intent?.['id']], ['intent', 'mock-1', id]);
+  assert.deepEqual(
+    [settlement?.['kind'], settlement?.['amount'], settlement?.['outcome']],
+    ['settlement', usage.cost.amount, 'ok'],
+  );
+  const none = await server.cli('journal', 'inspect', '--request', 'nobody');
+  assert.deepEqual([none.code, none.json['error']?.['code']], [1, 'not_found']);
+});
+
 test('models, completions, embeddings', async () => {
   const ids = (await client.models.list()).data.map(({ id }) => id);
   assert.ok(ids.includes('mock-1') && ids.includes('millrace-nano'));

@@ -220,6 +220,12 @@ export const journalSchema = z.object({
   ),
 });
 
+/** What the journal has of one request, in its order: the fields of each kind by their names. */
+export const journalRequestSchema = z.object({
+  requestId: z.string(),
+  entries: z.array(z.looseObject({ seq: z.number(), kind: z.enum(['intent', 'progress', 'settlement']) })),
+});
+
 export const backupSchema = z.strictObject({ folder: z.string().min(1).max(4_096) });
 
 export const statusSchema = z.object({

@@ -47,6 +47,7 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['GET', '/api/v1/usage?organization=acme', 200],
   ['POST', '/api/v1/ledger/verify', 200],
   ['GET', '/api/v1/journal', 200],
+  ['GET', '/api/v1/journal/requests/none', 404],
 ];
 
 test('the network needs an admin key for every route, the owner none', async () => {

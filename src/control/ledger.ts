@@ -1,5 +1,7 @@
 import { formatAmount } from '@millrace/contract';
+import { ENTRY_KIND, findEntries, type JournalEntry } from '../journal/index.ts';
 import { verifyLedger } from '../ledger/index.ts';
+import { Fault } from '../std/index.ts';
 import type { ControlApp } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 
@@ -35,4 +37,32 @@ export function ledgerRoutes(app: ControlApp, { store, loader, journal, slots, c
       })),
     });
   });
+
+  app.get('/api/v1/journal/requests/:id', async c => {
+    const requestId = c.req.param('id');
+    const entries = await findEntries(journal.reader, requestId);
+    if (entries.length === 0)
+      throw new Fault('not_found', {
+        message: `The journal of this node has no request ${requestId.slice(0, 64)}; \`usage\` shows what is older`,
+        messageZh: `本节点的日志中没有请求 ${requestId.slice(0, 64)}；更早的请求见 \`usage\``,
+      });
+    return c.json({ requestId, entries: entries.map(entryView) });
+  });
+}
+
+const KINDS = Object.fromEntries(Object.entries(ENTRY_KIND).map(([name, kind]) => [kind, name]));
+
+/** All that was written, by its names; amounts as decimals, times as text. */
+function entryView({ seq, record }: JournalEntry): object {
+  return { seq, kind: KINDS[record.kind], ...view(record.value) };
+}
+
+function view(value: object): object {
+  const fields = Object.entries(value).map(([name, field]) => {
+    if (typeof field === 'bigint') return [name.replace(/Nano$/, ''), formatAmount(field)];
+    if (name === 'atMs' || name === 'expiresAtMs') return [name.replace(/Ms$/, ''), new Date(field).toISOString()];
+    if (Array.isArray(field)) return [name, field.map(view)];
+    return [name, field];
+  });
+  return Object.fromEntries(fields);
 }

@@ -8,7 +8,8 @@ const NEEDS_ESCAPE = /["\\\u0000-\u001f\ud800-\udfff]/;
  * A record as JSON text: a list of its fields in a fixed order, amounts as decimal strings, what is absent as null, the request
  * id first. New fields go to the end. Without the names it is half as long, which every step from here to the disk and back
  * pays for; and built by hand it takes a third of the time of `JSON.stringify` (bench/journal.ts): it runs twice per request on
- * gateway threads. For people, `millrace journal inspect` shows the names.
+ * gateway threads. For people, `millrace journal inspect --request ID` shows the
+ * names.
  * @throws RangeError where a number is not finite: `NaN` in a durable record would make it unreadable.
  */
 export function encodeRecord(record: JournalRecord): string {

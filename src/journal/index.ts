@@ -3,6 +3,7 @@
 export { type AppendDone, type JournalClient, openJournalClient } from './client.ts';
 export { decodeRecord } from './decode-record.ts';
 export { encodeRecord } from './encode-record.ts';
+export { findEntries } from './find-entries.ts';
 export { type Journal, type JournalOptions, startJournal } from './journal.ts';
 export { readOrigin } from './node-state.ts';
 export { createJournalReader, type JournalReader } from './reader.ts';

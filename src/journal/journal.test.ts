@@ -8,6 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { append, intent, note, settlement } from '../../test/support/records.ts';
 import { createSlots, openSlots } from '../std/index.ts';
 import { openJournalClient } from './client.ts';
+import { findEntries } from './find-entries.ts';
 import { type Journal, startJournal } from './journal.ts';
 import { createJournalReader } from './reader.ts';
 import { ENTRY_KIND } from './records.ts';
@@ -61,9 +62,10 @@ test('what was answered is on disk, in order, from many clients, with amounts ex
     [599, 600],
   );
   assert.deepEqual(
-    journal.reader.find('r7').map(({ record }) => record.kind),
+    (await findEntries(journal.reader, 'r7')).map(({ record }) => record.kind),
     [ENTRY_KIND.intent, ENTRY_KIND.settlement],
   );
+  assert.deepEqual(await findEntries(journal.reader, 'nobody'), []);
   for (const client of clients) client.close();
   await journal[Symbol.asyncDispose]();
 });

@@ -28,8 +28,6 @@ export interface JournalReader {
   lastSeq(): number;
   /** The oldest entry there is, in the archive or not; one past the last where there is none. */
   firstSeq(): number;
-  /** Entries about one request, oldest first, in all segments. Reads them whole: for people, not for programs. */
-  find(requestId: string): readonly JournalEntry[];
   /** Moves segments whose entries are all at or before `seq`, and that nobody else reads, to the archive. Only after the store committed them. */
   archive(upToSeq: number): void;
   close(): void;
@@ -95,17 +93,6 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
     },
     lastSeq: lastSeq ?? (() => lastSeqOf(listAllSegments(dir))),
     firstSeq: () => listAllSegments(dir)[0]?.firstSeq ?? 1,
-    find(requestId) {
-      return listAllSegments(dir).flatMap(segment =>
-        inSegment(segment, () => {
-          const select = openFor(segment).db.prepare(
-            `select ${COLUMNS} from entries where body ->> 0 = ? order by seq`,
-          );
-          select.setReturnArrays(true);
-          return select.all(requestId).map(row => decodeRow(row, Number(row[0])));
-        }),
-      );
-    },
     archive(upToSeq) {
       const live = listSegments(dir);
       if ((live[1]?.firstSeq ?? Number.POSITIVE_INFINITY) > upToSeq + 1) return;

@@ -32,7 +32,6 @@ export function listJournal(records: readonly JournalRecord[] = [], nodeId = 'no
       read: (after, limit) => entries.slice(after, after + limit),
       lastSeq: () => entries.length,
       firstSeq: () => 1,
-      find: id => entries.filter(({ record }) => record.value.id === id),
       archive: () => {},
       close: () => {},
     },

@@ -13,7 +13,6 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/gateway/queue.ts#createPlaceQueue': 93,
     'src/journal/client.ts#openJournalClient': 103,
     'src/journal/group-commit.ts#createGroupCommit': 87,
-    'src/journal/reader.ts#createJournalReader': 80,
     'src/journal/writer.ts#openWriter': 73,
     'src/ledger/ledger.ts#createLedger': 140,
     'src/ledger/slice-loader.ts#createSliceLoader': 73,

@@ -1,4 +1,4 @@
-import { journalSchema, verifySchema } from '@millrace/contract';
+import { journalRequestSchema, journalSchema, verifySchema } from '@millrace/contract';
 import type { Command } from '../command.ts';
 import { facts, table, time } from '../show.ts';
 
@@ -42,11 +42,24 @@ export const verify: Command = {
 export const inspect: Command = {
   name: 'journal inspect',
   about: { en: "the node's durable log: how far it is, what is open", zh: '查看节点的持久日志：进度与未结请求' },
-  flags: [],
-  examples: ['journal inspect'],
-  json: '{"nodeId","lastSeq","lag","storageFull","openIntents","open":[{"requestId","at","organizationId","model","currency","held","outputTokens"}]}',
+  flags: [
+    {
+      name: 'request',
+      value: 'ID',
+      about: { en: 'all that was written about one request', zh: '显示某个请求的全部记录' },
+    },
+  ],
+  examples: ['journal inspect', 'journal inspect --request 0199f3c2-7d1e-7c4a-b0a4-3c1d2e4f5a6b'],
+  json: '{"nodeId","lastSeq","lag","storageFull","openIntents","open":[{"requestId","at","organizationId","model","currency","held","outputTokens"}]}; with --request: {"requestId","entries":[{"seq","kind", …}]}',
   async run(call) {
     const client = await call.client();
+    const request = call.optional('request');
+    if (request !== undefined) {
+      const path = `/api/v1/journal/requests/${encodeURIComponent(request)}`;
+      const answer = await client.call(journalRequestSchema, 'GET', path);
+      call.answer(answer, () => answer.entries.map(entryText).join('\n\n'));
+      return 0;
+    }
     const answer = await client.call(journalSchema, 'GET', '/api/v1/journal');
     const zh = call.lang === 'zh';
     call.answer(answer, () => {
@@ -77,3 +90,18 @@ export const inspect: Command = {
     return 0;
   },
 };
+
+/** The names are those of `--json`, so that both can be talked about. */
+function entryText({ seq, kind, ...fields }: { readonly seq: number; readonly kind: string }): string {
+  const lines = facts(flat(fields).map(([name, value]) => [`  ${name}`, value]));
+  return `${seq} ${kind}\n${lines}`;
+}
+
+/** `usage.inputTokens`, `attempts.0.status`. */
+function flat(value: object): [name: string, value: string][] {
+  return Object.entries(value).flatMap(([name, field]) =>
+    typeof field === 'object' && field !== null
+      ? flat(field).map(([inner, text]): [string, string] => [`${name}.${inner}`, text])
+      : [[name, String(field)] satisfies [string, string]],
+  );
+}
