@@ -17,7 +17,12 @@ type Fields = readonly unknown[];
  * @throws TypeError where a field is missing or of another type; the reader turns it into a fault that names the file.
  */
 export function decodeRecord(kind: number, body: string): JournalRecord {
-  const fields = list(JSON.parse(body));
+  return decodeFields(kind, JSON.parse(body));
+}
+
+/** The same of a body that is parsed. */
+export function decodeFields(kind: unknown, body: unknown): JournalRecord {
+  const fields = list(body);
   switch (kind) {
     case ENTRY_KIND.intent:
       return { kind, value: decodeIntent(fields) };
@@ -26,7 +31,7 @@ export function decodeRecord(kind: number, body: string): JournalRecord {
     case ENTRY_KIND.settlement:
       return { kind, value: decodeSettlement(fields) };
     default:
-      throw new TypeError(`kind ${kind} is not known to this version`);
+      throw new TypeError(`kind ${String(kind)} is not known to this version`);
   }
 }
 

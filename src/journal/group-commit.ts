@@ -2,7 +2,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { NodeSlots } from '../std/index.ts';
 import type { JournalBatch, JournalReply } from './client.ts';
 import type { DiskSpace } from './disk-space.ts';
-import type { EntryList, JournalWriter } from './writer.ts';
+import type { Lines } from './lines.ts';
+import type { JournalWriter } from './writer.ts';
 
 /** Where answers go; a MessagePort, or a list in a test. */
 export type AnswerPort = Pick<MessagePort, 'postMessage'>;
@@ -25,7 +26,7 @@ export interface GroupCommit {
 interface Held {
   readonly port: AnswerPort;
   readonly batch: number;
-  readonly facts: EntryList;
+  readonly facts: Lines;
 }
 
 /** `published`: where the newest durable sequence number is shown to other threads. */
@@ -45,7 +46,7 @@ export function createGroupCommit({
   let held: Held[] = [];
 
   const isFull = () => node.get('storageFull') !== 0;
-  const commit = (lists: readonly EntryList[]): boolean => {
+  const commit = (lists: readonly Lines[]): boolean => {
     try {
       if (!writer.commit(lists)) return false;
     } catch (error) {
@@ -83,8 +84,8 @@ export function createGroupCommit({
     );
     // Batches without facts are answered in full: their promises were just refused, their notes are dropped.
     for (const { port, message } of batches) {
-      const [batch, promises, facts] = message;
-      held.push({ port, batch, facts: message.slice(3 + promises * 2, 3 + (promises + facts) * 2) });
+      const [batch, , , count, text] = message;
+      held.push({ port, batch, facts: { count, text } });
     }
   };
 
@@ -94,7 +95,7 @@ export function createGroupCommit({
       if (queue.length === 0) return;
       const batches = queue;
       if (!isFull()) {
-        const lists = [...held.map(({ facts }) => facts), ...batches.map(({ message }) => entriesOf(message))];
+        const lists = [...held.map(({ facts }) => facts), ...batches.flatMap(({ message }) => linesIn(message))];
         if (commit(lists)) {
           queue = [];
           const waiting = [...held, ...batches.map(({ port, message }) => ({ port, batch: message[0] }))];
@@ -117,9 +118,12 @@ export function createGroupCommit({
   };
 }
 
-function entriesOf(message: JournalBatch): EntryList {
-  const [, , , ...entries] = message;
-  return entries;
+function linesIn([, promises, promisesText, facts, factsText, notes, notesText]: JournalBatch): readonly Lines[] {
+  return [
+    { count: promises, text: promisesText },
+    { count: facts, text: factsText },
+    { count: notes, text: notesText },
+  ];
 }
 
 /** One answer to each port: its highest batch covers those before it. */

@@ -1,4 +1,4 @@
-import { encodeRecord } from './encode-record.ts';
+import { type Lines, linesOf } from './lines.ts';
 import { ENTRY_KIND, type Progress } from './records.ts';
 
 /** The newest progress of each request that runs, until it is time to write it. */
@@ -9,17 +9,14 @@ export interface Notes {
   stop(): void;
 }
 
-/** `write` gets kind and body of each note, in one flat list. */
-export function createNotes(everyMs: number, write: (entries: (number | string)[]) => void): Notes {
+export function createNotes(everyMs: number, write: (lines: Lines) => void): Notes {
   let latest = new Map<string, Progress>();
   let timer: NodeJS.Timeout | undefined;
   const writeAll = () => {
     timer = undefined;
     const notes = latest;
     latest = new Map();
-    write(
-      [...notes.values()].flatMap(value => [ENTRY_KIND.progress, encodeRecord({ kind: ENTRY_KIND.progress, value })]),
-    );
+    write(linesOf([...notes.values()].map(value => ({ kind: ENTRY_KIND.progress, value }))));
   };
   return {
     add(value) {

@@ -2,11 +2,11 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Fault } from '../std/index.ts';
-import { decodeRecord } from './decode-record.ts';
 import type { JournalEntry } from './records.ts';
+import { entriesOf, lastSeqIn, ROW_COLUMNS, type Row, readRow } from './rows.ts';
 import {
   ARCHIVE,
-  checksum,
+  checkForm,
   damagedSegment,
   LOCKED_MS,
   listAllSegments,
@@ -33,8 +33,9 @@ export interface JournalReader {
   close(): void;
 }
 
-/** Read as lists in this order: as objects they take half as long again. */
-const COLUMNS = 'seq, kind, crc, body';
+/** From the row that holds entry `?1`, or would: its number may lie in the middle of it. */
+const SELECT = `select ${ROW_COLUMNS} from batches
+  where first_seq >= coalesce((select max(first_seq) from batches where first_seq <= ?1), 0) order by first_seq`;
 
 interface OpenSegment {
   readonly segment: Segment;
@@ -54,22 +55,13 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
     if (open?.segment.path === segment.path) return open;
     close();
     const db = openToRead(segment);
-    const select = db.prepare(`select ${COLUMNS} from entries where seq > ? order by seq limit ?`);
+    const select = db.prepare(SELECT);
     select.setReturnArrays(true);
     open = { segment, db, select };
     return open;
   };
-  const readSegment = (segment: Segment, afterSeq: number, limit: number): readonly JournalEntry[] => {
-    let next = afterSeq + 1;
-    return inSegment(segment, () =>
-      openFor(segment)
-        .select.all(afterSeq, limit)
-        .map(row => {
-          if (row[0] !== next) throw new Error(`entry ${next} is missing`);
-          return decodeRow(row, next++);
-        }),
-    );
-  };
+  const readSegment = (segment: Segment, afterSeq: number, limit: number): readonly JournalEntry[] =>
+    inSegment(segment, () => readRows(openFor(segment).select, afterSeq + 1, afterSeq + 1 + limit));
 
   return {
     read(afterSeq, limit) {
@@ -113,8 +105,34 @@ export function createJournalReader(dir: string, lastSeq?: () => number): Journa
   };
 }
 
+/** Entries from number `from` on, before number `to`. */
+function readRows(select: StatementSync, from: number, to: number): readonly JournalEntry[] {
+  const entries: JournalEntry[] = [];
+  let next = from;
+  let last: Row | undefined;
+  for (const columns of select.iterate(from)) {
+    const row = readRow(columns);
+    if (row.firstSeq > next) throw new Error(`entry ${next} is missing`);
+    if (last && row.firstSeq < last.firstSeq + last.count) throw new Error(`entry ${row.firstSeq} is there twice`);
+    last = row;
+    for (const entry of entriesOf(row, next, to)) entries.push(entry);
+    next = Math.max(next, row.firstSeq + row.count);
+    if (next >= to) return entries;
+  }
+  // The row before what is asked for, and nothing after it: its count must not hide what it holds.
+  if (last && entries.length === 0) lastSeqIn(last);
+  return entries;
+}
+
 function openToRead({ path }: Segment): DatabaseSync {
-  return new DatabaseSync(path, { readOnly: true, timeout: LOCKED_MS });
+  const db = new DatabaseSync(path, { readOnly: true, timeout: LOCKED_MS });
+  try {
+    checkForm(db, path);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /**
@@ -124,7 +142,7 @@ function openToRead({ path }: Segment): DatabaseSync {
 function fold(segment: Segment): boolean {
   inSegment(segment, () => {
     const db = new DatabaseSync(segment.path, { timeout: LOCKED_MS });
-    db.prepare('select 1 from entries limit 1').get();
+    db.prepare('select 1 from batches limit 1').get();
     // Open now. Who reads it, as a backup does, may take long, and this thread does not wait for that.
     db.exec('pragma busy_timeout = 0; pragma wal_checkpoint(truncate)');
     db.close();
@@ -132,26 +150,21 @@ function fold(segment: Segment): boolean {
   return !existsSync(`${segment.path}-wal`);
 }
 
-/** Newest entry of the segments; an empty one at the end still says what came before it. */
+/** Newest entry of the segments, its row being whole; an empty one at the end still says what came before it. */
 export function lastSeqOf(segments: readonly Segment[]): number {
   const last = segments.at(-1);
   if (!last) return 0;
   return inSegment(last, () => {
     const db = openToRead(last);
     try {
-      const seq = db.prepare('select max(seq) as seq from entries').get()?.['seq'];
-      return typeof seq === 'number' ? seq : last.firstSeq - 1;
+      const select = db.prepare(`select ${ROW_COLUMNS} from batches order by first_seq desc limit 1`);
+      select.setReturnArrays(true);
+      const row = select.get();
+      return row ? lastSeqIn(readRow(row)) : last.firstSeq - 1;
     } finally {
       db.close();
     }
   });
-}
-
-function decodeRow(row: Readonly<Record<number, unknown>>, seq: number): JournalEntry {
-  const { 1: kind, 2: crc, 3: body } = row;
-  if (typeof kind !== 'number' || typeof body !== 'string' || crc !== checksum(seq, kind, body))
-    throw new Error(`entry ${seq} does not match its checksum`);
-  return { seq, record: decodeRecord(kind, body) };
 }
 
 /** Whatever goes wrong with a file is told with its name. */

@@ -1,9 +1,10 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crashPoint } from '../std/index.ts';
+import { joinLines, type Lines, NO_LINES } from './lines.ts';
 import { type HeadMark, openHead, readHead } from './node-state.ts';
 import { lastSeqOf } from './reader.ts';
+import { ROW_COLUMNS, rowOf } from './rows.ts';
 import {
-  checksum,
   damagedSegment,
   isDiskFull,
   listAllSegments,
@@ -13,14 +14,14 @@ import {
   segmentPath,
 } from './segments.ts';
 
-/** Kind and body of each entry, flat. */
-export type EntryList = readonly (number | string)[];
-
 /** The one writer of a journal: appends in commits, and begins a new segment when one is long enough. */
 export interface JournalWriter {
   lastSeq(): number;
-  /** One commit. False where the disk is full, and then nothing was written. Any other failure throws, and leaves the disk in doubt. */
-  commit(lists: readonly EntryList[]): boolean;
+  /**
+   * One commit, of one row with all the lines. False where the disk is full, and then nothing was written. Any other failure
+   * throws, and leaves the disk in doubt.
+   */
+  commit(lists: readonly Lines[]): boolean;
   close(): void;
 }
 
@@ -34,7 +35,7 @@ export function openWriter(dir: string, origin: SegmentOrigin, limits: SegmentLi
   const last = listSegments(dir).at(-1);
   let firstSeq = last?.firstSeq ?? lastSeqOf(listAllSegments(dir)) + 1;
   let db = openSegment(last?.path ?? segmentPath(dir, firstSeq), origin);
-  let statements = prepare(db);
+  let insert = prepareInsert(db);
   let seq = last ? lastSeqOf([last]) : firstSeq - 1;
   let bytes = 0;
   const promised = readHead(dir) ?? 0;
@@ -59,39 +60,26 @@ export function openWriter(dir: string, origin: SegmentOrigin, limits: SegmentLi
     db.close();
     firstSeq = seq + 1;
     db = next;
-    statements = prepare(db);
+    insert = prepareInsert(db);
     bytes = 0;
-  };
-
-  const insert = (lists: readonly EntryList[]): number => {
-    let next = seq;
-    for (const list of lists) {
-      for (let index = 0; index + 1 < list.length; index += 2) {
-        const kind = list[index];
-        const body = list[index + 1];
-        if (typeof kind !== 'number' || typeof body !== 'string') throw new TypeError('not an entry');
-        next++;
-        statements.insert.run(next, kind, checksum(next, kind, body), body);
-        bytes += body.length;
-      }
-    }
-    return next;
   };
 
   return {
     lastSeq: () => seq,
     commit(lists) {
+      const lines = lists.reduce(joinLines, NO_LINES);
+      if (lines.count === 0) return true;
+      const { firstSeq: first, count, crc, lineCrcs, body } = rowOf(seq + 1, lines);
+      crashPoint('journal.before-commit');
       try {
-        statements.begin.run();
-        const next = insert(lists);
-        crashPoint('journal.before-commit');
-        statements.commit.run();
-        seq = next;
+        // A statement alone is a transaction: the sync is over when it returns.
+        insert.run(first, count, crc, lineCrcs, body);
       } catch (error) {
         if (!isDiskFull(error)) throw error;
-        if (db.isTransaction) db.exec('rollback');
         return false;
       }
+      seq += count;
+      bytes += body.length;
       head.write(seq);
       crashPoint('journal.after-commit');
       if (seq - firstSeq + 1 >= limits.rows || bytes >= limits.bytes) rotate();
@@ -104,10 +92,6 @@ export function openWriter(dir: string, origin: SegmentOrigin, limits: SegmentLi
   };
 }
 
-function prepare(db: DatabaseSync) {
-  return {
-    begin: db.prepare('begin immediate'),
-    commit: db.prepare('commit'),
-    insert: db.prepare('insert into entries (seq, kind, crc, body) values (?, ?, ?, ?)'),
-  };
+function prepareInsert(db: DatabaseSync): StatementSync {
+  return db.prepare(`insert into batches (${ROW_COLUMNS}) values (?, ?, ?, ?, ?)`);
 }
