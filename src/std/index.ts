@@ -1,4 +1,4 @@
-// Floor 0: time, ids, faults, log, SSE, shared counters, outbound URLs. It must not know a word of the domain:
+// Floor 0: time, ids, faults, log, SSE, the grammar of HTTP, shared counters, outbound URLs. It must not know a word of the domain:
 // no models, prices, tenants or dialects.
 export * from './clock.ts';
 export * from './copy-sqlite.ts';
@@ -10,6 +10,7 @@ export type { Resolve, ResolvedAddress } from './egress-names.ts';
 export * from './fault.ts';
 export * from './home-lock.ts';
 export * from './home-secrets.ts';
+export * from './http1/index.ts';
 export * from './log.ts';
 export * from './make-folder.ts';
 export * from './nearest.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createResponseParser, HttpSyntaxError } from './response-parser.ts';
+import { HttpSyntaxError } from '../../std/index.ts';
+import { createResponseParser } from './response-parser.ts';
 
 interface Seen {
   heads: [number, Record<string, string | undefined>][];

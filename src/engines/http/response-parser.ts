@@ -1,11 +1,4 @@
-/** Why an answer is no HTTP/1.1 that we take. */
-export class HttpSyntaxError extends Error {
-  readonly kind: 'rules' | 'too-large' | 'too-many';
-  constructor(kind: HttpSyntaxError['kind'], message: string) {
-    super(message);
-    this.kind = kind;
-  }
-}
+import { ChunkedBody, FIELD_LINE, fieldValue, HttpSyntaxError, hasConnectionOption } from '../../std/index.ts';
 
 /** Called synchronously as bytes arrive. */
 export interface ResponseEvents {
@@ -33,35 +26,12 @@ export interface ResponseParser {
 const HEAD_BYTES_MAX = 32_768;
 const HEADERS_MAX = 256;
 const HINTS_MAX = 16;
-/** Bytes of chunk extensions in a row, and of trailers: both are thrown away. */
-const SKIPPED_BYTES_MAX = 8_192;
-/** Seven hexadecimal digits: a chunk of 256 MiB. */
-const CHUNK_DIGITS_MAX = 7;
-
 const HEAD_END = Buffer.from('\r\n\r\n');
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-/** A token, and visible text (RFC 9110 §5.5): no control characters, so no line folded or split within. */
-const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
-const CR = 13;
-const LF = 10;
-const SEMICOLON = 59;
 
 type State =
   /** No answer is awaited. */
-  | 'over'
-  | 'head'
-  | 'length'
-  | 'until-close'
-  | 'chunk-size'
-  | 'chunk-extension'
-  | 'chunk-size-lf'
-  | 'chunk'
-  | 'chunk-cr'
-  | 'chunk-lf'
-  | 'trailer-start'
-  | 'trailer'
-  | 'trailer-lf'
-  | 'last-lf';
+  'over' | 'head' | 'length' | 'until-close' | 'chunks';
 
 /**
  * Answers to POST over one HTTP/1.1 connection (RFC 9112), strict: where two readers could disagree about where an answer
@@ -73,10 +43,8 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
   let stopped = false;
   let held: Buffer | undefined;
   let hints = 0;
-  /** Bytes that are left of the content, or of the chunk. */
+  /** Bytes that are left of content whose length was told. */
   let left = 0;
-  let digits = 0;
-  let skipped = 0;
   let keepAlive = false;
   let keepAliveMs: number | undefined;
   let content: Buffer | undefined;
@@ -100,10 +68,7 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
     // The last content may have been what stopped us.
     if (!stopped) events.end(reusable);
   };
-  const skip = () => {
-    skipped += 1;
-    if (skipped > SKIPPED_BYTES_MAX) throw new HttpSyntaxError('too-large', 'chunk extensions or trailers without end');
-  };
+  const chunked = new ChunkedBody(hold);
 
   /** Where reading goes on in the chunk. A head that is held began in an earlier one, so `from` is 0 then. */
   const readHead = (chunk: Buffer, from: number): number => {
@@ -128,14 +93,12 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
       return;
     }
     const { connection, 'keep-alive': kept } = headers;
-    keepAlive = minor === '1' && !(connection !== undefined && /(?:^|,)\s*close\s*(?:,|$)/i.test(connection));
+    keepAlive = minor === '1' && !(connection !== undefined && hasConnectionOption(connection, 'close'));
     if (kept !== undefined) keepAliveMs = Number(/(?:^|[,;\s])timeout=(\d{1,6})/i.exec(kept)?.[1] ?? Number.NaN) * 1000;
     const length = frame(status, minor, headers);
     if (length === 'chunks') {
-      state = 'chunk-size';
-      digits = 0;
-      left = 0;
-      skipped = 0;
+      state = 'chunks';
+      chunked.begin();
     } else if (length === 'until-close') {
       state = 'until-close';
       keepAlive = false;
@@ -153,57 +116,6 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
     return end;
   };
 
-  const readSize = (byte: number) => {
-    const digit = hexDigit(byte);
-    if (digit >= 0) {
-      digits += 1;
-      if (digits > CHUNK_DIGITS_MAX) throw new HttpSyntaxError('rules', 'a chunk size of too many digits');
-      left = left * 16 + digit;
-    } else if (digits === 0) throw new HttpSyntaxError('rules', 'a chunk without a size');
-    else if (byte === CR) state = 'chunk-size-lf';
-    else if (byte === SEMICOLON || byte === 32 || byte === 9) state = 'chunk-extension';
-    else throw new HttpSyntaxError('rules', 'a chunk size that is no number');
-  };
-
-  const expect = (byte: number, wanted: number, next: State) => {
-    if (byte !== wanted) throw new HttpSyntaxError('rules', 'chunks are not parted as they must be');
-    state = next;
-  };
-
-  /** One byte of the framing of chunks. */
-  const readFraming = (byte: number, isLast: boolean) => {
-    switch (state) {
-      case 'chunk-size':
-        return readSize(byte);
-      case 'chunk-extension':
-        if (byte === CR) state = 'chunk-size-lf';
-        else if (byte === LF) throw new HttpSyntaxError('rules', 'a line feed in a chunk extension');
-        return skip();
-      case 'chunk-size-lf':
-        return expect(byte, LF, left > 0 ? 'chunk' : 'trailer-start');
-      case 'chunk-cr':
-        return expect(byte, CR, 'chunk-lf');
-      case 'chunk-lf':
-        expect(byte, LF, 'chunk-size');
-        digits = 0;
-        skipped = 0;
-        return;
-      case 'trailer-start':
-        state = byte === CR ? 'last-lf' : 'trailer';
-        return skip();
-      case 'trailer':
-        if (byte === CR) state = 'trailer-lf';
-        else if (byte === LF) throw new HttpSyntaxError('rules', 'a bare line feed in the trailers');
-        return skip();
-      case 'trailer-lf':
-        return expect(byte, LF, 'trailer-start');
-      default:
-        expect(byte, LF, 'over');
-        // More behind the end was not asked for: whatever it is, nobody may take it for the next answer.
-        return finish(keepAlive && isLast);
-    }
-  };
-
   return {
     begin() {
       state = 'head';
@@ -219,15 +131,13 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
         else if (state === 'length') {
           at = readContent(chunk, at);
           if (left === 0) finish(keepAlive && at === chunk.length);
-        } else if (state === 'chunk') {
-          at = readContent(chunk, at);
-          if (left === 0) state = 'chunk-cr';
-        } else if (state === 'until-close') {
+        } else if (state === 'chunks') {
+          at = chunked.push(chunk, at);
+          // More behind the end was not asked for: whatever it is, nobody may take it for the next answer.
+          if (chunked.isOver()) finish(keepAlive && at === chunk.length);
+        } else {
           hold(at === 0 ? chunk : chunk.subarray(at));
           at = chunk.length;
-        } else {
-          readFraming(chunk[at] ?? 0, at === chunk.length - 1);
-          at += 1;
         }
       }
       if (state !== 'over') release();
@@ -260,7 +170,7 @@ function parseHead(text: string): {
   while (end >= 0) {
     const start = end + 2;
     end = text.indexOf('\r\n', start);
-    const [, token, value = ''] = HEADER_LINE.exec(end < 0 ? text.slice(start) : text.slice(start, end)) ?? [];
+    const [, token, value = ''] = FIELD_LINE.exec(end < 0 ? text.slice(start) : text.slice(start, end)) ?? [];
     if (token === undefined) throw new HttpSyntaxError('rules', 'a line that is no header');
     count += 1;
     if (count > HEADERS_MAX) throw new HttpSyntaxError('too-many', `more than ${HEADERS_MAX} headers`);
@@ -268,7 +178,7 @@ function parseHead(text: string): {
     // The one name that would not become a property.
     if (name === '__proto__') continue;
     const before = headers[name];
-    const said = value.trimEnd();
+    const said = fieldValue(value, 0, value.length);
     headers[name] = before === undefined ? said : `${before}, ${said}`;
   }
   return { status: Number(status), minor, headers };
@@ -291,10 +201,4 @@ function frame(
     throw new HttpSyntaxError('rules', 'a length that is no number');
   if (status === 204 || status === 304) return 0;
   return length === undefined ? 'until-close' : Number(length);
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  if (byte >= 97 && byte <= 102) return byte - 87;
-  return byte >= 65 && byte <= 70 ? byte - 55 : -1;
 }

@@ -1,5 +1,4 @@
-import { Fault } from '../../std/index.ts';
-import { HttpSyntaxError } from './response-parser.ts';
+import { Fault, HttpSyntaxError } from '../../std/index.ts';
 
 export type Phase = 'connect' | 'first byte' | 'idle' | 'total';
 
