@@ -1,12 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import { type CallerIndex, type CallerRecord, ipAllowed } from '../identity/index.ts';
 import { Fault } from '../std/index.ts';
+import type { HttpRequest } from './server/index.ts';
 
 const BEARER = /^bearer +(\S+)$/i;
 
 /** Who calls. Throws `invalid_api_key`, the same for every reason, or `forbidden` for an address outside the key's ranges. */
-export function authenticate(req: IncomingMessage, callers: CallerIndex, nowMs: number): CallerRecord {
-  const { authorization } = req.headers;
+export function authenticate(request: HttpRequest, callers: CallerIndex, nowMs: number): CallerRecord {
+  const { authorization } = request.head;
   const key = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
   const caller = key === undefined ? undefined : callers.lookup(key, nowMs);
   if (!caller) {
@@ -20,7 +20,7 @@ export function authenticate(req: IncomingMessage, callers: CallerIndex, nowMs: 
       headers: { 'www-authenticate': 'Bearer' },
     });
   }
-  if (!ipAllowed(caller, req.socket.remoteAddress ?? '')) {
+  if (!ipAllowed(caller, request.remoteAddress())) {
     throw new Fault('forbidden', {
       message: 'This key may not be used from this address',
       messageZh: '此密钥不允许从该地址使用',

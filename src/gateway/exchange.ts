@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Deployment } from '../catalog/index.ts';
 import type { Codec } from '../dialects/index.ts';
 import type { UpstreamCall, Upstreams } from '../engines/index.ts';
@@ -16,6 +15,7 @@ import type { Place, PlaceQueue } from './queue.ts';
 import type { Relay } from './relay.ts';
 import { baseHeaders, type Lang } from './respond.ts';
 import type { Listed, Running } from './running.ts';
+import type { HttpResponse } from './server/index.ts';
 import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from './settle.ts';
 import { StreamRelay } from './stream-relay.ts';
 
@@ -39,7 +39,7 @@ export interface ExchangeDeps {
 }
 
 export interface Inbound {
-  readonly res: ServerResponse;
+  readonly res: HttpResponse;
   readonly requestId: string;
   readonly lang: Lang;
   readonly arrivedMonotonicMs: number;
@@ -119,7 +119,7 @@ class RequestExchange implements Exchange, AttemptSink {
 
   open(): void {
     const { running, queue } = this.deps;
-    this.inbound.res.once('close', () => this.clientClosed());
+    this.inbound.res.onGone(() => this.clientClosed());
     running.add(this);
     const free = queue.tryTake(this.ticket.plan.targets);
     if (free) this.begin(free);
@@ -317,7 +317,7 @@ class RequestExchange implements Exchange, AttemptSink {
   /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
   private holdBack(): void {
     this.upstream?.pause();
-    this.inbound.res.once('drain', () => this.upstream?.resume());
+    this.inbound.res.onDrain(() => this.upstream?.resume());
   }
 
   private keepCovered(): void {
@@ -332,14 +332,10 @@ class RequestExchange implements Exchange, AttemptSink {
   // The end.
 
   private clientClosed(): void {
-    const { res } = this.inbound;
-    if (res.writableFinished || this.phase === 'ended' || this.phase === 'settling') {
-      this.clientGone ||= !res.writableFinished;
-      return;
-    }
     this.clientGone = true;
+    if (this.phase === 'ended' || this.phase === 'settling') return;
     // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
-    this.unserved = !this.relay.committed() || res.socket === null;
+    this.unserved = !this.relay.committed() || !this.inbound.res.hasTurn();
     if (this.phase === 'waiting') {
       this.place?.cancel();
       this.endWithout(new Fault('client_closed'));

@@ -1,10 +1,10 @@
-import type { ServerResponse } from 'node:http';
 import { formatAmount } from '@millrace/contract';
 import type { Call, Codec, UsageStamp } from '../dialects/index.ts';
 import type { Settlement } from '../journal/index.ts';
 import type { Fault } from '../std/index.ts';
 import type { Meter } from './meter.ts';
 import type { Lang } from './respond.ts';
+import type { HttpResponse } from './server/index.ts';
 
 /** Carries one answer from the upstream to the client, metering it on the way. Pushed: synchronous per network chunk. */
 export interface Relay {
@@ -25,7 +25,7 @@ export interface Relay {
 }
 
 export interface RelayOptions {
-  readonly res: ServerResponse;
+  readonly res: HttpResponse;
   readonly codec: Codec;
   readonly call: Call;
   readonly meter: Meter;

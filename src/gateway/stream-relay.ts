@@ -61,7 +61,7 @@ export class StreamRelay implements Relay {
 
   fail(fault: Fault, settlement: Settlement | undefined): void {
     const { res, out, requestId } = this.options;
-    if (!res.headersSent) {
+    if (!res.headSent) {
       sendFault(res, fault, this.options);
       return;
     }

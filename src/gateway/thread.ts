@@ -1,5 +1,4 @@
 // One gateway thread: an HTTP server with what it needs, and nothing that blocks. Talks to main by messages only.
-import type { AddressInfo } from 'node:net';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { CatalogSnapshot } from '../catalog/index.ts';
 import { codecs } from '../dialects/index.ts';
@@ -82,7 +81,6 @@ function runThread(start: ThreadStart, main: MessagePort): void {
 
   const drain = async (deadlineMs: number) => {
     server.close();
-    server.closeIdleConnections();
     const until = systemClock.monotonicMs() + deadlineMs;
     while (running.size > 0 && systemClock.monotonicMs() < until) await new Promise(resolve => setTimeout(resolve, 20));
     const cutOff = running.size;
@@ -108,12 +106,10 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     else if (message.type === 'callers') callers.apply(message.delta);
     else void drain(message.deadlineMs);
   });
-  server.on('error', (error: NodeJS.ErrnoException) =>
-    tell({ type: 'failed', code: error.code ?? '', message: error.message }),
+  server.listen(start).then(
+    port => tell({ type: 'listening', port }),
+    (error: NodeJS.ErrnoException) => tell({ type: 'failed', code: error.code ?? '', message: error.message }),
   );
-  server.listen({ host: start.host, port: start.port, reusePort: start.reusePort, backlog: 4096 }, () => {
-    tell({ type: 'listening', port: (server.address() as AddressInfo).port });
-  });
 }
 
 if (parentPort) runThread(workerData as ThreadStart, parentPort as unknown as MessagePort);

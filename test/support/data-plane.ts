@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CatalogSnapshot, PriceVersion } from '../../src/catalog/index.ts';
@@ -93,10 +92,9 @@ export async function openDataPlane(
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
-    control: { forward: (_req, res) => void res.writeHead(404).end(), close: () => {} },
+    control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
-  await new Promise<void>(resolve => server.listen({ port: 0, host: '127.0.0.1' }, resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await server.listen({ port: 0, host: '127.0.0.1', reusePort: false });
   return {
     url: `http://127.0.0.1:${port}`,
     key,
@@ -109,8 +107,8 @@ export async function openDataPlane(
         .read(0, 1_000_000)
         .flatMap(({ record }) => (record.kind === ENTRY_KIND.settlement ? [record.value] : [])),
     async [Symbol.asyncDispose]() {
+      server.close();
       server.closeAllConnections();
-      await new Promise(resolve => server.close(resolve));
       await upstreams.close();
       client.close();
       await journal[Symbol.asyncDispose]();
