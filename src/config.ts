@@ -11,6 +11,10 @@ export interface Config {
   readonly threads: number;
   /** Absent: SQLite in the home. */
   readonly databaseUrl: string | undefined;
+  /** Present: this node works beside others on its database. */
+  readonly valkeyUrl: string | undefined;
+  /** How long a node may spend what it leased without hearing from the database. */
+  readonly leaseMs: number;
   readonly logLevel: LogLevel;
   readonly lang: 'en' | 'zh';
   /** For the crash tests: where the process kills itself. */
@@ -101,8 +105,16 @@ export const VARIABLES: readonly Variable[] = [
     name: 'VALKEY_URL',
     otherwise: '—',
     about: {
-      en: 'For limits that several nodes share. This version runs one node and refuses to start when it is set.',
-      zh: '用于多节点共享限流。本版本只支持单节点，设置后将拒绝启动。',
+      en: '`redis://…`, `rediss://…`, `valkey://…` or `valkeys://…`: this node works beside others on one PostgreSQL database, and shares limits and news with them through Valkey or Redis. See [Several nodes](../nodes.md).',
+      zh: '`redis://…`、`rediss://…`、`valkey://…` 或 `valkeys://…`：本节点与其他节点共用一个 PostgreSQL 数据库，并通过 Valkey 或 Redis 共享限额与通知。参见[多节点](../nodes.md)。',
+    },
+  },
+  {
+    name: 'MILLRACE_LEASE_MS',
+    otherwise: '`60000`',
+    about: {
+      en: 'Among several nodes: how long a node may spend what it leased of wallets without hearing from the database, 1,000 to 600,000 ms. So long a node that died keeps its leases from the others. The same on all nodes.',
+      zh: '多节点时：节点与数据库失联后，最多还能使用其租得余额多久，1000 到 600000 毫秒。故障节点的租约也要过这么久才会释放给其他节点。各节点应一致。',
     },
   },
   {
@@ -138,12 +150,7 @@ export function readConfig(env: Environment): Config {
   const databaseUrl = env['DATABASE_URL'] || undefined;
   if (databaseUrl !== undefined && !/^postgres(ql)?:\/\//.test(databaseUrl))
     throw wrong('DATABASE_URL', 'must begin with postgres://', '必须以 postgres:// 开头');
-  if (env['VALKEY_URL'])
-    throw wrong(
-      'VALKEY_URL',
-      'is for several nodes on one database, which this version does not run: leave it unset',
-      '用于多节点共享数据库，本版本尚不支持：请勿设置',
-    );
+  const valkeyUrl = valkeyOf(env, databaseUrl);
   const level = LEVELS.find(known => known === (env['MILLRACE_LOG'] || 'warn'));
   if (!level)
     throw wrong('MILLRACE_LOG', `must be one of ${LEVELS.join(', ')}`, `必须是以下之一：${LEVELS.join('、')}`);
@@ -158,6 +165,8 @@ export function readConfig(env: Environment): Config {
       most: 64,
     }),
     databaseUrl,
+    valkeyUrl,
+    leaseMs: integer(env, 'MILLRACE_LEASE_MS', { otherwise: 60_000, least: 1_000, most: 600_000 }),
     logLevel: level,
     lang: langOf(env),
     crashAt: env['CRASH_AT'] || undefined,
@@ -166,6 +175,24 @@ export function readConfig(env: Environment): Config {
     // As many as the journal takes by itself.
     segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),
   };
+}
+
+function valkeyOf(env: Environment, databaseUrl: string | undefined): string | undefined {
+  const url = env['VALKEY_URL'] || undefined;
+  if (url === undefined) return undefined;
+  if (!/^(redis|valkey)s?:\/\/./.test(url) || !URL.canParse(url))
+    throw wrong(
+      'VALKEY_URL',
+      'must be an address such as redis://user:password@host:6379/0',
+      '必须是形如 redis://user:password@host:6379/0 的地址',
+    );
+  if (databaseUrl === undefined)
+    throw wrong(
+      'VALKEY_URL',
+      'is for several nodes on one database: set DATABASE_URL to a PostgreSQL database too',
+      '用于多个节点共用一个数据库：请同时将 DATABASE_URL 设为 PostgreSQL 数据库',
+    );
+  return url;
 }
 
 function homeOf(env: Environment): string {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { getRequestListener } from '@hono/node-server';
 import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
+import { assertSecrets, type Cluster, createLeasing, joinCluster } from './cluster/index.ts';
 import { type Config, controlSocket } from './config.ts';
 import {
   BUILTIN_MODEL,
@@ -64,6 +65,7 @@ interface Plane extends AsyncDisposable {
   readonly loader: Loader;
   readonly catalog: Catalog;
   readonly engines: Engines;
+  readonly cluster: Cluster | undefined;
   readonly pepper: Secret;
   readonly log: Log;
 }
@@ -107,8 +109,11 @@ async function openBooks(config: Config, { onCrash }: PlaneOptions, opened: Open
   refuseHalfRestored(config.home);
   const secrets = readSecrets(config.home, [STORE_FILE, JOURNAL_FOLDER]);
   const shared = createSlots();
-  const store = await openStore({ url: config.databaseUrl, file: join(config.home, STORE_FILE), log });
+  const isShared = config.valkeyUrl !== undefined;
+  const file = join(config.home, STORE_FILE);
+  const store = await openStore({ url: config.databaseUrl, file, log, writer: isShared ? 'shared' : true });
   opened.push(() => store[Symbol.asyncDispose]());
+  await assertSecrets(store, secrets, config.home);
   const journal = await startJournal({
     dir: join(config.home, JOURNAL_FOLDER),
     shared,
@@ -118,19 +123,23 @@ async function openBooks(config: Config, { onCrash }: PlaneOptions, opened: Open
   });
   opened.push(() => journal[Symbol.asyncDispose]());
   const traffic = createTraffic();
-  const loader = await createLoader({ store, journal, log, onError: onCrash, onSettled: traffic.settled });
+  const { isLeasing, recovered } = createLeasing(store, isShared);
+  const { settled: onSettled } = traffic;
+  const loader = await createLoader({ store, journal, log, isLeasing, onError: onCrash, onSettled });
   opened.push(() => loader.stop());
-  return { log, secrets, shared, slots: openSlots(shared), store, journal, traffic, loader };
+  const slots = openSlots(shared, isShared ? 'shares' : 'own');
+  return { log, secrets, shared, slots, store, journal, traffic, loader, recovered };
 }
 
 /** What gives them meaning: wallets, engines, models, keys; what the last run left unsettled is settled before anyone may spend. */
 async function openDomain(
   config: Config,
-  { log, secrets, shared, slots, store, journal, traffic, loader }: Books,
+  { log, secrets, shared, slots, store, journal, traffic, loader, recovered }: Books,
   { options, opened }: { readonly options: PlaneOptions; readonly opened: Opened },
 ): Promise<Omit<Plane, keyof AsyncDisposable>> {
   const clock = systemClock;
-  const ledger = await createLedger({ store, clock, slots: slots.wallets });
+  const isLeasing = config.valkeyUrl !== undefined;
+  const ledger = await createLedger({ store, clock, slots: slots.wallets, isLeasing });
   const engines = await superviseEngines({
     node: process.execPath,
     runDir: join(config.home, 'run'),
@@ -150,12 +159,18 @@ async function openDomain(
   });
   opened.push(() => catalog[Symbol.dispose]());
   await recover({ loader, journal, catalog });
+  await recovered();
+  const { nodeId } = journal;
+  const cluster = await joinCluster(config, { store, nodeId, shared, slots, secrets, log, clock });
+  opened.push(() => cluster?.[Symbol.asyncDispose]());
   await ledger.publishBalances();
   const newId = createUuid7(clock.nowMs);
   const walletsOf = (id: string) => ledger.walletsOf(id);
   const { pepper } = secrets;
-  const identity = await createIdentity({ store, clock, newId, pepper, slots: slots.keys, walletsOf, log });
+  const budgets = cluster?.budgets;
+  const identity = await createIdentity({ store, clock, newId, pepper, slots: slots.keys, walletsOf, budgets, log });
   opened.push(() => identity[Symbol.dispose]());
+  cluster?.follow({ ledger, identity, catalog });
   const kept = { store, journal, loader, clock };
   const deps: ControlDeps = {
     ...kept,
@@ -174,6 +189,7 @@ async function openDomain(
     host: config.host,
     startedAtMs: clock.nowMs(),
     traffic,
+    cluster,
     async inspectModel(file) {
       const { name, contextTokens } = await inspectGguf(modelFile(file));
       return { name: name ?? '', contextTokens };
@@ -181,7 +197,7 @@ async function openDomain(
     backup: createBackup({ home: config.home, ...kept }),
     gatewayBusyMs: options.gatewayBusyMs ?? (() => []),
   };
-  return { deps, shared, journal, loader, catalog, engines, pepper, log };
+  return { deps, shared, journal, loader, catalog, engines, pepper, log, cluster };
 }
 
 /** Brings the journal in, and settles what the last run left unsettled. Repeating it, also after a kill in its midst, changes nothing more. */
@@ -235,6 +251,8 @@ export interface Running {
   }[];
   /** Others may enter the home: what we make in it they cannot read, what was made before they perhaps can. */
   readonly isHomeOpen: boolean;
+  /** VALKEY_URL is set, and nothing answers there: it is tried again. */
+  readonly isValkeyAway: boolean;
   /** Ends when the server has stopped; the exit code. */
   readonly stopped: Promise<number>;
 }
@@ -268,6 +286,7 @@ export async function serve(config: Config): Promise<Running> {
       logLevel: config.logLevel,
       crashAt: config.crashAt,
       connectJournal: () => plane.journal.connect(),
+      supply: plane.cluster && (request => plane.cluster?.supply(request) ?? Promise.resolve({ supplied: false })),
       callers: () => plane.deps.identity.callers(),
       snapshot: () => plane.catalog.snapshot(),
       log: plane.log,
@@ -320,6 +339,7 @@ async function startFacts(
         lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
       ),
     isHomeOpen: isOpenToOthers(config.home),
+    isValkeyAway: deps.cluster?.status().valkeyUp === false,
   };
 }
 

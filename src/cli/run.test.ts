@@ -133,7 +133,9 @@ test('a wrong environment is one sentence that names the variable, and exit code
     ['MILLRACE_LOG', 'loud', /^MILLRACE_LOG must be one of debug, info, warn, error, silent\n$/],
     ['MILLRACE_DRAIN_MS', '-1', /^MILLRACE_DRAIN_MS /],
     ['DATABASE_URL', 'mysql://x', /^DATABASE_URL must begin with postgres:\/\/\n$/],
-    ['VALKEY_URL', 'redis://x', /^VALKEY_URL /],
+    ['VALKEY_URL', 'redis://x', /^VALKEY_URL is for several nodes on one database: set DATABASE_URL .*\n$/],
+    ['VALKEY_URL', 'http://x', /^VALKEY_URL must be an address such as redis:.*\n$/],
+    ['MILLRACE_LEASE_MS', '10', /^MILLRACE_LEASE_MS /],
     ['MILLRACE_HOME', '/dev/null', /^MILLRACE_HOME is \/dev\/null, which is a file, not a folder\n$/],
   ];
   for (const [name, value, sentence] of cases) {

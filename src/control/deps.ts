@@ -1,4 +1,5 @@
 import type { Catalog } from '../catalog/index.ts';
+import type { Cluster } from '../cluster/index.ts';
 import type { Identity } from '../identity/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Ledger, Loader } from '../ledger/index.ts';
@@ -28,6 +29,8 @@ export interface ControlDeps {
   readonly gatewayBusyMs: () => readonly number[];
   /** Reads a GGUF file's head: what `model add` needs to know of it. Throws Fault `config_invalid`. */
   readonly inspectModel: (file: string) => Promise<{ readonly name: string; readonly contextTokens: number }>;
+  /** This node among others; undefined where it works alone. */
+  readonly cluster: Pick<Cluster, 'status' | 'recall'> | undefined;
   /** Copies the whole home, consistently, into a new folder. */
   readonly backup: (folder: string) => Promise<void>;
   /** Brings changes of catalog, keys and wallets into force on all threads. */

@@ -1,3 +1,4 @@
+import { claimFact } from '../store/index.ts';
 import { applyConfig } from './apply/apply.ts';
 import type { ControlDeps } from './deps.ts';
 
@@ -33,6 +34,9 @@ export async function plantDefaults(deps: ControlDeps): Promise<string | undefin
     () => false,
   );
   if (isUsed || !isThere) return undefined;
+  // Of nodes that start at once on an empty database one does it.
+  const { nodeId } = deps.journal;
+  if ((await claimFact(deps.store, 'defaults-by', nodeId)) !== nodeId) return undefined;
   await applyConfig(deps, DEFAULTS, { dryRun: false });
   const { key } = await deps.identity.createKey({ organizationId: 'default', projectId: 'default', name: 'first' });
   return key;

@@ -8,7 +8,9 @@ export function healthRoutes(app: ControlApp, deps: ControlDeps): void {
   app.get('/healthz', c => c.json({ ok: true }));
   app.get('/readyz', c => {
     const reasons = notReady(deps);
-    return c.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+    const status = deps.cluster?.status();
+    const cluster = status && { nodes: status.nodes, valkey: status.valkeyUp ? 'up' : 'away' };
+    return c.json({ ready: reasons.length === 0, reasons, ...cluster }, reasons.length === 0 ? 200 : 503);
   });
 }
 
@@ -31,11 +33,12 @@ export function statusRoutes(app: ControlApp, deps: ControlDeps, access: Access)
 }
 
 /** Stable words for machines; the first is the weightiest. */
-export function notReady({ slots, catalog }: ControlDeps): readonly string[] {
+export function notReady({ slots, catalog, cluster }: ControlDeps): readonly string[] {
   const reasons: string[] = [];
   if (slots.node.get('draining') !== 0) reasons.push('draining');
   if (slots.node.get('journalBroken') !== 0) reasons.push('journal_broken');
   if (slots.node.get('storageFull') !== 0) reasons.push('storage_full');
+  if (cluster?.status().maySpend === false) reasons.push('database_away');
   for (const { deploymentId, slot } of catalog.engines())
     if (slots.deployments.get(slot, 'ready') !== 1) reasons.push(`engine_loading:${deploymentId}`);
   return reasons;

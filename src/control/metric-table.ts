@@ -51,6 +51,38 @@ export const METRICS = {
     labels: [],
     about: { en: 'Entries of the journal that are not in the ledger yet', zh: '尚未装入账簿的日志条目数' },
   },
+  cluster_nodes: {
+    type: 'gauge',
+    labels: [],
+    about: {
+      en: 'Nodes at work on this database, this one included; this and the next three only where there may be several',
+      zh: '在此数据库上工作的节点数（含本节点）；此项及以下三项仅在多节点部署时出现',
+    },
+  },
+  cluster_valkey_up: {
+    type: 'gauge',
+    labels: [],
+    about: {
+      en: '1 while Valkey answers; at 0 limits of keys are divided by the nodes',
+      zh: 'Valkey 可用时为 1；为 0 时密钥的限额按节点数均分',
+    },
+  },
+  cluster_leases: {
+    type: 'gauge',
+    labels: [],
+    about: {
+      en: 'Wallets and budgets of which this node has a lease, or lately had',
+      zh: '本节点持有（或近期持有过）租约的钱包与预算数',
+    },
+  },
+  cluster_may_spend: {
+    type: 'gauge',
+    labels: [],
+    about: {
+      en: '1 while this node may spend what it leased; 0 when it has not heard from the database for too long',
+      zh: '本节点可以使用其租得余额时为 1；与数据库失联过久时为 0',
+    },
+  },
   requests_total: {
     type: 'counter',
     labels: ['model', 'deployment', 'outcome', 'fault'],
@@ -200,8 +232,8 @@ export const METRICS = {
     type: 'gauge',
     labels: ['organization', 'currency'],
     about: {
-      en: 'What may still be held now, in units of the currency; for the owner and admin keys only',
-      zh: '当前还可预留的金额，以币种为单位；仅所有者与管理密钥可见',
+      en: 'What may still be held now, among several nodes by this one without asking; in units of the currency, for the owner and admin keys only',
+      zh: '当前还可预留的金额（多节点时为本节点无需申请即可使用的部分），以币种为单位；仅所有者与管理密钥可见',
     },
   },
 } as const satisfies Readonly<Record<string, MetricSpec>>;

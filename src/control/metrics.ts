@@ -21,6 +21,7 @@ export function metricsRoutes(app: ControlApp, deps: ControlDeps): void {
   app.get('/metrics', async c => {
     const families = [
       ...nodeFamilies(deps),
+      ...clusterFamilies(deps),
       ...deps.traffic.families(),
       refusalFamily(deps),
       ...deploymentFamilies(deps),
@@ -45,6 +46,17 @@ function nodeFamilies({ loader, journal, slots, version, startedAtMs }: ControlD
       { labels: {}, value: commits.count, suffix: '_count' },
     ]),
     family('loader_lag_entries', loader.lag()),
+  ];
+}
+
+function clusterFamilies({ cluster }: ControlDeps): MetricFamily[] {
+  if (!cluster) return [];
+  const { nodes, valkeyUp, leases, maySpend } = cluster.status();
+  return [
+    family('cluster_nodes', nodes),
+    family('cluster_valkey_up', valkeyUp ? 1 : 0),
+    family('cluster_leases', leases),
+    family('cluster_may_spend', maySpend ? 1 : 0),
   ];
 }
 

@@ -1,5 +1,5 @@
 import { creditSchema, formatAmount, parseAmount, type WalletView } from '@millrace/contract';
-import type { WalletBalance } from '../ledger/index.ts';
+import { type WalletBalance, walletAccount } from '../ledger/index.ts';
 import { type ControlApp, readBody } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 
@@ -20,13 +20,15 @@ export function walletRoutes(app: ControlApp, deps: ControlDeps): void {
     const organizationId = c.req.param('organization');
     await identity.projects(organizationId);
     const { currency, amount, note, idempotencyKey } = await readBody(c, creditSchema);
+    const amountNano = parseAmount(amount) ?? 0n;
+    if (amountNano < 0n) await deps.cluster?.recall(walletAccount(organizationId, currency));
     await loader.flush();
     const booked = await store.transaction(async trx => {
       await ledger.openWallet(trx, organizationId, currency);
       return ledger.credit(trx, {
         organizationId,
         currency,
-        amountNano: parseAmount(amount) ?? 0n,
+        amountNano,
         idempotencyKey: idempotencyKey ?? deps.newId(),
         note,
       });

@@ -5,6 +5,7 @@ import { holdNano } from '../metering/index.ts';
 import { Fault, type RateVerdict, type Slots } from '../std/index.ts';
 import { Hold, takeMoney } from './hold.ts';
 import type { Plan } from './plan.ts';
+import { type Need, Shortfall } from './shortfall.ts';
 
 /** Admitted: the limits taken and the money held. */
 export interface Ticket {
@@ -53,18 +54,21 @@ function takeLimits(
   const { concurrency, requestsPerMinute, tokensPerMinute } = scopes;
   const headers: string[] = [];
   if (concurrency !== undefined && !slots.keys.tryEnter(slot, concurrency))
-    throw limited(`${concurrency} requests at once`, `同时 ${concurrency} 个请求`, 1_000, headers);
+    throw limited(`${concurrency} requests at once`, `同时 ${concurrency} 个请求`, {
+      retryAfterMs: 1_000,
+      headers,
+      need: { what: 'places' },
+    });
   if (requestsPerMinute !== undefined) {
     const verdict = slots.keys.takeRate(slot, 'requests', { count: 1, perMinute: requestsPerMinute, nowMs });
     headers.push(...rateHeaders('requests', requestsPerMinute, verdict));
     if (!verdict.ok) {
       returnLimits({ scopes, slot }, slots, { requests: 0, tokens: 0 });
-      throw limited(
-        `${requestsPerMinute} requests per minute`,
-        `每分钟 ${requestsPerMinute} 个请求`,
-        verdict.retryAfterMs,
+      throw limited(`${requestsPerMinute} requests per minute`, `每分钟 ${requestsPerMinute} 个请求`, {
+        retryAfterMs: verdict.retryAfterMs,
         headers,
-      );
+        need: { what: 'requests', count: 1 },
+      });
     }
   }
   if (tokensPerMinute !== undefined) {
@@ -72,12 +76,11 @@ function takeLimits(
     headers.push(...rateHeaders('tokens', tokensPerMinute, verdict));
     if (!verdict.ok) {
       returnLimits({ scopes, slot }, slots, { requests: 1, tokens: 0 });
-      throw limited(
-        `${tokensPerMinute} tokens per minute`,
-        `每分钟 ${tokensPerMinute} 个令牌`,
-        verdict.retryAfterMs,
+      throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个令牌`, {
+        retryAfterMs: verdict.retryAfterMs,
         headers,
-      );
+        need: { what: 'tokens', count: tokens },
+      });
     }
   }
   return headers;
@@ -110,10 +113,11 @@ function refuseWhenClosed(slots: Slots): void {
 
 function uncovered(nano: Nano, plan: Plan): Fault {
   const amount = `${formatAmount(nano)} ${plan.wallet.currency}`;
-  return new Fault('insufficient_funds', {
+  const details = {
     message: `The wallet or the budget does not cover this request: it may cost up to ${amount}. A smaller max_tokens needs less`,
     messageZh: `钱包余额或预算不足：此请求最多可能花费 ${amount}。减小 max_tokens 可降低所需金额`,
-  });
+  };
+  return new Shortfall('insufficient_funds', details, { what: 'money', nano });
 }
 
 function rateHeaders(what: 'requests' | 'tokens', limit: number, verdict: RateVerdict): string[] {
@@ -128,13 +132,17 @@ function rateHeaders(what: 'requests' | 'tokens', limit: number, verdict: RateVe
   ];
 }
 
-function limited(en: string, zh: string, retryAfterMs: number, pairs: readonly string[]): Fault {
+function limited(
+  en: string,
+  zh: string,
+  {
+    retryAfterMs,
+    headers: pairs,
+    need,
+  }: { readonly retryAfterMs: number; readonly headers: readonly string[]; readonly need: Need },
+): Fault {
   const headers: Record<string, string> = {};
   for (let index = 0; index + 1 < pairs.length; index += 2) headers[pairs[index] ?? ''] = pairs[index + 1] ?? '';
-  return new Fault('rate_limited', {
-    message: `This key is limited to ${en}`,
-    messageZh: `此密钥限制为${zh}`,
-    retryAfterMs,
-    headers,
-  });
+  const details = { message: `This key is limited to ${en}`, messageZh: `此密钥限制为${zh}`, retryAfterMs, headers };
+  return new Shortfall('rate_limited', details, need);
 }

@@ -3,9 +3,13 @@ import { Worker } from 'node:worker_threads';
 import type { CatalogSnapshot } from '../catalog/index.ts';
 import type { CallerDelta } from '../identity/index.ts';
 import { Fault, type Log } from '../std/index.ts';
+import type { SupplyAnswer, SupplyRequest } from './shared-admission.ts';
 import type { FromThread, ThreadStart, ToThread } from './thread.ts';
 
-export interface GatewayOptions extends Omit<ThreadStart, 'journal' | 'reusePort' | 'callers' | 'snapshot'> {
+export interface GatewayOptions
+  extends Omit<ThreadStart, 'journal' | 'reusePort' | 'callers' | 'snapshot' | 'sharing'> {
+  /** Gets more of what is short, where wallets and limits are shared with other nodes; never rejects. */
+  readonly supply: ((request: SupplyRequest) => Promise<SupplyAnswer>) | undefined;
   readonly threads: number;
   /** A journal connection of its own for each thread. */
   readonly connectJournal: () => MessagePort;
@@ -33,14 +37,17 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
   let stopping = false;
   const spawn = async (port: number, reusePort: boolean): Promise<number> => {
     const journal = options.connectJournal();
-    const { threads: _threads, connectJournal: _connect, callers, snapshot, log: _log, onCrash, ...rest } = options;
-    const start: ThreadStart = { ...rest, port, reusePort, journal, callers: callers(), snapshot: snapshot() };
+    const { threads: _threads, connectJournal: _connect, log: _log, onCrash, ...more } = options;
+    const { callers, snapshot, supply, ...rest } = more;
+    const known = { sharing: supply !== undefined, callers: callers(), snapshot: snapshot() };
+    const start: ThreadStart = { ...rest, ...known, port, reusePort, journal };
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
       name: 'gateway',
       workerData: start,
       transferList: [journal],
     });
     workers.push(worker);
+    answerSupplies(worker, supply);
     worker.on('error', error => onCrash(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', code => {
       if (!stopping) onCrash(new Error(`a gateway thread exited with ${code}`));
@@ -88,6 +95,15 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
     await stop();
     throw error;
   }
+}
+
+/** What a thread is short of is asked for; the answer goes back to it. */
+function answerSupplies(worker: Worker, supply: GatewayOptions['supply']): void {
+  worker.on('message', (message: FromThread) => {
+    if (message.type !== 'supply') return;
+    const { id, request } = message;
+    void supply?.(request).then(answer => worker.postMessage({ type: 'supplied', id, answer } satisfies ToThread));
+  });
 }
 
 function listenFault(

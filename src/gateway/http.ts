@@ -1,16 +1,17 @@
 import type { CatalogSnapshot } from '../catalog/index.ts';
-import type { Operation } from '../dialects/index.ts';
-import { type CallerIndex, modelAllowed } from '../identity/index.ts';
+import type { Call, Operation } from '../dialects/index.ts';
+import { type CallerIndex, type CallerRecord, modelAllowed } from '../identity/index.ts';
 import { Fault, toFault } from '../std/index.ts';
 import { admit } from './admit.ts';
 import { authenticate } from './authenticate.ts';
 import type { ControlProxy } from './control-proxy.ts';
-import { type ExchangeDeps, runExchange } from './exchange.ts';
+import { type ExchangeDeps, type Inbound, runExchange } from './exchange.ts';
 import { listModels } from './models.ts';
-import { planCall } from './plan.ts';
+import { type Plan, planCall } from './plan.ts';
 import { BODY_BYTES_MAX, readBody } from './read-body.ts';
 import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from './server/index.ts';
+import type { SharedAdmission } from './shared-admission.ts';
 
 const LIMITS = {
   /** Slow senders (slowloris) are cut: heads within 15 s, the whole request within 300 s. */
@@ -33,6 +34,8 @@ export interface DataPlaneDeps extends ExchangeDeps {
   readonly callers: CallerIndex;
   readonly snapshot: () => CatalogSnapshot;
   readonly control: ControlProxy;
+  /** Where wallets and limits are shared with other nodes. */
+  readonly sharing?: SharedAdmission | undefined;
 }
 
 /** The HTTP server of one gateway thread: `/v1/*` is served here, all else is handed to the control plane. */
@@ -74,8 +77,9 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
           const call = deps.codec.decodeRequest(operation, body);
           const nowMs = deps.clock.nowMs();
           const plan = planCall(call, caller, { snapshot: deps.snapshot(), slots: deps.slots.deployments, nowMs });
-          const ticket = admit(caller, call, { plan, slots: deps.slots, nowMs });
-          runExchange(deps, ticket, { res: http, requestId, lang, arrivedMonotonicMs });
+          const inbound = { res: http, requestId, lang, arrivedMonotonicMs };
+          if (deps.sharing) admitShared(deps, deps.sharing, { caller, call, plan, inbound, refuse });
+          else runExchange(deps, admit(caller, call, { plan, slots: deps.slots, nowMs }), inbound);
         } catch (error) {
           refuse(error);
         }
@@ -85,6 +89,30 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
   } catch (error) {
     refuse(error);
   }
+}
+
+/** As on a node alone, where the answer may come a little later: the client may have left meanwhile. */
+function admitShared(
+  deps: DataPlaneDeps,
+  sharing: SharedAdmission,
+  {
+    caller,
+    call,
+    plan,
+    inbound,
+    refuse,
+  }: { caller: CallerRecord; call: Call; plan: Plan; inbound: Inbound; refuse: (fault: Fault) => void },
+): void {
+  const { res } = inbound;
+  sharing.admit(caller, call, {
+    plan,
+    granted(ticket) {
+      if (!res.isGone) return runExchange(deps, ticket, inbound);
+      ticket.hold.cancel();
+      deps.slots.refusals.count('client_closed');
+    },
+    refused: fault => (res.isGone ? deps.slots.refusals.count('client_closed') : refuse(fault)),
+  });
 }
 
 function serveModels(deps: DataPlaneDeps, path: string, http: HttpExchange, requestId: string): void {

@@ -7,12 +7,14 @@ import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher
 import { openJournalClient } from '../journal/index.ts';
 import {
   armCrashPoint,
+  bootMs,
   createEgress,
   createLog,
   createUuid7,
   Fault,
   type LogLevel,
   openSlots,
+  openTerm,
   Secret,
   type SharedSlots,
   systemClock,
@@ -22,6 +24,7 @@ import type { Exchange } from './exchange.ts';
 import { createDataPlane } from './http.ts';
 import { createPlaceQueue } from './queue.ts';
 import { createRunning } from './running.ts';
+import { createSharedAdmission, type SupplyAnswer, type SupplyRequest } from './shared-admission.ts';
 
 /** Given to a thread at its start; structured-cloneable, the port transferred. */
 export interface ThreadStart {
@@ -36,25 +39,48 @@ export interface ThreadStart {
   readonly controlSocket: string;
   readonly logLevel: LogLevel;
   readonly crashAt: string | undefined;
+  /** Wallets and limits are shared with other nodes. */
+  readonly sharing: boolean;
 }
 
 export type ToThread =
   | { readonly type: 'snapshot'; readonly snapshot: CatalogSnapshot }
   | { readonly type: 'callers'; readonly delta: CallerDelta }
+  /** Answers `supply`. */
+  | { readonly type: 'supplied'; readonly id: number; readonly answer: SupplyAnswer }
   /** Stop accepting; answer `drained` when the last exchange ended, at the latest at the deadline. */
   | { readonly type: 'drain'; readonly deadlineMs: number };
 
 export type FromThread =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'supply'; readonly id: number; readonly request: SupplyRequest }
   | { readonly type: 'drained'; readonly cutOff: number };
 
 /** Long enough for a settlement to become durable and its last bytes to leave. */
 const AFTER_CUT_MS = 2_000;
 
+/** Questions to main, and who waits for their answers. */
+function createSupplyLine(tell: (message: FromThread) => void) {
+  const waiting = new Map<number, (answer: SupplyAnswer) => void>();
+  let last = 0;
+  return {
+    ask(request: SupplyRequest, answered: (answer: SupplyAnswer) => void) {
+      const id = ++last;
+      waiting.set(id, answered);
+      tell({ type: 'supply', id, request });
+    },
+    answered(id: number, answer: SupplyAnswer) {
+      const answered = waiting.get(id);
+      waiting.delete(id);
+      answered?.(answer);
+    },
+  };
+}
+
 function runThread(start: ThreadStart, main: MessagePort): void {
   armCrashPoint(start.crashAt);
-  const slots = openSlots(start.shared);
+  const slots = openSlots(start.shared, start.sharing ? 'shares' : 'own');
   const log = createLog(start.logLevel);
   const callers = createCallerIndex({ hash: createKeyHasher(new Secret(start.pepper)), slots: slots.keys });
   callers.apply({ upserted: start.callers, removed: [] });
@@ -62,7 +88,13 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   const running = createRunning<Exchange>();
   const queue = createPlaceQueue(slots.deployments, systemClock);
   const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
+  const tell = (message: FromThread) => main.postMessage(message);
+  const supplies = createSupplyLine(tell);
+  const term = openTerm(start.shared.term, { ...systemClock, bootMs });
   const server = createDataPlane({
+    sharing: start.sharing
+      ? createSharedAdmission({ slots, term, clock: systemClock, supply: supplies.ask })
+      : undefined,
     slots,
     clock: systemClock,
     log,
@@ -77,8 +109,6 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     snapshot: () => snapshot,
     control: createControlProxy(start.controlSocket),
   });
-  const tell = (message: FromThread) => main.postMessage(message);
-
   const drain = async (deadlineMs: number) => {
     server.close();
     const until = systemClock.monotonicMs() + deadlineMs;
@@ -104,6 +134,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   main.on('message', (message: ToThread) => {
     if (message.type === 'snapshot') snapshot = message.snapshot;
     else if (message.type === 'callers') callers.apply(message.delta);
+    else if (message.type === 'supplied') supplies.answered(message.id, message.answer);
     else void drain(message.deadlineMs);
   });
   server.listen(start).then(

@@ -41,6 +41,8 @@ export interface CallerRegistryOptions {
   readonly slots: KeySlots;
   readonly clock: Clock;
   readonly walletsOf: WalletsOf;
+  /** Who keeps the budget cells; absent: this node alone spends them. */
+  readonly budgets?: Budgets | undefined;
 }
 
 export function createCallerRegistry(options: CallerRegistryOptions): CallerRegistry {
@@ -62,14 +64,14 @@ class Registry implements CallerRegistry {
   #nextExpiryMs = Number.POSITIVE_INFINITY;
   #running: Promise<void> = Promise.resolve();
 
-  constructor({ store, slots, clock, walletsOf }: CallerRegistryOptions) {
+  constructor({ store, slots, clock, walletsOf, budgets }: CallerRegistryOptions) {
     this.#store = store;
     this.#slots = slots;
     this.#clock = clock;
     this.#walletsOf = walletsOf;
     const isIdle = (slot: number) => slots.inFlight(slot) === 0;
     this.#pool = createSlotPool({ rows: slots.rows, restMs: SLOT_REST_MS, clock, isIdle });
-    this.#budgets = createBudgets({ store, slots, nowMs: clock.nowMs });
+    this.#budgets = budgets ?? createBudgets({ store, slots, nowMs: clock.nowMs });
   }
 
   callers(): readonly CallerRecord[] {

@@ -1,5 +1,6 @@
 import { type Clock, type KeySlots, type Log, type Secret, silentLog } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
+import type { Budgets } from './budgets.ts';
 import type { CallerDelta, CallerRecord } from './caller.ts';
 import { createCallerRegistry, noRoom, type WalletsOf } from './caller-registry.ts';
 import { createKeyHasher } from './key-text.ts';
@@ -55,14 +56,15 @@ export interface IdentityOptions {
   readonly pepper: Secret;
   readonly slots: KeySlots;
   readonly walletsOf: WalletsOf;
+  readonly budgets?: Budgets | undefined;
   readonly log?: Log;
 }
 
 /** Reads all keys that may be used, and follows the store from then on until disposed. */
 export async function createIdentity(options: IdentityOptions): Promise<Identity> {
-  const { store, clock, newId, pepper, slots, walletsOf, log = silentLog } = options;
+  const { store, clock, newId, pepper, slots, walletsOf, budgets, log = silentLog } = options;
   const hash = createKeyHasher(pepper);
-  const registry = createCallerRegistry({ store, slots, clock, walletsOf });
+  const registry = createCallerRegistry({ store, slots, clock, walletsOf, budgets });
   const tools = { store, clock, newId, hash };
   await registry.refresh();
 

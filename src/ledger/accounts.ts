@@ -25,10 +25,14 @@ export function partsOf(accountId: string): {
   return { kind, owner, currency };
 }
 
-/** Opens accounts, with a balance of nothing, where there are none. */
-export async function ensureAccounts(store: Store, trx: StoreTransaction, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await store.insertNew(trx, 'accounts', {
+/** Opens accounts, with a balance of nothing, where there are none; says of each whether it was opened. */
+export async function ensureAccounts(
+  store: Store,
+  trx: StoreTransaction,
+  ids: readonly string[],
+): Promise<readonly boolean[]> {
+  if (ids.length === 0) return [];
+  const opened = await store.insertNew(trx, 'accounts', {
     columns: ['id', 'kind', 'organization_id', 'currency', 'min_balance_nano'],
     rows: ids.map(id => {
       const { kind, owner, currency } = partsOf(id);
@@ -41,4 +45,5 @@ export async function ensureAccounts(store: Store, trx: StoreTransaction, ids: r
     rows: ids.map(id => [id, 0n, 0n]),
     key: 'account_id',
   });
+  return opened;
 }

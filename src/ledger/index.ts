@@ -2,6 +2,8 @@
 // It must not know models, keys' scopes or how a price came about.
 export { walletAccount } from './accounts.ts';
 export type { Credit } from './credit.ts';
+export { availableNano, budgetLease, type LeasedAccount, walletLease } from './leased-account.ts';
+export { createLeases, type LeaseMove, type Leases, leaseNano, type NodeSession } from './leases.ts';
 export * from './ledger.ts';
 export { createLoader, type Loader, type LoaderOptions, type OpenIntent } from './loader.ts';
 export type { Invariant, InvariantId } from './proof/findings.ts';

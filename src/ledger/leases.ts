@@ -1,184 +1,285 @@
 import type { Nano } from '@millrace/contract';
-import { type RawBuilder, sql } from 'kysely';
-import type { Store, StoreDialect, StoreTransaction } from '../store/index.ts';
+import { sql } from 'kysely';
+import { databaseNowUs, type Store, type StoreTransaction } from '../store/index.ts';
+import { addHeld, type LeasedAccount, takeIfCovered } from './leased-account.ts';
 
-/** One node's slice of one wallet. A later epoch of the node is another lease, and fences the ones before it. */
-export interface LeaseKey {
-  readonly accountId: string;
+/** One node at work from one moment on; its next session fences this one. */
+export interface NodeSession {
   readonly nodeId: string;
-  readonly epoch: number;
+  readonly epoch: bigint;
 }
+
+/** `short`: it is not there. `over`: the time of the session is over, or a later one began. */
+export type LeaseMove = { readonly netNano: Nano } | 'short' | 'over';
 
 /**
- * Leases let many nodes admit against one wallet without asking for every request: what a node may hold is taken from the wallet
- * first, by one conditional statement, and comes back when it is returned or its time is over. So what all nodes together can
- * spend is bounded by what is there. The database's clock judges time; a node stops using a lease a margin before its end.
+ * Leases let many nodes admit against one wallet without asking for every request: what a node may hold is set aside first, by
+ * one conditional statement, and comes back when it is returned or the node's time is over. So what all nodes together can spend
+ * is bounded by what is there. The database's clock judges time; a node stops using its leases a margin before.
+ *
+ * What a node may hold of an account is what it was granted, less what lapsed, plus what it spent uncovered (which the wallet bore,
+ * not the lease), less what its requests took: the first three are the *net* that the store tells.
  */
 export interface Leases {
-  /** Takes `amountNano` from the wallet for the node, fencing its earlier epochs; false, and nothing taken, where that is not there. */
-  acquire(key: LeaseKey, lease: { readonly amountNano: Nano; readonly ttlMs: number }): Promise<boolean>;
-  /** Lengthens a lease, and takes `moreNano` on top; false, and nothing changed, where it has ended, was fenced, or that is not there. */
-  renew(key: LeaseKey, lease: { readonly moreNano: Nano; readonly ttlMs: number }): Promise<boolean>;
   /**
-   * Turns part of a lease into spending, in the transaction that books it: what it set aside shrinks by what was spent. A lease
-   * that has ended gives nothing, and the booking stands all the same: usage is a fact.
+   * Begins a session of the node, which may go on for `ttlMs`. What an earlier one still had is given back: `returned` where all that
+   * was spent of it is booked, else `lapsed`.
    */
-  spend(trx: StoreTransaction, key: LeaseKey, amountNano: Nano): Promise<void>;
-  /** Gives back what was not spent. */
-  giveBack(key: LeaseKey): Promise<void>;
-  /** Ends leases whose time is over; returns how many. */
-  expire(): Promise<number>;
+  begin(
+    nodeId: string,
+    session: { readonly ttlMs: number; readonly left: 'returned' | 'lapsed' },
+  ): Promise<NodeSession>;
+  /** Goes on for `ttlMs` from now; false where the time is over or a later session began. */
+  renew(session: NodeSession, ttlMs: number): Promise<boolean>;
+  /** Ends the session, and gives back all of its leases, of which all that was spent is booked. */
+  end(session: NodeSession): Promise<void>;
+  /** Takes `nano` more for the node, or gives as much back where it is negative. */
+  move(session: NodeSession, account: LeasedAccount, nano: Nano): Promise<LeaseMove>;
+  /** Gives back all that the node still has of an account, though not all that was spent of it is booked; returns its net. */
+  retire(session: NodeSession, account: LeasedAccount): Promise<LeaseMove>;
+  /** What each of these accounts has come to for the node, by id; waits for changes under way. */
+  nets(nodeId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Nano>>;
+  /** Whether other nodes have some of this account. */
+  isSharedOut(nodeId: string, id: string): Promise<boolean>;
+  /** Gives back what nodes had whose time is over; all that there is where `all`. Returns how many nodes that were. */
+  expire(which?: 'over' | 'all'): Promise<number>;
+  /** Nodes whose time is not over. */
+  liveNodes(): Promise<number>;
 }
 
-/** How much of a wallet a node takes at once: an even share in parts, so that nobody holds what another could use. */
+/** How much of an account a node takes at once: an even share in parts, so that nobody holds what another could use. */
 export function leaseNano(
   availableNano: Nano,
-  { nodes, parts, leastNano, mostNano }: { nodes: number; parts: number; leastNano: Nano; mostNano: Nano },
+  { nodes, parts, leastNano }: { readonly nodes: number; readonly parts: number; readonly leastNano: Nano },
 ): Nano {
   const share = availableNano / BigInt(Math.max(1, nodes * parts));
-  const bounded = share < leastNano ? leastNano : share > mostNano ? mostNano : share;
+  const bounded = share < leastNano ? leastNano : share;
   return bounded > availableNano ? availableNano : bounded;
 }
 
-export function createLeases(store: Store): Leases {
-  const nowUs = databaseNowUs(store.dialect);
-  const within = (ttlMs: number) => sql<bigint>`${nowUs} + ${BigInt(ttlMs) * 1000n}`;
-  return {
-    acquire: (key, { amountNano, ttlMs }) =>
-      store.transaction(async trx => {
-        const { accountId, nodeId, epoch } = key;
-        const newer = await trx
-          .selectFrom('leases')
-          .select('epoch')
-          .where('account_id', '=', accountId)
-          .where('node_id', '=', nodeId)
-          .where('epoch', '>=', BigInt(epoch))
-          .executeTakeFirst();
-        if (newer) return false;
-        await endLeases(trx, 'expired', lease =>
-          lease.where('account_id', '=', accountId).where('node_id', '=', nodeId),
-        );
-        if (!(await takeIfCovered(trx, accountId, amountNano))) return false;
-        await trx
-          .insertInto('leases')
-          .values({
-            account_id: accountId,
-            node_id: nodeId,
-            epoch: BigInt(epoch),
-            amount_nano: amountNano,
-            spent_nano: 0n,
-            state: 'open',
-            expires_us: within(ttlMs),
-          })
-          .execute();
-        return true;
-      }),
-
-    renew: (key, { moreNano, ttlMs }) =>
-      store
-        .transaction(async trx => {
-          const { numUpdatedRows } = await leaseOf(trx.updateTable('leases'), key)
-            .set(({ eb }) => ({ amount_nano: eb('amount_nano', '+', moreNano), expires_us: within(ttlMs) }))
-            .where('state', '=', 'open')
-            .where('expires_us', '>', nowUs)
-            .executeTakeFirst();
-          if (numUpdatedRows === 0n || !(await takeIfCovered(trx, key.accountId, moreNano))) throw new Refused();
-        })
-        .then(() => true)
-        .catch(refusedIsFalse),
-
-    async spend(trx, key, amountNano) {
-      const lease = await leaseOf(trx.selectFrom('leases').select('amount_nano'), key)
-        .where('state', '=', 'open')
-        .executeTakeFirst();
-      const covered = lease === undefined ? 0n : lease.amount_nano < amountNano ? lease.amount_nano : amountNano;
-      await leaseOf(trx.updateTable('leases'), key)
-        .set(({ eb }) => ({
-          amount_nano: eb('amount_nano', '-', covered),
-          spent_nano: eb('spent_nano', '+', amountNano),
-        }))
-        .execute();
-      await addHeld(trx, key.accountId, -covered);
-    },
-
-    giveBack: key => store.transaction(trx => endLeases(trx, 'returned', lease => leaseOf(lease, key))).then(() => {}),
-
-    expire: () => store.transaction(trx => endLeases(trx, 'expired', lease => lease.where('expires_us', '<=', nowUs))),
-  };
-}
-
 /** Rolls the transaction back; not a fault. */
-class Refused extends Error {}
-
-function refusedIsFalse(error: unknown): false {
-  if (error instanceof Refused) return false;
-  throw error;
-}
-
-/** µs since the epoch by the clock that all nodes share. */
-function databaseNowUs(dialect: StoreDialect): RawBuilder<bigint> {
-  return dialect === 'postgres'
-    ? sql<bigint>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`
-    : sql<bigint>`cast(unixepoch('subsec') * 1000000 as integer)`;
-}
-
-/** One statement: what is not there is not taken, whoever else is taking. */
-async function takeIfCovered(trx: StoreTransaction, accountId: string, amountNano: Nano): Promise<boolean> {
-  const { numUpdatedRows } = await trx
-    .updateTable('balances')
-    .set(({ eb }) => ({ held_nano: eb('held_nano', '+', amountNano) }))
-    .where('account_id', '=', accountId)
-    .where(
-      sql<boolean>`posted_nano - held_nano - ${amountNano} >= (select min_balance_nano from accounts where id = account_id)`,
-    )
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
-}
-
-async function addHeld(trx: StoreTransaction, accountId: string, nano: Nano): Promise<void> {
-  if (nano === 0n) return;
-  await trx
-    .updateTable('balances')
-    .set(({ eb }) => ({ held_nano: eb('held_nano', '+', nano) }))
-    .where('account_id', '=', accountId)
-    .execute();
-}
-
-type Filtered = 'account_id' | 'node_id' | 'epoch';
-
-function leaseOf<Q extends { where(column: Filtered, operator: '=', value: string | bigint): Q }>(
-  query: Q,
-  { accountId, nodeId, epoch }: LeaseKey,
-): Q {
-  return query.where('account_id', '=', accountId).where('node_id', '=', nodeId).where('epoch', '=', BigInt(epoch));
-}
-
-/** Ends open leases and gives back what is left of them. */
-async function endLeases(
-  trx: StoreTransaction,
-  state: 'returned' | 'expired',
-  which: (leases: OpenLeases) => OpenLeases,
-): Promise<number> {
-  let ended = 0;
-  for (const { account_id, node_id, epoch, amount_nano } of await which(openLeases(trx)).execute()) {
-    const { numUpdatedRows } = await trx
-      .updateTable('leases')
-      .set({ state, amount_nano: 0n })
-      .where('account_id', '=', account_id)
-      .where('node_id', '=', node_id)
-      .where('epoch', '=', epoch)
-      // As it was seen: two who end a lease give it back once, and one that is spent from meanwhile is left for the next time.
-      .where('state', '=', 'open')
-      .where('amount_nano', '=', amount_nano)
-      .executeTakeFirst();
-    if (numUpdatedRows === 0n) continue;
-    await addHeld(trx, account_id, -amount_nano);
-    ended++;
+class Refused extends Error {
+  readonly outcome: 'short' | 'over';
+  constructor(outcome: 'short' | 'over') {
+    super();
+    this.outcome = outcome;
   }
-  return ended;
 }
 
-function openLeases(trx: StoreTransaction) {
-  return trx.selectFrom('leases').selectAll().where('state', '=', 'open').orderBy('account_id');
+export function createLeases(store: Store): Leases {
+  return new StoredLeases(store);
 }
-type OpenLeases = ReturnType<typeof openLeases>;
+
+class StoredLeases implements Leases {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get #nowUs() {
+    return databaseNowUs(this.#store.dialect);
+  }
+
+  #within(ttlMs: number) {
+    return sql<bigint>`${this.#nowUs} + ${BigInt(ttlMs) * 1000n}`;
+  }
+
+  /** For reading what is changed afterwards; a SQLite transaction has it alone. */
+  #lock(strength: 'update' | 'share') {
+    return sql.raw(this.#store.dialect === 'postgres' ? ` for ${strength}` : '');
+  }
+
+  begin(nodeId: string, { ttlMs, left }: { readonly ttlMs: number; readonly left: 'returned' | 'lapsed' }) {
+    return this.#store.transaction(async trx => {
+      const { rows } = await sql<{ epoch: bigint }>`
+        insert into nodes (node_id, epoch, expires_us) values (${nodeId}, 1, ${this.#within(ttlMs)})
+        on conflict (node_id) do update set epoch = nodes.epoch + 1, expires_us = ${this.#within(ttlMs)}
+        returning epoch`.execute(trx);
+      await this.#empty(trx, nodeId, left);
+      return { nodeId, epoch: rows[0]?.epoch ?? 1n };
+    });
+  }
+
+  async renew({ nodeId, epoch }: NodeSession, ttlMs: number): Promise<boolean> {
+    return this.#store.transaction(async trx => {
+      const { numUpdatedRows } = await trx
+        .updateTable('nodes')
+        .set({ expires_us: this.#within(ttlMs) })
+        .where('node_id', '=', nodeId)
+        .where('epoch', '=', epoch)
+        .where('expires_us', '>', this.#nowUs)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    });
+  }
+
+  async end({ nodeId, epoch }: NodeSession): Promise<void> {
+    await this.#store.transaction(async trx => {
+      const { numUpdatedRows } = await trx
+        .updateTable('nodes')
+        .set({ expires_us: 0n })
+        .where('node_id', '=', nodeId)
+        .where('epoch', '=', epoch)
+        .executeTakeFirst();
+      if (numUpdatedRows === 1n) await this.#empty(trx, nodeId, 'returned');
+    });
+  }
+
+  async move(session: NodeSession, account: LeasedAccount, nano: Nano): Promise<LeaseMove> {
+    try {
+      return await this.#store.transaction(trx => this.#moveIn(trx, session, { account, nano }));
+    } catch (error) {
+      if (error instanceof Refused) return error.outcome;
+      throw error;
+    }
+  }
+
+  async #moveIn(
+    trx: StoreTransaction,
+    { nodeId, epoch }: NodeSession,
+    { account, nano }: { readonly account: LeasedAccount; readonly nano: Nano },
+  ): Promise<LeaseMove> {
+    const session = await sql`
+      select 1 from nodes where node_id = ${nodeId} and epoch = ${epoch} and expires_us > ${this.#nowUs}${this.#lock('share')}`.execute(
+      trx,
+    );
+    if (session.rows.length === 0) throw new Refused('over');
+    if (nano > 0n)
+      await this.#store.insertNew(trx, 'leases', {
+        columns: ['account_id', 'node_id', 'amount_nano', 'granted_nano', 'lapsed_nano', 'uncovered_nano'],
+        rows: [[account.id, nodeId, 0n, 0n, 0n, 0n]],
+        key: 'account_id',
+      });
+    const row = await trx
+      .updateTable('leases')
+      .set(({ eb }) => ({ amount_nano: eb('amount_nano', '+', nano), granted_nano: eb('granted_nano', '+', nano) }))
+      .where('account_id', '=', account.id)
+      .where('node_id', '=', nodeId)
+      .where('amount_nano', '>=', -nano)
+      .returning(['granted_nano', 'lapsed_nano', 'uncovered_nano'])
+      .executeTakeFirst();
+    if (!row) throw new Refused('short');
+    if (nano > 0n) {
+      if (!(await takeIfCovered(this.#store, trx, { account, nano }))) throw new Refused('short');
+    } else await addHeld(this.#store, trx, [{ id: account.id, nano }]);
+    return { netNano: netOf(row) };
+  }
+
+  async retire(session: NodeSession, account: LeasedAccount): Promise<LeaseMove> {
+    const { nodeId } = session;
+    try {
+      return await this.#store.transaction(async trx => {
+        const query = trx
+          .selectFrom('leases')
+          .select('amount_nano')
+          .where('account_id', '=', account.id)
+          .where('node_id', '=', nodeId);
+        const row = await (this.#store.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
+        if (!row) throw new Refused('short');
+        return this.#moveIn(trx, session, { account, nano: -row.amount_nano });
+      });
+    } catch (error) {
+      if (error instanceof Refused) return error.outcome;
+      throw error;
+    }
+  }
+
+  async nets(nodeId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Nano>> {
+    const nets = new Map<string, Nano>();
+    for (let start = 0; start < ids.length; start += IDS_MAX) {
+      const part = ids.slice(start, start + IDS_MAX);
+      // With the lock: a change whose commit was lost from sight is over then, one way or the other.
+      const rows = await this.#store.transaction(async trx => {
+        const query = trx
+          .selectFrom('leases')
+          .select(['account_id', 'granted_nano', 'lapsed_nano', 'uncovered_nano'])
+          .where('node_id', '=', nodeId)
+          .where('account_id', 'in', part)
+          .orderBy('account_id');
+        return (this.#store.dialect === 'postgres' ? query.forUpdate() : query).execute();
+      });
+      for (const row of rows) nets.set(row.account_id, netOf(row));
+    }
+    return nets;
+  }
+
+  async isSharedOut(nodeId: string, id: string): Promise<boolean> {
+    const row = await this.#store.db
+      .selectFrom('leases')
+      .select('node_id')
+      .where('account_id', '=', id)
+      .where('node_id', '<>', nodeId)
+      .where('amount_nano', '>', 0n)
+      .executeTakeFirst();
+    return row !== undefined;
+  }
+
+  async expire(which: 'over' | 'all' = 'over'): Promise<number> {
+    const isDue = which === 'all' ? sql<boolean>`true` : sql<boolean>`expires_us <= ${this.#nowUs}`;
+    const due = this.#store.db
+      .selectFrom('nodes')
+      .select('node_id')
+      .where(isDue)
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('leases')
+            .select('leases.node_id')
+            .whereRef('leases.node_id', '=', 'nodes.node_id')
+            .where('amount_nano', '>', 0n),
+        ),
+      );
+    let ended = 0;
+    for (const { node_id } of await due.execute())
+      ended += await this.#store.transaction(async trx => {
+        // As it stands now: the node may have begun anew since.
+        const { rows } = await sql`
+          select 1 from nodes where node_id = ${node_id} and ${isDue}${this.#lock('update')}`.execute(trx);
+        if (rows.length === 0) return 0;
+        await this.#empty(trx, node_id, 'lapsed');
+        return 1;
+      });
+    return ended;
+  }
+
+  async liveNodes(): Promise<number> {
+    const row = await this.#store.db
+      .selectFrom('nodes')
+      .select(({ fn }) => fn.countAll<bigint>().as('count'))
+      .where('expires_us', '>', this.#nowUs)
+      .executeTakeFirst();
+    return Number(row?.count ?? 0n);
+  }
+
+  /** Takes from a node all that it has. The caller has locked the node's row. */
+  async #empty(trx: StoreTransaction, nodeId: string, how: 'returned' | 'lapsed'): Promise<void> {
+    const query = trx
+      .selectFrom('leases')
+      .select(['account_id', 'amount_nano'])
+      .where('node_id', '=', nodeId)
+      .where('amount_nano', '>', 0n)
+      .orderBy('account_id');
+    const open = await (this.#store.dialect === 'postgres' ? query.forUpdate() : query).execute();
+    await this.#store.changeRows(trx, 'leases', {
+      key: ['account_id', 'node_id'],
+      add: ['amount_nano', how === 'lapsed' ? 'lapsed_nano' : 'granted_nano'],
+      rows: open.map(({ account_id, amount_nano }) => [
+        account_id,
+        nodeId,
+        -amount_nano,
+        how === 'lapsed' ? amount_nano : -amount_nano,
+      ]),
+    });
+    await addHeld(
+      this.#store,
+      trx,
+      open.map(({ account_id, amount_nano }) => ({ id: account_id, nano: -amount_nano })),
+    );
+  }
+}
+
+const IDS_MAX = 500;
+
+function netOf(row: { readonly granted_nano: Nano; readonly lapsed_nano: Nano; readonly uncovered_nano: Nano }): Nano {
+  return row.granted_nano - row.lapsed_nano + row.uncovered_nano;
+}

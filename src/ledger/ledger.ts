@@ -1,7 +1,7 @@
 import type { Currency, Nano } from '@millrace/contract';
 import { sql } from 'kysely';
 import { type Clock, Fault, type WalletSlots } from '../std/index.ts';
-import type { Store, StoreTransaction } from '../store/index.ts';
+import { raiseRevision, type Store, type StoreTransaction } from '../store/index.ts';
 import { ensureAccounts, walletAccount } from './accounts.ts';
 import { bookCredit, type Credit, checkCurrency, idemKeyOf, uncovered } from './credit.ts';
 import { bookRefund } from './refund.ts';
@@ -12,6 +12,12 @@ export interface WalletBalance {
   /** Set aside for requests that run. */
   readonly heldNano: Nano;
   readonly availableNano: Nano;
+}
+
+export interface MinBalance {
+  readonly organizationId: string;
+  readonly currency: Currency;
+  readonly minBalanceNano: Nano;
 }
 
 export interface Ledger {
@@ -25,13 +31,12 @@ export interface Ledger {
   /** Gives back what a request cost, once; false where that was done before, or it cost nothing. Throws `not_found`. */
   refund(trx: StoreTransaction, refund: { readonly requestId: string; readonly note: string }): Promise<boolean>;
   /** How far below zero the wallet may go: 0 is prepaid, -x a credit line of x. Throws `invalid_parameter`, `not_found`. */
-  setMinBalance(
-    trx: StoreTransaction,
-    limit: { readonly organizationId: string; readonly currency: Currency; readonly minBalanceNano: Nano },
-  ): Promise<void>;
+  setMinBalance(trx: StoreTransaction, limit: MinBalance): Promise<void>;
   /** Makes what was committed count for admission: call after the transaction that opened, credited or set a limit. */
   refresh(): Promise<void>;
   walletsOf(organizationId: string): readonly { readonly currency: Currency; readonly slot: number }[];
+  /** The account whose spendable amount stands in this slot. */
+  accountAt(slot: number): string | undefined;
   balances(organizationId: string): Promise<readonly WalletBalance[]>;
   /** Sum of what configuration has credited so far. */
   configuredCredit(trx: StoreTransaction, organizationId: string, currency: Currency): Promise<Nano>;
@@ -63,12 +68,16 @@ export async function createLedger({
   store,
   clock,
   slots,
+  isLeasing = false,
 }: {
   readonly store: Store;
   readonly clock: Clock;
   readonly slots: WalletSlots;
+  /** What may be spent is what leases of this node say, which are kept elsewhere: bookings leave the slots alone. */
+  readonly isLeasing?: boolean;
 }): Promise<Ledger> {
   const wallets = new Map<string, Wallet>();
+  const accounts: string[] = [];
   /** Wallets of one organization, since every change of a key asks for them. */
   const byOrganization = new Map<string, Wallet[]>();
   const listeners: (() => void)[] = [];
@@ -85,15 +94,16 @@ export async function createLedger({
     for (const { id, organization_id, currency, min_balance_nano } of rows) {
       const known = wallets.get(id);
       if (known) {
-        slots.add(known.slot, known.minBalanceNano - min_balance_nano);
+        if (!isLeasing) slots.add(known.slot, known.minBalanceNano - min_balance_nano);
         known.minBalanceNano = min_balance_nano;
       }
       if (known || organization_id === null) continue;
       if (wallets.size >= slots.rows) throw tooMany(slots.rows);
       const wallet: Wallet = { organizationId: organization_id, currency, slot: wallets.size, minBalanceNano: 0n };
       wallets.set(id, wallet);
+      accounts.push(id);
       byOrganization.set(organization_id, [...(byOrganization.get(organization_id) ?? []), wallet]);
-      slots.add(wallet.slot, -min_balance_nano);
+      if (!isLeasing) slots.add(wallet.slot, -min_balance_nano);
       wallet.minBalanceNano = min_balance_nano;
       added = true;
     }
@@ -104,7 +114,8 @@ export async function createLedger({
   return {
     async openWallet(trx, organizationId, currency) {
       checkCurrency(currency);
-      await ensureAccounts(store, trx, [walletAccount(organizationId, currency)]);
+      const [opened] = await ensureAccounts(store, trx, [walletAccount(organizationId, currency)]);
+      if (opened) await raiseRevision(trx, 'wallets');
     },
 
     async credit(trx, input) {
@@ -114,7 +125,7 @@ export async function createLedger({
       const idemKey = idemKeyOf(input);
       const booked = await bookCredit(store, trx, input, clock.nowMs() * 1000);
       // A transaction that the store runs again comes by here again.
-      if (!booked || pending.has(idemKey)) return booked;
+      if (!booked || isLeasing || pending.has(idemKey)) return booked;
       // A debit is taken from what may be spent before it is committed: requests that are admitted meanwhile see it gone.
       if (amountNano < 0n && !(wallet && slots.tryHold(wallet.slot, -amountNano)))
         throw uncovered(amountNano, currency);
@@ -124,41 +135,14 @@ export async function createLedger({
 
     async refund(trx, refund) {
       const refunded = await bookRefund(store, trx, { ...refund, atUs: clock.nowMs() * 1000 });
-      if (!refunded) return false;
+      if (!refunded || isLeasing) return refunded !== undefined;
       const { organizationId, currency, amountNano, idemKey } = refunded;
       const accountId = walletAccount(organizationId, currency);
       pending.set(idemKey, { accountId, amountNano, sinceMs: clock.monotonicMs() });
       return true;
     },
 
-    async setMinBalance(trx, { organizationId, currency, minBalanceNano }) {
-      if (minBalanceNano > 0n || minBalanceNano < -(10n ** 18n))
-        throw new Fault('invalid_parameter', {
-          message: 'The least balance is zero, or a credit line below it of at most a thousand million',
-          messageZh: '最低余额应为零，或不超过十亿的负授信额度',
-          param: 'minBalance',
-        });
-      const accountId = walletAccount(organizationId, currency);
-      const { numUpdatedRows } = await trx
-        .updateTable('accounts')
-        .set({ min_balance_nano: minBalanceNano })
-        .where('id', '=', accountId)
-        .where(
-          sql<boolean>`(select posted_nano - held_nano from balances where account_id = accounts.id) >= ${minBalanceNano}`,
-        )
-        .executeTakeFirst();
-      if (numUpdatedRows === 1n) return;
-      const there = await trx.selectFrom('accounts').select('id').where('id', '=', accountId).executeTakeFirst();
-      if (!there)
-        throw new Fault('not_found', {
-          message: `${organizationId} has no wallet in ${currency}`,
-          messageZh: `${organizationId} 没有 ${currency} 钱包`,
-        });
-      throw new Fault('conflict', {
-        message: `The wallet of ${organizationId} already stands below that`,
-        messageZh: `${organizationId} 的钱包余额已低于该值`,
-      });
-    },
+    setMinBalance,
 
     async refresh() {
       const asked = [...pending];
@@ -178,12 +162,14 @@ export async function createLedger({
 
     walletsOf: organizationId =>
       (byOrganization.get(organizationId) ?? []).map(({ currency, slot }) => ({ currency, slot })),
+    accountAt: slot => accounts[slot],
     balances: organizationId => readBalances(store, organizationId),
     configuredCredit: readConfiguredCredit,
     onWallets: listener => void listeners.push(listener),
 
     async publishBalances() {
       await readWallets();
+      if (isLeasing) return;
       const rows = await store.db
         .selectFrom('balances')
         .innerJoin('accounts', 'accounts.id', 'balances.account_id')
@@ -198,6 +184,41 @@ export async function createLedger({
       }
     },
   };
+}
+
+async function setMinBalance(
+  trx: StoreTransaction,
+  { organizationId, currency, minBalanceNano }: MinBalance,
+): Promise<void> {
+  if (minBalanceNano > 0n || minBalanceNano < -(10n ** 18n))
+    throw new Fault('invalid_parameter', {
+      message: 'The least balance is zero, or a credit line below it of at most a thousand million',
+      messageZh: '最低余额应为零，或不超过十亿的负授信额度',
+      param: 'minBalance',
+    });
+  const accountId = walletAccount(organizationId, currency);
+  const { numUpdatedRows } = await trx
+    .updateTable('accounts')
+    .set({ min_balance_nano: minBalanceNano })
+    .where('id', '=', accountId)
+    .where(
+      sql<boolean>`(select posted_nano - held_nano from balances where account_id = accounts.id) >= ${minBalanceNano}`,
+    )
+    .executeTakeFirst();
+  if (numUpdatedRows === 1n) {
+    await raiseRevision(trx, 'wallets');
+    return;
+  }
+  const there = await trx.selectFrom('accounts').select('id').where('id', '=', accountId).executeTakeFirst();
+  if (!there)
+    throw new Fault('not_found', {
+      message: `${organizationId} has no wallet in ${currency}`,
+      messageZh: `${organizationId} 没有 ${currency} 钱包`,
+    });
+  throw new Fault('conflict', {
+    message: `The wallet of ${organizationId} already stands below that`,
+    messageZh: `${organizationId} 的钱包余额已低于该值`,
+  });
 }
 
 function tooMany(rows: number): Fault {

@@ -47,6 +47,8 @@ export interface LoaderOptions {
   readonly busyness?: () => number;
   /** What cannot pass by itself: a damaged journal, a store that is not this journal's. The process must end. */
   readonly onError: (error: unknown) => void;
+  /** Whether what this node spends comes out of its leases, as beside other nodes; absent: it does not. */
+  readonly isLeasing?: () => boolean;
   /** Told of each settlement once it is committed: what metrics count. */
   readonly onSettled?: (settlement: Settlement, intent: Intent) => void;
 }
@@ -56,9 +58,11 @@ export interface LoaderOptions {
  * the ledger has loaded more than the journal holds: an older journal was put beside it.
  */
 export async function createLoader(options: LoaderOptions): Promise<Loader> {
-  const { store, journal, log, onError, onSettled, clock = systemClock, busyness = createBusyness() } = options;
-  const { reader } = journal;
-  const slices = await createSliceLoader({ store, journal, clock, onSettled });
+  const { store, journal, log, onError, onSettled, isLeasing = () => false } = options;
+  const { clock = systemClock, busyness = createBusyness() } = options;
+  const { nodeId, epoch, reader } = journal;
+  const node = { nodeId, epoch, isLeasing };
+  const slices = await createSliceLoader({ store, node, reader, clock, onSettled });
   const exclusive = createQueue();
   const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
   const stepAged = () => exclusive(() => slices.step(clock.monotonicMs() - HOLD_AFTER_MS));
@@ -78,7 +82,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   };
   const expire = () =>
     exclusive(async () => {
-      const ids = await expireHolds(store, clock.nowMs());
+      const ids = await expireHolds(store, node, clock.nowMs());
       if (ids.length > 0) (await slices.open()).expire(ids);
     });
 

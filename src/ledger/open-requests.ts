@@ -7,6 +7,7 @@ import {
   type JournalRecord,
   type Progress,
 } from '../journal/index.ts';
+import { Fault } from '../std/index.ts';
 import type { Store, StoreTransaction } from '../store/index.ts';
 import { walletAccount } from './accounts.ts';
 import { type BalanceChanges, changeOf } from './booking.ts';
@@ -146,7 +147,7 @@ export async function storeHolds(
       request.intent.id,
       request.accountId,
       request.heldNano,
-      request.expired ? 'expired' : 'open',
+      stateOf(request),
       nodeId,
       BigInt(request.intent.expiresAtMs) * 1000n,
       text({ kind: ENTRY_KIND.intent, value: request.intent }),
@@ -155,11 +156,13 @@ export async function storeHolds(
     key: 'request_id',
   });
   if (inserted.includes(false)) throw new Error('a hold that was not known is in the store');
-  await store.changeRows(trx, 'holds', {
-    key: ['request_id'],
+  const there = await store.changeRows(trx, 'holds', {
+    // As it is known here: another node may have let it expire while this one stood still.
+    key: ['request_id', 'state'],
     set: ['progress', 'amount_nano'],
-    rows: noted.map(request => [request.intent.id, noteText(request), request.heldNano]),
+    rows: noted.map(request => [request.intent.id, stateOf(request), noteText(request), request.heldNano]),
   });
+  if (there.includes(false)) throw new Fault('unavailable', { internal: 'another node let a hold expire' });
   for (const request of [...fresh, ...noted])
     changeOf(changes, request.accountId).held += written(request).countedNano - request.countedNano;
 }
@@ -177,6 +180,14 @@ export async function releaseHolds(
 ): Promise<void> {
   if (settled.length === 0) return;
   const ids = settled.map(({ intent }) => intent.id);
-  await trx.deleteFrom('holds').where('request_id', 'in', ids).execute();
-  for (const { accountId, countedNano } of settled) changeOf(changes, accountId).held -= countedNano;
+  // What the row says counts, not what is known here: another node may have let it expire while this one stood still.
+  const rows = await trx
+    .deleteFrom('holds')
+    .where('request_id', 'in', ids)
+    .returning(['account_id', 'amount_nano', 'state'])
+    .execute();
+  for (const { account_id, amount_nano, state } of rows)
+    if (state === 'open') changeOf(changes, account_id).held -= amount_nano;
 }
+
+const stateOf = ({ expired }: OpenRequest) => (expired ? 'expired' : 'open');

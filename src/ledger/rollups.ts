@@ -19,12 +19,24 @@ async function addUp(
 ): Promise<void> {
   const there = await store.changeRows(trx, table, { key, add, rows });
   const missing = rows.filter((_, index) => !there[index]);
-  await store.insertAll(trx, table, { columns: [...key, ...add], rows: missing });
+  const made = await store.insertNew(trx, table, { columns: [...key, ...add], rows: missing, key: key.join(',') });
+  // Another node made it meanwhile: to take a lease on a budget, say.
+  const late = missing.filter((_, index) => !made[index]);
+  await store.changeRows(trx, table, { key, add, rows: late });
 }
 
-/** What each key has spent, in all, by month and by day (UTC) of the settlement: what budgets are read from at start. */
-export async function countSpend(store: Store, trx: StoreTransaction, tallies: readonly Tally[]): Promise<void> {
-  const spent = new Map<string, { readonly key: readonly string[]; nano: bigint }>();
+/** What a key spent in a period. */
+export interface Spend {
+  readonly keyId: string;
+  /** `total`, a month or a day. */
+  readonly period: string;
+  readonly currency: string;
+  nano: bigint;
+}
+
+/** What each key has spent, in all, by month and by day (UTC) of the settlement. */
+export function spendOf(tallies: readonly Tally[]): readonly Spend[] {
+  const spent = new Map<string, Spend>();
   for (const { series, hourMs, revenueNano } of tallies) {
     if (revenueNano === 0n) continue;
     const { keyId, currency } = series;
@@ -33,10 +45,15 @@ export async function countSpend(store: Store, trx: StoreTransaction, tallies: r
       const name = `${keyId} ${period} ${currency}`;
       const row = spent.get(name);
       if (row) row.nano += revenueNano;
-      else spent.set(name, { key: [keyId, period, currency], nano: revenueNano });
+      else spent.set(name, { keyId, period, currency, nano: revenueNano });
     }
   }
-  const rows = [...spent.values()].map(({ key, nano }) => [...key, nano]);
+  return [...spent.values()];
+}
+
+/** Counts it: what budgets are read from at start. */
+export async function countSpend(store: Store, trx: StoreTransaction, tallies: readonly Tally[]): Promise<void> {
+  const rows = spendOf(tallies).map(({ keyId, period, currency, nano }) => [keyId, period, currency, nano]);
   await addUp(store, trx, { table: 'key_spend', key: ['key_id', 'period', 'currency'], add: ['spent_nano'], rows });
 }
 

@@ -6,7 +6,7 @@ import { planSlice } from './plan-slice.ts';
 import { createSeriesCache } from './series.ts';
 import { assertSettled, settledBefore } from './settled-before.ts';
 import { createTurns } from './turns.ts';
-import { writeSlice } from './write-slice.ts';
+import { type LoadingNode, writeSlice } from './write-slice.ts';
 
 /**
  * Entries of one transaction: its commit, and the rows of accounts, keys and hours that it moves, are shared by so many. It
@@ -17,7 +17,8 @@ const SLICE = 2_400;
 const READ = 800;
 export interface SliceLoaderOptions {
   readonly store: Store;
-  readonly journal: Pick<Journal, 'nodeId' | 'epoch' | 'reader'>;
+  readonly node: LoadingNode;
+  readonly reader: Journal['reader'];
   readonly clock: Clock;
   readonly onSettled?: ((settlement: Settlement, intent: Intent) => void) | undefined;
 }
@@ -37,11 +38,11 @@ export interface SliceLoader {
 /** Throws Fault `config_invalid` where the ledger has loaded more than the journal holds. */
 export async function createSliceLoader({
   store,
-  journal,
+  node,
+  reader,
   clock,
   onSettled,
 }: SliceLoaderOptions): Promise<SliceLoader> {
-  const { nodeId, reader } = journal;
   const cache = createSeriesCache();
   let open: OpenRequests = createOpenRequests([]);
   /** Read so far; what memory alone knows of it lies beyond the cursor. */
@@ -54,15 +55,15 @@ export async function createSliceLoader({
     const saved = await store.db
       .selectFrom('journal_cursor')
       .selectAll()
-      .where('node_id', '=', nodeId)
+      .where('node_id', '=', node.nodeId)
       .executeTakeFirst();
     cursor = Number(saved?.seq ?? 0n);
     const last = reader.lastSeq();
-    if (cursor > last || Number(saved?.epoch ?? 0n) > journal.epoch) throw olderJournal(cursor, last);
+    if (cursor > last || Number(saved?.epoch ?? 0n) > node.epoch) throw olderJournal(cursor, last);
     position = cursor;
     // Of what the last run read beyond its cursor, some may be in the store.
     replayedTo = last;
-    open = createOpenRequests(await readStored(store.db, nodeId));
+    open = createOpenRequests(await readStored(store.db, node.nodeId));
     stale = false;
   };
 
@@ -83,7 +84,7 @@ export async function createSliceLoader({
     await assertSettled(store.db, plan.strays);
     if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
       const learned = await store.transaction(async trx => {
-        const found = await writeSlice(store, trx, { plan, node: journal, cache, turns });
+        const found = await writeSlice(store, trx, { plan, node, cache, turns });
         crashPoint('loader.before-commit');
         return found;
       });

@@ -1,5 +1,6 @@
 import type { Store, StoreTransaction, StoreValue } from '../store/index.ts';
 import { applyChanges, type BalanceChanges, openBooks, post } from './booking.ts';
+import { drawOnBudgets, drawOnWallets } from './draw-leases.ts';
 import { releaseHolds, storeHolds } from './open-requests.ts';
 import type { SlicePlan } from './plan-slice.ts';
 import { countHours, countSpend } from './rollups.ts';
@@ -12,6 +13,8 @@ import type { Turns } from './turns.ts';
 export interface LoadingNode {
   readonly nodeId: string;
   readonly epoch: number;
+  /** What this node spends comes out of its leases: others spend from the same wallets. */
+  readonly isLeasing: () => boolean;
 }
 
 /** Requests that are written between two breaths. */
@@ -27,9 +30,10 @@ export async function writeSlice(
   { plan, node, cache, turns }: SliceParts,
 ): Promise<readonly Series[]> {
   const changes: BalanceChanges = new Map();
-  const learned = await bookSettled(store, trx, { settled: plan.settled, changes, cache, turns });
+  const learned = await bookSettled(store, trx, { settled: plan.settled, changes, node, cache, turns });
   await releaseHolds(trx, plan.released, changes);
   await storeHolds(store, trx, { fresh: plan.fresh, noted: plan.noted, nodeId: node.nodeId, changes });
+  if (node.isLeasing()) await drawOnWallets(store, trx, { nodeId: node.nodeId, changes });
   await applyChanges(store, trx, changes);
   await moveCursor(store, trx, { ...node, seq: plan.cursor });
   // The commit, with what it folds into the file, is a turn of its own.
@@ -50,9 +54,13 @@ async function bookSettled(
   {
     settled,
     changes,
+    node,
     cache,
     turns,
-  }: Pick<SliceParts, 'cache' | 'turns'> & { readonly settled: readonly Settled[]; readonly changes: BalanceChanges },
+  }: Pick<SliceParts, 'node' | 'cache' | 'turns'> & {
+    readonly settled: readonly Settled[];
+    readonly changes: BalanceChanges;
+  },
 ): Promise<readonly Series[]> {
   if (settled.length === 0) return [];
   const books = await openBooks(store, trx);
@@ -81,6 +89,7 @@ async function bookSettled(
   await books.close();
   postUsage(changes, all);
   for (const cost of costs) post(changes, cost.accounts, cost.amountNano);
+  if (node.isLeasing()) await drawOnBudgets(store, trx, { nodeId: node.nodeId, tallies: all });
   await countSpend(store, trx, all);
   await countHours(store, trx, all);
   return learned;
@@ -89,7 +98,7 @@ async function bookSettled(
 async function moveCursor(
   store: Store,
   trx: StoreTransaction,
-  { nodeId, epoch, seq }: LoadingNode & { readonly seq: number },
+  { nodeId, epoch, seq }: Pick<LoadingNode, 'nodeId' | 'epoch'> & { readonly seq: number },
 ): Promise<void> {
   const rows = [[nodeId, BigInt(epoch), BigInt(seq)]];
   const [there] = await store.changeRows(trx, 'journal_cursor', { key: ['node_id'], set: ['epoch', 'seq'], rows });

@@ -7,3 +7,6 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { nowMs: Date.now, monotonicMs: () => performance.now() };
+
+/** Monotonic ms that all threads of this machine agree on: `performance.now()` begins anew in each. */
+export const bootMs = (): number => Number(process.hrtime.bigint() / 1_000_000n);

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurably } from './durable.ts';
@@ -29,6 +29,12 @@ export function readSecrets(home: string, beside: readonly string[]): HomeSecret
   if (typeof pepper !== 'string' || typeof master !== 'string' || pepper === '' || master === '')
     throw unusable(file, 'it does not hold its secrets', '其中没有密钥');
   return { pepper: new Secret(pepper), master: new Secret(master) };
+}
+
+/** Tells whether two homes have the same secrets, and nothing else of them. */
+export function fingerprintOf({ pepper, master }: HomeSecrets): string {
+  const inner = createHmac('sha256', master.reveal()).update('millrace secrets v1').digest();
+  return createHmac('sha256', pepper.reveal()).update(inner).digest('base64url');
 }
 
 function parse(file: string): { readonly pepper?: unknown; readonly master?: unknown } {

@@ -20,4 +20,5 @@ export * from './slots.ts';
 export * from './sse.ts';
 export * from './sse-write.ts';
 export * from './stop-signals.ts';
+export * from './term.ts';
 export * from './uuid.ts';

@@ -12,6 +12,8 @@ export interface SharedSlots {
   readonly deployments: SharedArrayBuffer;
   readonly node: SharedArrayBuffer;
   readonly refusals: SharedArrayBuffer;
+  /** See {@link openTerm}. */
+  readonly term: SharedArrayBuffer;
 }
 
 export function createSlots(): SharedSlots {
@@ -21,6 +23,7 @@ export function createSlots(): SharedSlots {
     deployments: new SharedArrayBuffer(DEPLOYMENT_ROWS * DEPLOYMENT_FIELDS * 4),
     node: new SharedArrayBuffer(NODE_FIELDS * 4),
     refusals: new SharedArrayBuffer(FAULT_ROWS.size * 8),
+    term: new SharedArrayBuffer(16),
   };
 }
 
@@ -32,10 +35,12 @@ export interface Slots {
   readonly refusals: RefusalSlots;
 }
 
-export function openSlots(shared: SharedSlots): Slots {
+/** `shares`: limits of keys are shared with other nodes, see {@link openKeyShares}. */
+export function openSlots(shared: SharedSlots, limits: 'own' | 'shares' = 'own'): Slots {
+  const keys = new BigInt64Array(shared.keys);
   return {
     wallets: openWallets(new BigInt64Array(shared.wallets)),
-    keys: openKeys(new BigInt64Array(shared.keys)),
+    keys: limits === 'own' ? openKeys(keys) : openSharedKeys(keys),
     deployments: openDeployments(new Int32Array(shared.deployments)),
     node: openNode(new Int32Array(shared.node)),
     refusals: openRefusals(new BigInt64Array(shared.refusals)),
@@ -72,8 +77,17 @@ function openWallets(cells: BigInt64Array): WalletSlots {
   };
 }
 
-const KEY_FIELDS = 5;
-const KEY = { revoked: 0, requestsDue: 1, tokensDue: 2, inFlight: 3, budgetLeft: 4 } as const;
+const KEY_FIELDS = 8;
+const KEY = {
+  revoked: 0,
+  requestsDue: 1,
+  tokensDue: 2,
+  inFlight: 3,
+  budgetLeft: 4,
+  placesFree: 5,
+  requestsElsewhere: 6,
+  tokensElsewhere: 7,
+} as const;
 
 /** Outcome of a rate check: admitted, with what is left; or how long to wait. */
 export type RateVerdict =
@@ -149,6 +163,66 @@ function openKeys(cells: BigInt64Array): KeySlots {
     setBudgetLeft: (slot, nano) => void Atomics.store(cells, at(slot, KEY.budgetLeft), nano),
     tryBudget: (slot, nano) => takeIfCovered(cells, at(slot, KEY.budgetLeft), nano),
     addBudget: (slot, nano) => void Atomics.add(cells, at(slot, KEY.budgetLeft), nano),
+  };
+}
+
+/**
+ * What this node has of the limits of keys that all nodes share: requests, tokens and places that it was given in advance, so that
+ * who admits asks nobody. In the same cells as limits of its own.
+ */
+export interface KeyShares {
+  left(slot: number, what: Share): bigint;
+  add(slot: number, what: Share, count: bigint): void;
+  /** False, and nothing taken, when less is left. */
+  tryTake(slot: number, what: Share, count: bigint): boolean;
+  /** What all nodes together may still take, for those who are told how much is left. */
+  setElsewhere(slot: number, what: Meterable, count: bigint): void;
+  inFlight(slot: number): number;
+}
+
+export type Share = Meterable | 'places';
+
+const SHARE_CELL = { requests: KEY.requestsDue, tokens: KEY.tokensDue, places: KEY.placesFree } as const;
+const ELSEWHERE_CELL = { requests: KEY.requestsElsewhere, tokens: KEY.tokensElsewhere } as const;
+/** Until who shares limits out has said when. */
+const SHARE_RETRY_MS = 1_000;
+
+export function openKeyShares(shared: SharedSlots): KeyShares {
+  return keySharesOf(new BigInt64Array(shared.keys));
+}
+
+function keySharesOf(cells: BigInt64Array): KeyShares {
+  return {
+    left: (slot, what) => Atomics.load(cells, slot * KEY_FIELDS + SHARE_CELL[what]),
+    add: (slot, what, count) => void Atomics.add(cells, slot * KEY_FIELDS + SHARE_CELL[what], count),
+    tryTake: (slot, what, count) => takeIfCovered(cells, slot * KEY_FIELDS + SHARE_CELL[what], count),
+    setElsewhere: (slot, what, count) => void Atomics.store(cells, slot * KEY_FIELDS + ELSEWHERE_CELL[what], count),
+    inFlight: slot => Number(Atomics.load(cells, slot * KEY_FIELDS + KEY.inFlight)),
+  };
+}
+
+/** Takes from shares, where {@link openKeys} reckons with the clock. */
+function openSharedKeys(cells: BigInt64Array): KeySlots {
+  const shares = keySharesOf(cells);
+  const keys = openKeys(cells);
+  return {
+    ...keys,
+    takeRate(slot, what, { count, perMinute }) {
+      if (!shares.tryTake(slot, what, BigInt(Math.ceil(count)))) return { ok: false, retryAfterMs: SHARE_RETRY_MS };
+      const left = shares.left(slot, what) + Atomics.load(cells, slot * KEY_FIELDS + ELSEWHERE_CELL[what]);
+      const remaining = Math.max(0, Math.min(perMinute, Number(left)));
+      return { ok: true, remaining, resetMs: Math.ceil(((perMinute - remaining) * 60_000) / perMinute) };
+    },
+    returnRate: (slot, what, { count }) => shares.add(slot, what, BigInt(Math.floor(count))),
+    tryEnter(slot) {
+      if (!shares.tryTake(slot, 'places', 1n)) return false;
+      Atomics.add(cells, slot * KEY_FIELDS + KEY.inFlight, 1n);
+      return true;
+    },
+    leave(slot) {
+      keys.leave(slot);
+      shares.add(slot, 'places', 1n);
+    },
   };
 }
 

@@ -1,6 +1,8 @@
 // Where facts are kept: SQLite or PostgreSQL behind one face, one schema, one set of queries.
 // It must not know what the rows mean: no rule about money, keys or models lives here.
 export type { RowChanges } from './change-rows.ts';
+export { databaseNowUs } from './database-clock.ts';
+export { claimFact } from './facts.ts';
 export type { KnownNewRows, NewRows } from './insert-new.ts';
 export { isPassing } from './is-passing.ts';
 export type { StoreDialect } from './migrate.ts';

@@ -51,13 +51,27 @@ async function schemaVersion(db: Kysely<Database>): Promise<number> {
   return Number(rows[0]?.id ?? 0);
 }
 
+/** Among advisory locks: "mils". */
+const SCHEMA_LOCK = 0x6d69_6c73n;
+
+/** Nodes that start at once migrate one after the other. A change of a large table takes the time it takes. */
+async function lockSchema(trx: Kysely<Database>, dialect: StoreDialect): Promise<void> {
+  if (dialect !== 'postgres') return;
+  await sql`set local statement_timeout = 0`.execute(trx);
+  await sql`set local lock_timeout = 0`.execute(trx);
+  await sql`select pg_advisory_xact_lock(${SCHEMA_LOCK})`.execute(trx);
+}
+
 /** Brings the schema to the newest version, each migration in a transaction of its own: a kill half-way leaves the last whole one. */
 export async function migrate(
   db: Kysely<Database>,
   dialect: StoreDialect,
   migrations: readonly Migration[],
 ): Promise<void> {
-  await sql`create table if not exists schema_versions (id bigint primary key)`.execute(db);
+  await db.transaction().execute(async trx => {
+    await lockSchema(trx, dialect);
+    await sql`create table if not exists schema_versions (id bigint primary key)`.execute(trx);
+  });
   const have = await schemaVersion(db);
   const newest = migrations.at(-1)?.id ?? 0;
   if (have > newest) {
@@ -68,8 +82,9 @@ export async function migrate(
   }
   for (const migration of migrations.filter(({ id }) => id > have)) {
     await db.transaction().execute(async trx => {
-      // A change of a large table takes the time it takes.
-      if (dialect === 'postgres') await sql`set local statement_timeout = 0`.execute(trx);
+      await lockSchema(trx, dialect);
+      // Another node did it meanwhile.
+      if ((await schemaVersion(trx)) >= migration.id) return;
       for (const statement of migration.statements(dialect)) await sql.raw(inDialect(statement, dialect)).execute(trx);
       await sql`insert into schema_versions (id) values (${BigInt(migration.id)})`.execute(trx);
     });

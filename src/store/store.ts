@@ -49,15 +49,16 @@ export interface StoreOptions {
   readonly url?: string | undefined;
   readonly file: string;
   readonly log?: Log;
-  /** PostgreSQL: false opens beside the writer, without its lock and without migrating. */
-  readonly writer?: boolean;
+  /** PostgreSQL: false opens beside the writer, without its lock and without migrating; `shared` beside other nodes. */
+  readonly writer?: boolean | 'shared';
 }
 
 /** Opens the store and brings its schema up to date. Throws Fault `config_invalid` or `conflict` with one clear sentence. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   if (options.url === undefined) return openOnSqlite(options.file);
   const { url, log = silentLog, writer = true } = options;
-  return openOnPostgres(url, writer ? await takeWriterLock(url, log) : undefined);
+  const mode = writer === 'shared' ? 'shared' : 'alone';
+  return openOnPostgres(url, writer === false ? undefined : await takeWriterLock(url, log, mode));
 }
 
 async function openOnSqlite(path: string): Promise<Store> {

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely';
 import type { LedgerTables } from './tables/ledger.ts';
 
 // One rule for both databases: every integer column is BIGINT and arrives as a bigint; all times are µs UTC; flags are 0n or 1n.
@@ -42,6 +43,13 @@ export interface KeySpendTable {
   period: string;
   currency: string;
   spent_nano: bigint;
+  /** Set aside of the budget by leases of nodes. */
+  held_nano: Generated<bigint>;
+}
+/** What is true of the whole database, said once: which secrets belong to it. */
+export interface FactTable {
+  name: string;
+  value: string;
 }
 export interface ProviderTable {
   id: string;
@@ -95,6 +103,7 @@ export interface PriceHistoryTable {
   versions: string;
 }
 export interface Database extends LedgerTables {
+  facts: FactTable;
   revisions: RevisionTable;
   organizations: OrganizationTable;
   projects: ProjectTable;

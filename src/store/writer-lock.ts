@@ -10,9 +10,12 @@ const RETRY_MS = 1_000;
 const FIRST_TRIES = 5;
 const FIRST_RETRY_MS = 200;
 
+/** `alone`: no other writes to the database. `shared`: others may, who also take leases on what they spend. */
+export type WriterMode = 'alone' | 'shared';
+
 /**
- * Proof that this process is the only writer of the database: two servers would both hand out the same wallets. A session
- * lock, held by a connection of its own: PostgreSQL lets it go when the holder is gone, however it went.
+ * Proof that nobody writes to the database who must not: two servers that work alone would both hand out the same wallets. A
+ * session lock, held by a connection of its own: PostgreSQL lets it go when the holder is gone, however it went.
  */
 export interface WriterLock extends AsyncDisposable {
   /** Throws where the lock is not held now: Fault `conflict` when another process has it, `unavailable` while it is being won back. */
@@ -22,7 +25,7 @@ export interface WriterLock extends AsyncDisposable {
 type State = 'held' | 'lost' | 'taken' | 'closed';
 
 /** Throws Fault `config_invalid` (no server there) or `conflict` (another process holds it). */
-export async function takeWriterLock(url: string, log: Log): Promise<WriterLock> {
+export async function takeWriterLock(url: string, log: Log, mode: WriterMode = 'alone'): Promise<WriterLock> {
   let state: State = 'lost';
   let client: pg.Client | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -42,7 +45,8 @@ export async function takeWriterLock(url: string, log: Log): Promise<WriterLock>
       await fresh.connect();
       // A host that vanished without a word is noticed within half a minute, not after the two hours of TCP's default.
       await fresh.query('set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4');
-      const { rows } = await fresh.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK]);
+      const lock = mode === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared';
+      const { rows } = await fresh.query<{ locked: boolean }>(`select ${lock}($1) as locked`, [LOCK]);
       if (rows[0]?.locked) {
         client = fresh;
         return 'held';
@@ -68,14 +72,14 @@ export async function takeWriterLock(url: string, log: Log): Promise<WriterLock>
     });
     state = got;
     if (got === 'held') break;
-    if (left <= 1) throw takenByAnother();
+    if (left <= 1) throw takenByAnother(mode);
     await sleep(FIRST_RETRY_MS);
   }
 
   return {
     assertHeld() {
       if (state === 'held') return;
-      if (state === 'taken') throw takenByAnother();
+      if (state === 'taken') throw takenByAnother(mode);
       throw new Fault('unavailable', {
         message: 'PostgreSQL cannot be reached',
         messageZh: '无法连接 PostgreSQL',
@@ -91,9 +95,17 @@ export async function takeWriterLock(url: string, log: Log): Promise<WriterLock>
   };
 }
 
-function takenByAnother(): Fault {
-  return new Fault('conflict', {
-    message: 'Another Millrace already works on this database: stop it first',
-    messageZh: '已有另一个 Millrace 正在使用此数据库：请先停止它',
-  });
+function takenByAnother(mode: WriterMode): Fault {
+  return new Fault(
+    'conflict',
+    mode === 'alone'
+      ? {
+          message: 'Another Millrace already works on this database: stop it first, or set VALKEY_URL on all of them',
+          messageZh: '已有另一个 Millrace 正在使用此数据库：请先停止它，或为所有节点设置 VALKEY_URL',
+        }
+      : {
+          message: 'A Millrace without VALKEY_URL works on this database alone: stop it, or set VALKEY_URL there too',
+          messageZh: '有一个未设置 VALKEY_URL 的 Millrace 正在独占此数据库：请停止它，或为它也设置 VALKEY_URL',
+        },
+  );
 }

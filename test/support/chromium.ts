@@ -1,6 +1,5 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { aptGet } from './apt-get.ts';
+import { findProgram } from './find-program.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
@@ -24,18 +23,4 @@ export function findChromium(): { readonly path: string } | { readonly reason: s
   if (refused !== undefined) return { reason: `there is no Chromium. ${refused.reason}` };
   const installed = findProgram(NAMES);
   return installed === undefined ? { reason: 'apt-get installed no Chromium' } : { path: installed };
-}
-
-function findProgram(names: readonly string[]): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter(folder => folder !== '');
-  return names
-    .flatMap(name => [...folders, '/usr/bin'].map(folder => join(folder, name)))
-    .find(path => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
 }

@@ -81,6 +81,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
       });
     },
     backup: createBackup({ home, store, journal, loader, clock: systemClock }),
+    cluster: undefined,
     gatewayBusyMs: () => [],
   };
   return {

@@ -15,6 +15,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   engines: 3,
   metering: 3,
   gateway: 4,
+  cluster: 5,
   rollouts: 5,
   datasets: 5,
   tuning: 5,

@@ -42,6 +42,12 @@ export const serve: Command = {
           ? `其他用户可以进入 ${config.home}：请运行 chmod 700 "${config.home}"`
           : `Other users may enter ${config.home}: run chmod 700 "${config.home}"`,
       );
+    if (running.isValkeyAway)
+      call.note(
+        call.lang === 'zh'
+          ? 'VALKEY_URL 无法连接，将继续重试：在此之前密钥的限额按节点数均分'
+          : 'VALKEY_URL does not answer, and is tried again: until then limits of keys are divided by the nodes',
+      );
     for (const { deploymentId, message, messageZh } of running.failedEngines)
       call.note(
         call.lang === 'zh'

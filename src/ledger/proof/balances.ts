@@ -13,7 +13,8 @@ export function checkBalances(
   { expect }: Findings,
 ): void {
   for (const id of sums.keys()) expect('I2', accounts.has(id), () => `${id} has transactions and no account`);
-  for (const { id, kind, postedNano, heldNano, setAsideNano, minBalanceNano } of accounts.values()) {
+  for (const account of accounts.values()) {
+    const { id, kind, postedNano, heldNano, setAsideNano, minBalanceNano, uncoveredNano, lapsedNano } = account;
     const sum = sums.get(id) ?? 0n;
     const expected = kind === 'wallet' ? -sum : sum;
     expect('I2', postedNano === expected, () => `${id} shows ${postedNano}, its transactions come to ${expected}`);
@@ -23,7 +24,15 @@ export function checkBalances(
       () => `${id} holds ${heldNano}, its holds and leases come to ${setAsideNano}`,
     );
     if (kind !== 'wallet') continue;
-    const floor = minBalanceNano - (overruns.get(id) ?? 0n);
+    const overrunNano = overruns.get(id) ?? 0n;
+    // What a node spent that was away for longer than its lease, while others spent the same money: never more than the lease.
+    const lateNano = uncoveredNano < lapsedNano ? uncoveredNano : lapsedNano;
+    const floor = minBalanceNano - overrunNano - lateNano;
+    expect(
+      'I3',
+      uncoveredNano <= lapsedNano + overrunNano,
+      () => `of ${id} nodes spent ${uncoveredNano} beyond their leases, of which ${lapsedNano} had lapsed`,
+    );
     expect(
       'I3',
       postedNano - heldNano >= floor,

@@ -16,8 +16,8 @@ export const TITLES = {
     zh: '余额等于分录之和，预留额等于未结预留与租约之和，汇总等于请求之和',
   },
   I3: {
-    en: 'No wallet is overspent beyond what answers cost above their holds',
-    zh: '除回答超出预留的部分外，没有钱包透支',
+    en: 'No wallet is overspent beyond what answers cost above their holds, and what a node spent of a lease that lapsed',
+    zh: '除回答超出预留的部分，以及节点在租约失效前已花费的部分外，没有钱包透支',
   },
   I4: {
     en: 'One settlement per request, one transaction per settlement, no intent left without either end or hold',

@@ -9,8 +9,11 @@ export interface AccountView {
   readonly minBalanceNano: Nano;
   readonly postedNano: Nano;
   readonly heldNano: Nano;
-  /** Sums of its open holds and of what is left of its open leases. */
+  /** Sums of its open holds and of what its leases have left. */
   readonly setAsideNano: Nano;
+  /** What nodes spent beyond their leases, and what they had left when their time was over. */
+  readonly uncoveredNano: Nano;
+  readonly lapsedNano: Nano;
 }
 
 /** What changes, as it stood at one moment: the rest is insert-only and is read up to `headSeq`, while the ledger goes on. */
@@ -33,11 +36,15 @@ export async function takeSnapshot(store: Store): Promise<Snapshot> {
     held: bigint;
     holds: bigint;
     leases: bigint;
+    uncovered: bigint;
+    lapsed: bigint;
   }>`
     select h.seq as seq, h.hash as hash, a.id as id, a.kind as kind, a.currency as currency, a.min_balance_nano as min,
       b.posted_nano as posted, b.held_nano as held,
       coalesce((select sum(amount_nano) from holds where account_id = a.id and state = 'open'), 0) as holds,
-      coalesce((select sum(amount_nano) from leases where account_id = a.id and state = 'open'), 0) as leases
+      coalesce((select sum(amount_nano) from leases where account_id = a.id), 0) as leases,
+      coalesce((select sum(uncovered_nano) from leases where account_id = a.id), 0) as uncovered,
+      coalesce((select sum(lapsed_nano) from leases where account_id = a.id), 0) as lapsed
     from ledger_head h left join accounts a on true left join balances b on b.account_id = a.id
     where h.id = 1`.execute(store.reader);
   const accounts = new Map<string, AccountView>();
@@ -51,6 +58,8 @@ export async function takeSnapshot(store: Store): Promise<Snapshot> {
       postedNano: row.posted,
       heldNano: row.held,
       setAsideNano: BigInt(row.holds) + BigInt(row.leases),
+      uncoveredNano: BigInt(row.uncovered),
+      lapsedNano: BigInt(row.lapsed),
     });
   }
   const [first] = rows;

@@ -2,6 +2,7 @@
 import type { Migration } from '../migrate.ts';
 import { core } from './0001-core.ts';
 import { ledger } from './0002-ledger.ts';
+import { nodes } from './0003-nodes.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger];
+export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes];

@@ -55,16 +55,25 @@ export interface HoldTable {
   intent: string;
   progress: string | null;
 }
-/** A node's slice of a wallet. `state` is `open`, `returned` or `expired`; a later epoch of the node fences the ones before it. */
+/** A node that works beside others on this database, until `expires_us` by the database's clock. */
+export interface NodeTable {
+  node_id: string;
+  /** Counts its sessions: a later one fences those before it. */
+  epoch: bigint;
+  expires_us: bigint;
+}
+/** A node's slice of a wallet, or of the budget of a key in a period (`budget:key_…:2026-11:CNY`). */
 export interface LeaseTable {
   account_id: string;
   node_id: string;
-  epoch: bigint;
-  /** What is set aside, less what was spent from it. */
+  /** What is set aside for it now. */
   amount_nano: bigint;
-  spent_nano: bigint;
-  state: string;
-  expires_us: bigint;
+  /** Sum of what it took, less what it gave back. */
+  granted_nano: bigint;
+  /** Sum of what was taken from it when its time was over. */
+  lapsed_nano: bigint;
+  /** Sum of what it spent, or set aside for requests that run long, beyond what it had: usage is a fact. */
+  uncovered_nano: bigint;
 }
 /**
  * Insert-only. What many requests have in common, written once and named by its number: who called what, which deployment
@@ -168,6 +177,7 @@ export interface LedgerTables {
   ledger_head: LedgerHeadTable;
   balances: BalanceTable;
   holds: HoldTable;
+  nodes: NodeTable;
   leases: LeaseTable;
   series: SeriesTable;
   requests: RequestTable;
