@@ -80,7 +80,7 @@ export async function joinCluster(
   if (valkeyUrl === undefined) return undefined;
   const { store, nodeId, shared, slots, clock, log } = options;
   const prefix = `millrace:${fingerprintOf(options.secrets).slice(0, 8)}`;
-  const valkey = await connectValkey({ url: valkeyUrl, prefix, nodeId, log });
+  const valkey = await connectValkey({ url: valkeyUrl, prefix, nodeId, clock, log });
   const leases: Leases = createLeases(store);
   const term = openTerm(shared.term, { nowMs: clock.nowMs, bootMs });
   const keeper: LeaseKeeper = new LeaseKeeper({ store, leases, session: () => session, valkey, clock, log });
@@ -95,9 +95,9 @@ export async function joinCluster(
   const callers = createCallerBook();
   let parts: ClusterParts | undefined;
   const tick = async () => {
+    if (parts) await follower.look(parts);
     await keeper.tick();
     await limits.tick();
-    if (parts) await follower.look(parts);
   };
   const stopTicking = everySecond(tick, error => log.warn('cluster-look-failed', { internal: String(error) }));
   const follower = createFollower({ store, valkey, log });

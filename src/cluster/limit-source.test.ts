@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startValkey, type TestValkey } from '../../test/support/valkey.ts';
 import { silentLog, systemClock } from '../std/index.ts';
 import { createLimitSource, type LimitSource } from './limit-source.ts';
@@ -20,7 +21,7 @@ after(async () => {
 });
 
 async function join(url: string, nodeId: string, prefix: string, nodes = 2) {
-  const valkey = await connectValkey({ url, prefix, nodeId, log: silentLog });
+  const valkey = await connectValkey({ url, prefix, nodeId, clock: systemClock, log: silentLog });
   open.push(valkey);
   return { valkey, source: createLimitSource({ valkey, nodeId, nodes: () => nodes, clock: systemClock }) };
 }
@@ -61,6 +62,20 @@ test('places at once are one count for all nodes', async t => {
   assert.equal(await a.places('key_1', 4, 4), 3);
   assert.equal(await a.places('key_1', 0, 4), 0);
   assert.equal(await b.places('key_1', 9, 4), 4);
+});
+
+test('a Valkey that stands still is left alone after the first who waited, and used again when it answers', async t => {
+  if (!server) return t.skip(missing);
+  const { source, valkey } = await join(server.url, 'a', 'still', 4);
+  server.pause();
+  try {
+    assert.equal(await takeAll(source, 'k', 20), 5, 'a part of the limit');
+    assert.equal(valkey.isUp(), false);
+  } finally {
+    server.resume();
+  }
+  while (!valkey.isUp()) await sleep(20);
+  assert.equal(await takeAll(source, 'other', 20), 20);
 });
 
 test('without Valkey a node has its part of each limit; databases do not mix; news come from others only', async t => {

@@ -1,10 +1,12 @@
 import { Valkey as Client } from 'iovalkey';
-import type { Log } from '../std/index.ts';
+import type { Clock, Log } from '../std/index.ts';
 
 const CONNECT_MS = 2_000;
 /** Who waits here is a request: where no answer comes, limits go on without. */
 const COMMAND_MS = 250;
 const RETRY_MS_MAX = 1_000;
+/** A Valkey that did not answer is left alone for so long: each who asked would wait in vain. */
+const REST_MS = 1_000;
 
 /** News between nodes. Lost where Valkey is away: nothing depends on it but how soon something is known. */
 export type News =
@@ -27,12 +29,14 @@ export async function connectValkey({
   url,
   prefix,
   nodeId,
+  clock,
   log,
 }: {
   readonly url: string;
   /** Of keys and channels: tells the databases apart that share one Valkey. */
   readonly prefix: string;
   readonly nodeId: string;
+  readonly clock: Clock;
   readonly log: Log;
 }): Promise<Valkey> {
   const open = () =>
@@ -64,22 +68,26 @@ export async function connectValkey({
     if (news) for (const listener of listeners) listener(news);
   });
   await Promise.allSettled([commands.connect(), subscriber.connect()]);
-  if (commands.status !== 'ready') sayState(false);
+  let restUntilMs = 0;
+  const isUp = () => commands.status === 'ready' && clock.monotonicMs() >= restUntilMs;
+  if (!isUp()) sayState(false);
   return {
-    isUp: () => commands.status === 'ready',
+    isUp,
     async run(script, key, args) {
-      if (commands.status !== 'ready') return undefined;
+      if (!isUp()) return undefined;
       try {
         const answer: unknown = await commands.call('EVAL', script, 1, `${prefix}:${key}`, ...args);
+        sayState(true);
         return Array.isArray(answer) ? answer.map(Number) : undefined;
       } catch (error) {
         log.debug('valkey-failed', { internal: String(error) });
+        restUntilMs = clock.monotonicMs() + REST_MS;
+        sayState(false);
         return undefined;
       }
     },
     tell(news) {
-      if (commands.status === 'ready')
-        commands.publish(channel, JSON.stringify({ from: nodeId, ...news })).catch(() => {});
+      if (isUp()) commands.publish(channel, JSON.stringify({ from: nodeId, ...news })).catch(() => {});
     },
     onNews: listener => void listeners.push(listener),
     async [Symbol.asyncDispose]() {

@@ -11,6 +11,9 @@ import { findProgram } from './find-program.ts';
 export interface TestValkey extends AsyncDisposable {
   readonly url: string;
   start(): Promise<void>;
+  /** It stands still: connections stay, and nothing is answered. */
+  pause(): void;
+  resume(): void;
   /** Kills it; returns when it is gone. */
   kill(): Promise<void>;
 }
@@ -40,6 +43,8 @@ export async function startValkey(): Promise<TestValkey | string> {
         });
       });
     },
+    pause: () => void server?.kill('SIGSTOP'),
+    resume: () => void server?.kill('SIGCONT'),
     async kill() {
       const child = server;
       if (!child || child.exitCode !== null) return;
