@@ -8,7 +8,7 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'bench/load-connection.ts#openConnection': 99,
     'src/engines/http/connections.ts#createConnections': 72,
     'src/engines/http/deadlines.ts#createDeadlines': 85,
-    'src/engines/http/response-parser.ts#createResponseParser': 178,
+    'src/engines/http/response-parser.ts#createResponseParser': 118,
     'src/engines/http/upstreams.ts#createUpstreams': 77,
     'src/gateway/queue.ts#createPlaceQueue': 93,
     'src/journal/client.ts#openJournalClient': 100,
