@@ -379,6 +379,8 @@ async function listen(deps: ControlDeps, access: 'owner' | 'public', path: strin
   rmSync(path, { force: true });
   const app = createControlApp(deps, access);
   const server = createServer(getRequestListener(app.fetch));
+  // Who closes an idle connection may close it under a request that is on its way: gateway threads keep theirs.
+  server.keepAliveTimeout = 0;
   const listening = new Promise<void>((done, failed) => {
     server.once('error', failed);
     server.listen(path, () => done());

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openWire } from '../../test/support/wire.ts';
-import { systemClock } from '../std/index.ts';
+import { createLog, systemClock } from '../std/index.ts';
 import { createControlProxy } from './control-proxy.ts';
 import { createHttpServer } from './server/index.ts';
 
@@ -28,7 +28,7 @@ async function open(answer: (req: IncomingMessage, res: ServerResponse) => void)
     answer(req, res);
   }).listen(path);
   await once(edge, 'listening');
-  const control = createControlProxy(path);
+  const control = createControlProxy(path, createLog('silent'));
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 65_536 };
   const server = createHttpServer({ clock: systemClock, limits, serve: http => control.forward(http) });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });

@@ -1,5 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http';
-import { FIELD_LINE, fieldValue } from '../std/index.ts';
+import { FIELD_LINE, fieldValue, type Log } from '../std/index.ts';
+import { langOf } from './respond.ts';
 import type { HttpExchange, HttpResponse } from './server/index.ts';
 
 /** Hop-by-hop headers (RFC 9110 §7.6.1), and those that only we may set. */
@@ -28,7 +29,7 @@ export interface ControlProxy {
 }
 
 /** Hands what is not `/v1/*` to the control plane on the main thread, over the socket for the public. */
-export function createControlProxy(socketPath: string): ControlProxy {
+export function createControlProxy(socketPath: string, log: Log): ControlProxy {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   return {
     forward(http) {
@@ -38,21 +39,23 @@ export function createControlProxy(socketPath: string): ControlProxy {
         sendBack(incoming, http),
       );
       outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')));
-      outgoing.on('error', () => {
+      outgoing.on('error', error => {
         if (http.isOver) return;
+        log.warn('control-plane-silent', { method, path: target.slice(0, 128), error: error.message });
         if (http.headSent) http.destroy();
-        else
-          http.send(
-            503,
-            ['retry-after', '2', 'content-type', 'application/json'],
-            '{"error":{"code":"unavailable","message":"The control plane does not answer"}}',
-          );
+        else http.send(503, ['retry-after', '2', 'content-type', 'application/json'], silent(http));
       });
       http.onGone(() => outgoing.destroy());
       passBody(http, outgoing);
     },
     close: () => agent.destroy(),
   };
+}
+
+function silent(http: HttpExchange): string {
+  const zh = langOf(http.head.acceptLanguage) === 'zh';
+  const message = zh ? '控制面没有响应' : 'The control plane does not answer';
+  return JSON.stringify({ error: { code: 'unavailable', message } });
 }
 
 /** Made anew from what was understood, never copied: what two readers could take for different requests ends here. */

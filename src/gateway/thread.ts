@@ -107,7 +107,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     newRequestId: createUuid7(systemClock.nowMs),
     callers,
     snapshot: () => snapshot,
-    control: createControlProxy(start.controlSocket),
+    control: createControlProxy(start.controlSocket, log),
   });
   const drain = async (deadlineMs: number) => {
     server.close();
