@@ -289,15 +289,15 @@ export async function serve(config: Config): Promise<Running> {
       supply: plane.cluster && (request => plane.cluster?.supply(request) ?? Promise.resolve({ supplied: false })),
       callers: () => plane.deps.identity.callers(),
       snapshot: () => plane.catalog.snapshot(),
+      follow: informed => {
+        plane.catalog.onChange(informed.snapshot);
+        plane.deps.identity.onDelta(informed.callers);
+      },
       log: plane.log,
       onCrash: crash,
     });
     const threads = gateway;
-    plane.catalog.onChange(snapshot => {
-      threads.broadcastSnapshot(snapshot);
-      updateEngines(plane);
-    });
-    plane.deps.identity.onDelta(delta => threads.broadcastCallers(delta));
+    plane.catalog.onChange(() => updateEngines(plane));
     // Only now that nothing can fail any more: a key that was made before would be lost with the message that it stands in.
     const firstKey = await plantDefaults(plane.deps);
     updateEngines(plane);

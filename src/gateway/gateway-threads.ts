@@ -15,15 +15,20 @@ export interface GatewayOptions
   readonly connectJournal: () => MessagePort;
   readonly callers: () => ThreadStart['callers'];
   readonly snapshot: () => CatalogSnapshot;
+  /** Called once, before a thread is given what there is: what changes from then on is told to all, also to those that still start. */
+  readonly follow: (threads: Informed) => void;
   readonly log: Log;
   /** A thread died by itself: the node cannot go on as it is. */
   readonly onCrash: (error: Error) => void;
 }
 
+export interface Informed {
+  snapshot(snapshot: CatalogSnapshot): void;
+  callers(delta: CallerDelta): void;
+}
+
 export interface GatewayThreads {
   readonly port: number;
-  broadcastSnapshot(snapshot: CatalogSnapshot): void;
-  broadcastCallers(delta: CallerDelta): void;
   /** How long each thread has worked since its start, read without asking it. */
   busyMs(): readonly number[];
   /** Stops accepting, waits for running requests, cuts the rest off at the deadline. Returns how many were cut off. */
@@ -38,7 +43,7 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
   const spawn = async (port: number, reusePort: boolean): Promise<number> => {
     const journal = options.connectJournal();
     const { threads: _threads, connectJournal: _connect, log: _log, onCrash, ...more } = options;
-    const { callers, snapshot, supply, ...rest } = more;
+    const { callers, snapshot, supply, follow: _follow, ...rest } = more;
     const known = { sharing: supply !== undefined, callers: callers(), snapshot: snapshot() };
     const start: ThreadStart = { ...rest, ...known, port, reusePort, journal };
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
@@ -66,6 +71,10 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
   const tell = (message: ToThread) => {
     for (const worker of workers) worker.postMessage(message);
   };
+  options.follow({
+    snapshot: snapshot => tell({ type: 'snapshot', snapshot }),
+    callers: delta => tell({ type: 'callers', delta }),
+  });
   try {
     // Sharing a port between threads needs SO_REUSEPORT with balancing, which Linux has; elsewhere one thread serves.
     const many = options.threads > 1 && process.platform === 'linux';
@@ -73,8 +82,6 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
     for (let count = 1; many && count < options.threads; count++) await spawn(port, true);
     return {
       port,
-      broadcastSnapshot: snapshot => tell({ type: 'snapshot', snapshot }),
-      broadcastCallers: delta => tell({ type: 'callers', delta }),
       busyMs: () => workers.map(worker => worker.performance.eventLoopUtilization().active),
       async drain(deadlineMs) {
         stopping = true;
