@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SupplyAnswer } from '../gateway/index.ts';
 import type { CallerRecord } from '../identity/index.ts';
 import type { Clock, KeyShares, Share } from '../std/index.ts';
-import type { LimitSource } from './limit-source.ts';
+import { type LimitSource, placesName } from './limit-source.ts';
 import type { Valkey } from './valkey.ts';
 
 /** A node takes so much of a minute's quota ahead: half a second's, so that it asks twice a second under load. */
@@ -188,7 +188,6 @@ export class KeyLimits {
 
 const nameOf = (slot: number, what: Share) => `${slot} ${what}`;
 const rateName = ({ keyId, what }: Entry) => `${keyId}:${what}`;
-export const placesName = (keyId: string) => `places:${keyId}`;
 
 function portionOf({ limit }: Entry): bigint {
   return BigInt(Math.max(1, Math.ceil(limit / PORTIONS_PER_MINUTE)));

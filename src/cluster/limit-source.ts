@@ -21,6 +21,9 @@ export interface RateGrant {
   readonly retryAfterMs: number;
 }
 
+/** Of a key's places: in Valkey, and in the news of who is short of them. */
+export const placesName = (keyId: string) => `places:${keyId}`;
+
 /** Where nodes get their shares of the limits of keys from. */
 export interface LimitSource {
   take(take: RateTake): Promise<RateGrant>;
@@ -91,7 +94,7 @@ export function createLimitSource({
       return own({ ...take, perMinute: take.perMinute / nodes() });
     },
     async places(keyId, want, limit) {
-      const [has] = (await valkey.run(PLACES, `places:${keyId}`, [nodeId, want, limit])) ?? [];
+      const [has] = (await valkey.run(PLACES, placesName(keyId), [nodeId, want, limit])) ?? [];
       // One for each node: less would refuse all.
       return has ?? Math.min(want, Math.max(1, Math.floor(limit / nodes())));
     },

@@ -1,9 +1,9 @@
 import type { RequestId } from '@millrace/contract';
 import type { Deployment } from '../catalog/index.ts';
-import { ENTRY_KIND, type JournalClient } from '../journal/index.ts';
+import { ENTRY_KIND, type JournalClient, NO_USAGE } from '../journal/index.ts';
 import { rate } from '../metering/index.ts';
 import type { Ticket } from './admit.ts';
-import { type Meter, NO_USAGE } from './meter.ts';
+import type { Meter } from './meter.ts';
 
 /** A progress record each so many tokens, and no more than this often. */
 const PROGRESS_TOKENS = 64;

@@ -1,7 +1,7 @@
 import type { Deployment } from '../catalog/index.ts';
 import type { Codec } from '../dialects/index.ts';
 import type { UpstreamCall, Upstreams } from '../engines/index.ts';
-import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement } from '../journal/index.ts';
+import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../journal/index.ts';
 import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../std/index.ts';
 import type { Ticket } from './admit.ts';
 import { type AttemptFailure, type AttemptSink, attempt } from './attempt.ts';
@@ -10,7 +10,7 @@ import { Coverage } from './coverage.ts';
 import { createEventStream, type EventStream } from './event-stream.ts';
 import { JsonRelay } from './json-relay.ts';
 import { logRequest } from './log-request.ts';
-import { Meter, NO_USAGE } from './meter.ts';
+import { Meter } from './meter.ts';
 import type { Place, PlaceQueue } from './queue.ts';
 import type { Relay } from './relay.ts';
 import { baseHeaders, type Lang } from './respond.ts';

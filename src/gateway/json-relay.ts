@@ -48,9 +48,10 @@ export class JsonRelay implements Relay {
     if (!answer) return;
     const { res, codec, call, headers, firstByte } = this.options;
     firstByte();
+    const { usage, cost } = stampOf(settlement);
     sendJson(res, 200, {
-      body: codec.encodeResponse(answer, { ...stampOf(settlement), model: call.model }),
-      headers: [...headers, 'x-millrace-cost', costText(settlement)],
+      body: codec.encodeResponse(answer, { usage, cost, model: call.model }),
+      headers: [...headers, 'x-millrace-cost', costText(cost)],
     });
   }
 

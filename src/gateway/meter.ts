@@ -1,5 +1,5 @@
 import type { ReportedUsage, StreamEvent } from '../dialects/index.ts';
-import type { Usage, UsageSource } from '../journal/index.ts';
+import { NO_USAGE, type Usage, type UsageSource } from '../journal/index.ts';
 import { createTokenEstimate, mergeUsage, type TokenEstimate } from '../metering/index.ts';
 
 /** Longest run of bytes that one token can be taken to say: below it, what was seen is a sure lower bound of tokens. */
@@ -11,7 +11,6 @@ export interface Metered {
   readonly estimated: boolean;
 }
 
-export const NO_USAGE: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 export const NOTHING_METERED: Metered = { usage: NO_USAGE, source: 'none', estimated: false };
 
 /** Counts as the answer flows; keeps numbers only, never the answer. */

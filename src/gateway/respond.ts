@@ -1,6 +1,4 @@
-import { formatAmount } from '@millrace/contract';
-import type { Codec } from '../dialects/index.ts';
-import type { Settlement } from '../journal/index.ts';
+import type { Codec, UsageStamp } from '../dialects/index.ts';
 import type { Fault } from '../std/index.ts';
 import type { HttpResponse } from './server/index.ts';
 
@@ -11,8 +9,8 @@ export function langOf(acceptLanguage: string | undefined): Lang {
   return acceptLanguage !== undefined && /^\s*zh\b/i.test(acceptLanguage) ? 'zh' : 'en';
 }
 
-export function costText(settlement: Settlement): string {
-  return `${settlement.currency} ${formatAmount(settlement.amountNano)}`;
+export function costText({ currency, amount }: UsageStamp['cost']): string {
+  return `${currency} ${amount}`;
 }
 
 /** Headers of every answer of the data plane, flat. */

@@ -10,7 +10,7 @@ import {
 } from '../journal/index.ts';
 import { priceInForce, rate } from '../metering/index.ts';
 import type { Ticket } from './admit.ts';
-import type { Meter } from './meter.ts';
+import { type Meter, NOTHING_METERED } from './meter.ts';
 
 /** A hold that no settlement ended is given back this long after the request must have ended. */
 const HOLD_MARGIN_MS = 60_000;
@@ -98,8 +98,6 @@ export interface Ending {
   readonly chargeable: boolean;
 }
 
-const FREE: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
-
 /** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */
 export function settlementOf(
   id: RequestId,
@@ -114,9 +112,7 @@ export function settlementOf(
 ): Settlement {
   const { ending, meter, attempts, timing, nowMs } = from;
   const { plan, call, hold } = ticket;
-  const result = ending.chargeable
-    ? meter.result(call.inputTokensGuess)
-    : { usage: FREE, source: 'none' as const, estimated: false };
+  const result = ending.chargeable ? meter.result(call.inputTokensGuess) : NOTHING_METERED;
   return {
     id,
     atMs: nowMs,

@@ -54,9 +54,10 @@ export class StreamRelay implements Relay {
 
   finish(settlement: Settlement): void {
     const { call, out } = this.options;
-    const usage = call.wantsUsage ? this.encoder.usage(stampOf(settlement)) : '';
+    const stamp = stampOf(settlement);
+    const usage = call.wantsUsage ? this.encoder.usage(stamp) : '';
     // A comment, which every SSE client skips: the cost for those who did not ask for the usage chunk.
-    out.end(`${usage}: x-millrace-cost ${costText(settlement)}\n\n${this.encoder.done()}`);
+    out.end(`${usage}: x-millrace-cost ${costText(stamp.cost)}\n\n${this.encoder.done()}`);
   }
 
   fail(fault: Fault, settlement: Settlement | undefined): void {
@@ -65,7 +66,7 @@ export class StreamRelay implements Relay {
       sendFault(res, fault, this.options);
       return;
     }
-    const cost = settlement ? `: x-millrace-cost ${costText(settlement)}\n\n` : '';
+    const cost = settlement ? `: x-millrace-cost ${costText(stampOf(settlement).cost)}\n\n` : '';
     out.end(`${cost}${this.encoder.fault(fault, requestId)}`);
   }
 

@@ -47,6 +47,8 @@ export interface Usage {
   readonly reasoningTokens: number;
 }
 
+export const NO_USAGE: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
+
 /** Where the counts come from, best first. */
 export type UsageSource = 'upstream' | 'counted' | 'progress' | 'policy' | 'none';
 

@@ -1,5 +1,5 @@
 import type { Nano } from '@millrace/contract';
-import type { Store, StoreTransaction } from '../store/index.ts';
+import { forUpdate, type Store, type StoreTransaction } from '../store/index.ts';
 import { type BalanceChanges, changeOf } from './booking.ts';
 import { addHeld, budgetLeaseId } from './leased-account.ts';
 import { spendOf } from './rollups.ts';
@@ -54,7 +54,7 @@ async function draw(
       .where('node_id', '=', nodeId)
       .where('account_id', 'in', ids.slice(start, start + IDS_MAX))
       .orderBy('account_id');
-    const rows = await (store.dialect === 'postgres' ? query.forUpdate() : query).execute();
+    const rows = await forUpdate(store.dialect, query).execute();
     const changes = rows.map(({ account_id: id, amount_nano }) => {
       const want = wanted.get(id) ?? 0n;
       const nano = amount_nano + want < 0n ? -amount_nano : want;

@@ -1,4 +1,4 @@
-import type { Store, StoreTransaction } from '../store/index.ts';
+import { forUpdate, type Store, type StoreTransaction } from '../store/index.ts';
 import { applyChanges, type BalanceChanges, changeOf } from './booking.ts';
 import { drawOnWallets } from './draw-leases.ts';
 import type { LoadingNode } from './write-slice.ts';
@@ -28,7 +28,7 @@ export async function expireHolds(
       .limit(AT_ONCE);
   if ((await due(store.db).limit(1).execute()).length === 0) return [];
   return store.transaction(async trx => {
-    const rows = await (store.dialect === 'postgres' ? due(trx).forUpdate() : due(trx)).execute();
+    const rows = await forUpdate(store.dialect, due(trx)).execute();
     if (rows.length === 0) return [];
     const own: BalanceChanges = new Map();
     const others: BalanceChanges = new Map();

@@ -1,6 +1,6 @@
 import type { Nano } from '@millrace/contract';
 import { sql } from 'kysely';
-import { databaseNowUs, type Store, type StoreTransaction } from '../store/index.ts';
+import { databaseNowUs, forUpdate, type Store, type StoreTransaction } from '../store/index.ts';
 import { addHeld, type LeasedAccount, takeIfCovered } from './leased-account.ts';
 
 /** One node at work from one moment on; its next session fences this one. */
@@ -127,8 +127,12 @@ class StoredLeases implements Leases {
   }
 
   async move(session: NodeSession, account: LeasedAccount, nano: Nano): Promise<LeaseMove> {
+    return this.#tryToMove(trx => this.#moveIn(trx, session, { account, nano }));
+  }
+
+  async #tryToMove(move: (trx: StoreTransaction) => Promise<LeaseMove>): Promise<LeaseMove> {
     try {
-      return await this.#store.transaction(trx => this.#moveIn(trx, session, { account, nano }));
+      return await this.#store.transaction(move);
     } catch (error) {
       if (error instanceof Refused) return error.outcome;
       throw error;
@@ -168,21 +172,16 @@ class StoredLeases implements Leases {
 
   async retire(session: NodeSession, account: LeasedAccount): Promise<LeaseMove> {
     const { nodeId } = session;
-    try {
-      return await this.#store.transaction(async trx => {
-        const query = trx
-          .selectFrom('leases')
-          .select('amount_nano')
-          .where('account_id', '=', account.id)
-          .where('node_id', '=', nodeId);
-        const row = await (this.#store.dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst();
-        if (!row) throw new Refused('short');
-        return this.#moveIn(trx, session, { account, nano: -row.amount_nano });
-      });
-    } catch (error) {
-      if (error instanceof Refused) return error.outcome;
-      throw error;
-    }
+    return this.#tryToMove(async trx => {
+      const query = trx
+        .selectFrom('leases')
+        .select('amount_nano')
+        .where('account_id', '=', account.id)
+        .where('node_id', '=', nodeId);
+      const row = await forUpdate(this.#store.dialect, query).executeTakeFirst();
+      if (!row) throw new Refused('short');
+      return this.#moveIn(trx, session, { account, nano: -row.amount_nano });
+    });
   }
 
   async nets(nodeId: string, ids: readonly string[]): Promise<ReadonlyMap<string, Nano>> {
@@ -197,7 +196,7 @@ class StoredLeases implements Leases {
           .where('node_id', '=', nodeId)
           .where('account_id', 'in', part)
           .orderBy('account_id');
-        return (this.#store.dialect === 'postgres' ? query.forUpdate() : query).execute();
+        return forUpdate(this.#store.dialect, query).execute();
       });
       for (const row of rows) nets.set(row.account_id, netOf(row));
     }
@@ -259,7 +258,7 @@ class StoredLeases implements Leases {
       .where('node_id', '=', nodeId)
       .where('amount_nano', '>', 0n)
       .orderBy('account_id');
-    const open = await (this.#store.dialect === 'postgres' ? query.forUpdate() : query).execute();
+    const open = await forUpdate(this.#store.dialect, query).execute();
     await this.#store.changeRows(trx, 'leases', {
       key: ['account_id', 'node_id'],
       add: ['amount_nano', how === 'lapsed' ? 'lapsed_nano' : 'granted_nano'],

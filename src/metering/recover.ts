@@ -3,14 +3,12 @@ import {
   ENTRY_KIND,
   type Intent,
   type JournalRecord,
+  NO_USAGE,
   type Progress,
   type Settlement,
-  type Usage,
 } from '../journal/index.ts';
 import { crashPoint, Fault } from '../std/index.ts';
 import { rate } from './rate.ts';
-
-const NOTHING: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
 /**
  * Settles a request whose node died: from its last progress record, marked as estimated. Without one nothing is known to have
@@ -28,8 +26,8 @@ export function recoverSettlement(
 ): Settlement {
   const { progress, price, nowMs } = from;
   const usage = progress
-    ? { ...NOTHING, inputTokens: progress.inputTokens, outputTokens: progress.outputTokens }
-    : NOTHING;
+    ? { ...NO_USAGE, inputTokens: progress.inputTokens, outputTokens: progress.outputTokens }
+    : NO_USAGE;
   const deploymentId = progress?.deploymentId ?? intent.deploymentId;
   // The cost in the intent is that of its first target; where another one answered, it says nothing.
   const cost = progress && deploymentId === intent.deploymentId ? from.cost : undefined;

@@ -3,6 +3,7 @@
 export type { RowChanges } from './change-rows.ts';
 export { databaseNowUs } from './database-clock.ts';
 export { claimFact } from './facts.ts';
+export { forUpdate } from './for-update.ts';
 export type { KnownNewRows, NewRows } from './insert-new.ts';
 export { isPassing } from './is-passing.ts';
 export type { StoreDialect } from './migrate.ts';

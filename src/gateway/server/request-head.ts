@@ -1,4 +1,4 @@
-import { fieldValue, hasConnectionOption } from '../../std/index.ts';
+import { FIELD_NAME, FIELD_TEXT, fieldValue, hasConnectionOption } from '../../std/index.ts';
 
 /** Why there is no request in what came: the status that says so. The connection ends with it. */
 export class RequestRefused extends Error {
@@ -31,14 +31,11 @@ export interface RequestHead {
 const FIELDS_MAX = 128;
 /** As those that there are (RFC 9110 §16.1.1): no other is one that we serve, and a name in lower case is not the same method. */
 const METHOD = '[A-Z][A-Z-]{0,23}';
-const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /**
  * All of a head at once: nothing but tokens and visible text, no blank before a colon, no folded line, no lone CR or LF. Parts
  * end at characters that are not in them, so it goes through once, whatever comes.
  */
-const HEAD = new RegExp(
-  `^${METHOD} [\\x21-\\x7e\\x80-\\xff]+ HTTP/\\d\\.\\d(?:\\r\\n${TOKEN}:[\\t\\x20-\\x7e\\x80-\\xff]*)*$`,
-);
+const HEAD = new RegExp(`^${METHOD} [\\x21-\\x7e\\x80-\\xff]+ HTTP/\\d\\.\\d(?:\\r\\n${FIELD_NAME}:${FIELD_TEXT})*$`);
 /** Host and port as a URI has them (RFC 3986 §3.2.2), without a user. */
 const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
 const LENGTH = /^\d{1,15}$/;

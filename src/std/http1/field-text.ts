@@ -1,5 +1,7 @@
-/** A field line (RFC 9110 §5.1, §5.5): a token, and visible text. No control characters, so no line folded or split within. */
-export const FIELD_LINE: RegExp = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)$/;
+/** Of a field (RFC 9110 §5.1, §5.5), as parts of patterns: a token, and visible text. No control characters, so no line folded or split within. */
+export const FIELD_NAME = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+export const FIELD_TEXT = '[\\t\\x20-\\x7e\\x80-\\xff]*';
+export const FIELD_LINE: RegExp = new RegExp(`^(${FIELD_NAME}):(${FIELD_TEXT})$`);
 
 /** A field's value without the blanks around it: space and tab only, where `trim` takes the no-break space (0xa0) as well. */
 export function fieldValue(text: string, from: number, to: number): string {
