@@ -10,11 +10,11 @@ import {
   type JournalRecord,
   openJournalClient,
   startJournal,
-} from '../src/journal/index.ts';
-import { createLedger, createLoader, verifyLedger } from '../src/ledger/index.ts';
-import { rate } from '../src/metering/index.ts';
-import { createSlots, createUuid7, openSlots, silentLog, systemClock } from '../src/std/index.ts';
-import { openStore, type Store } from '../src/store/index.ts';
+} from '../src/ground/journal/index.ts';
+import { createSlots, createUuid7, openSlots, silentLog, systemClock } from '../src/ground/std/index.ts';
+import { openStore, type Store } from '../src/ground/store/index.ts';
+import { createLedger, createLoader, verifyLedger } from '../src/money/ledger/index.ts';
+import { rate } from '../src/money/pricing/index.ts';
 import { plantPrice } from '../test/support/prices.ts';
 import { attempt, intent, settlement } from '../test/support/records.ts';
 

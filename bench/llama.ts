@@ -2,7 +2,7 @@
 //   node bench/llama.ts
 // Each stream asks for a fixed number of tokens (`ignore_eos`), so that streams last equally long.
 import { cpus } from 'node:os';
-import { startNano } from '../src/engines/llama/engine-fixture.ts';
+import { startNano } from '../src/serving/engines/llama/engine-fixture.ts';
 
 const TOKENS = 300;
 const ROUNDS = 3;

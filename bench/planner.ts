@@ -1,7 +1,7 @@
 // What the planner claims: a full fleet answer in 50 ms, a study of 1,000 scenarios in 2 s, on one core.
 // Run: node bench/planner.ts. Prints JSON; exits 1 when a claim does not hold.
 import { parse } from 'yaml';
-import { answer, parseScenario, SCENARIOS, study } from '../src/planner/index.ts';
+import { answer, parseScenario, SCENARIOS, study } from '../src/money/planner/index.ts';
 
 const ANSWER_MS_MAX = 50;
 const STUDY_MS_MAX = 2000;

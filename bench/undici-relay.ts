@@ -1,12 +1,12 @@
 // node bench/undici-relay.ts PORT UPSTREAM_ORIGIN [dispatch|upstreams]: the baseline of the benchmarks: node:http in, undici
-// `dispatch` out, nothing else, one thread. `upstreams` puts src/engines/http in the place of bare undici, so that one run
+// `dispatch` out, nothing else, one thread. `upstreams` puts src/serving/engines/http in the place of bare undici, so that one run
 // of each shows what that layer costs.
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'undici';
-import type { Upstream } from '../src/catalog/index.ts';
-import { createUpstreams } from '../src/engines/index.ts';
-import { createEgress, systemClock } from '../src/std/index.ts';
+import { createEgress, systemClock } from '../src/ground/std/index.ts';
+import type { Upstream } from '../src/models/catalog/index.ts';
+import { createUpstreams } from '../src/serving/engines/index.ts';
 
 const [port = '8010', origin = 'http://127.0.0.1:9000', way = 'dispatch'] = process.argv.slice(2);
 type Send = (path: string, body: Buffer, res: ServerResponse) => void;

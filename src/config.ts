@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Fault, type LogLevel } from './std/index.ts';
+import { Fault, type LogLevel } from './ground/std/index.ts';
 
 export interface Config {
   readonly home: string;

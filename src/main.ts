@@ -5,8 +5,6 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { getRequestListener } from '@hono/node-server';
-import { type Catalog, createCatalog, createSeal } from './catalog/index.ts';
-import { assertSecrets, type Cluster, createLeasing, joinCluster } from './cluster/index.ts';
 import { type Config, controlSocket } from './config.ts';
 import {
   BUILTIN_MODEL,
@@ -19,12 +17,9 @@ import {
   plantDefaults,
   refuseHalfRestored,
 } from './control/index.ts';
-import { type Engines, inspectGguf, superviseEngines } from './engines/index.ts';
+import { assertSecrets, type Cluster, createLeasing, joinCluster } from './fleet/cluster/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
-import { createIdentity } from './identity/index.ts';
-import { type Journal, openJournalClient, startJournal } from './journal/index.ts';
-import { createLedger, createLoader, type Loader } from './ledger/index.ts';
-import { settleOrphans } from './metering/index.ts';
+import { type Journal, openJournalClient, startJournal } from './ground/journal/index.ts';
 import {
   armCrashPoint,
   createLog,
@@ -40,8 +35,13 @@ import {
   type Secret,
   type SharedSlots,
   systemClock,
-} from './std/index.ts';
-import { openStore } from './store/index.ts';
+} from './ground/std/index.ts';
+import { openStore } from './ground/store/index.ts';
+import { type Catalog, createCatalog, createSeal } from './models/catalog/index.ts';
+import { createLedger, createLoader, type Loader } from './money/ledger/index.ts';
+import { settleOrphans } from './money/metering/index.ts';
+import { createIdentity } from './people/identity/index.ts';
+import { type Engines, inspectGguf, superviseEngines } from './serving/engines/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeFolder, readSecrets } from '../src/std/index.ts';
+import { makeFolder, readSecrets } from '../src/ground/std/index.ts';
 import {
   applyModel,
   ask,

@@ -1,7 +1,7 @@
 // What an operator scrapes, from the real server under real requests: strict text, true counts, no tenant for strangers.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { METRICS, type MetricName } from '../src/control/metric-table.ts';
+import { METRICS, type MetricName } from '../src/control/metrics/metric-table.ts';
 import { type FakeUpstream, startFakeUpstream } from './support/fake-upstream.ts';
 import { type ReadMetric, readMetrics } from './support/metrics.ts';
 import { exampleConfig, newHome, startServer, type TestServer } from './support/server.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { VARIABLES } from '../src/config.ts';
-import { METRICS } from '../src/control/metric-table.ts';
+import { METRICS } from '../src/control/metrics/metric-table.ts';
 import { referencePages } from './docs.ts';
 
 const root = resolve(import.meta.dirname, '..');

@@ -7,7 +7,7 @@ import { type Command, GLOBAL_FLAGS } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/commands/index.ts';
 import { commandLine, flagText, synopsis } from '../src/cli/help.ts';
 import { VARIABLES } from '../src/config.ts';
-import { METRICS } from '../src/control/metric-table.ts';
+import { METRICS } from '../src/control/metrics/metric-table.ts';
 
 const root = resolve(import.meta.dirname, '..');
 type Lang = 'en' | 'zh';

@@ -30,84 +30,99 @@ const plant = (files: Readonly<Record<string, string>>) =>
 
 /** Planted violations of each rule, beside what looks like one and is none. */
 const PLANTED: readonly [found: readonly string[], files: Readonly<Record<string, string>>][] = [
-  [['floors'], { 'src/std/x.ts': "import { y } from '../ledger/index.ts';\n" }],
-  [['floors'], { 'src/journal/x.ts': "import { y } from '../store/index.ts';\n" }],
+  [['floors'], { 'src/ground/std/x.ts': "import { y } from '../../money/ledger/index.ts';\n" }],
+  [['floors'], { 'src/ground/journal/x.ts': "import { y } from '../store/index.ts';\n" }],
   [['floors'], { 'src/gateway/x.ts': "const y = await import('../control/index.ts');\n" }],
   [['floors'], { 'src/nowhere/x.ts': '' }],
-  [[], { 'src/ledger/x.ts': "import { y } from '../store/index.ts';\n" }],
-  [[], { 'src/std/x.test.ts': "import { y } from '../ledger/index.ts';\n" }],
+  [[], { 'src/money/ledger/x.ts': "import { y } from '../../ground/store/index.ts';\n" }],
+  [[], { 'src/ground/std/x.test.ts': "import { y } from '../../money/ledger/index.ts';\n" }],
   [[], { 'src/main.ts': "import { y } from './config.ts';\n" }],
-  [['entrances'], { 'src/ledger/x.ts': "import { y } from '../store/rows.ts';\n" }],
-  [[], { 'src/ledger/x.ts': "import { y } from './proof/rows.ts';\n" }],
+  [['entrances'], { 'src/money/ledger/x.ts': "import { y } from '../../ground/store/rows.ts';\n" }],
+  [[], { 'src/money/ledger/x.ts': "import { y } from './proof/rows.ts';\n" }],
   [
     ['circles'],
     {
-      'src/std/a.ts': "import './b.ts';\n",
-      'src/std/b.ts': "import './c.ts';\n",
-      'src/std/c.ts': "import './a.ts';\n",
+      'src/ground/std/a.ts': "import './b.ts';\n",
+      'src/ground/std/b.ts': "import './c.ts';\n",
+      'src/ground/std/c.ts': "import './a.ts';\n",
     },
   ],
   [
     [],
     {
-      'src/std/a.ts': "import './b.ts';\nimport './c.ts';\n",
-      'src/std/b.ts': "import './c.ts';\n",
-      'src/std/c.ts': '',
+      'src/ground/std/a.ts': "import './b.ts';\nimport './c.ts';\n",
+      'src/ground/std/b.ts': "import './c.ts';\n",
+      'src/ground/std/c.ts': '',
     },
   ],
-  [['heads'], { 'src/std/index.ts': "export * from './a.ts';\n" }],
-  [['heads'], { 'src/std/index.ts': '// Too short.\n' }],
-  [[], { 'src/std/index.ts': HEAD }],
-  [['names'], { 'src/std/utils.ts': '' }],
+  [['heads'], { 'src/ground/std/index.ts': "export * from './a.ts';\n" }],
+  [['heads'], { 'src/ground/std/index.ts': '// Too short.\n' }],
+  [[], { 'src/ground/std/index.ts': HEAD }],
+  [['names'], { 'src/ground/std/utils.ts': '' }],
   [['floors', 'names'], { 'src/helpers/index.ts': HEAD }],
-  [['names'], { 'src/std/camelCase.ts': '' }],
-  [['file size'], { 'src/std/x.ts': lines(401) }],
-  [[], { 'src/std/x.ts': lines(400), 'src/std/x.test.ts': lines(600) }],
-  [['file size'], { 'src/std/x.test.ts': lines(601) }],
-  [['function size:2'], { 'src/std/x.ts': `\nfunction f() {\n${lines(69, '  g();')}}\n` }],
+  [['names'], { 'src/ground/std/camelCase.ts': '' }],
+  [['file size'], { 'src/ground/std/x.ts': lines(401) }],
+  [[], { 'src/ground/std/x.ts': lines(400), 'src/ground/std/x.test.ts': lines(600) }],
+  [['file size'], { 'src/ground/std/x.test.ts': lines(601) }],
+  [['function size:2'], { 'src/ground/std/x.ts': `\nfunction f() {\n${lines(69, '  g();')}}\n` }],
   [
     ['function size:1'],
-    { 'src/std/x.ts': `export async function f(\n  a: A,\n): Promise<B> {\n${lines(67, '  g();')}}\n` },
+    { 'src/ground/std/x.ts': `export async function f(\n  a: A,\n): Promise<B> {\n${lines(67, '  g();')}}\n` },
   ],
-  [['function size:1'], { 'src/std/x.ts': `export const f = (a: A): B => {\n${lines(69, '  g();')}};\n` }],
-  [[], { 'src/std/x.ts': `function f() {\n${lines(68, '  g();')}}\nfunction g() {\n${lines(60, '  f();')}}\n` }],
-  [['environment:1'], { 'src/std/x.ts': 'const x = process.env.HOME;\n' }],
-  [[], { 'src/config.ts': 'const x = process.env;\n', 'src/std/x.ts': "// process.env\nconst y = 'process.env';\n" }],
+  [['function size:1'], { 'src/ground/std/x.ts': `export const f = (a: A): B => {\n${lines(69, '  g();')}};\n` }],
+  [[], { 'src/ground/std/x.ts': `function f() {\n${lines(68, '  g();')}}\nfunction g() {\n${lines(60, '  f();')}}\n` }],
+  [['environment:1'], { 'src/ground/std/x.ts': 'const x = process.env.HOME;\n' }],
+  [
+    [],
+    {
+      'src/config.ts': 'const x = process.env;\n',
+      'src/ground/std/x.ts': "// process.env\nconst y = 'process.env';\n",
+    },
+  ],
   [['outbound:1'], { 'src/control/x.ts': 'const x = await fetch(url);\n' }],
-  [['outbound:1'], { 'src/ledger/x.ts': 'http.request({ host });\n' }],
+  [['outbound:1'], { 'src/money/ledger/x.ts': 'http.request({ host });\n' }],
   [['outbound:1'], { 'src/gateway/x.ts': 'const out = request({ socketPath });\n' }],
   [
     [],
     {
-      'src/engines/http/x.ts': 'fetch(url);\n',
+      'src/serving/engines/http/x.ts': 'fetch(url);\n',
       'src/control/x.ts': 'app.fetch(request);\n',
       'test/x.ts': 'fetch(url);\n',
     },
   ],
-  [['clock:1', 'clock:2', 'clock:3'], { 'src/ledger/x.ts': 'Date.now();\nperformance.now();\nnew Date();\n' }],
-  [[], { 'src/std/clock.ts': 'Date.now();\n', 'src/ledger/x.ts': 'new Date(ms);\nDate.parse(text);\n' }],
-  [['timers:1'], { 'src/metering/x.ts': 'setTimeout(done, 5);\n' }],
+  [['clock:1', 'clock:2', 'clock:3'], { 'src/money/ledger/x.ts': 'Date.now();\nperformance.now();\nnew Date();\n' }],
+  [[], { 'src/ground/std/clock.ts': 'Date.now();\n', 'src/money/ledger/x.ts': 'new Date(ms);\nDate.parse(text);\n' }],
+  [['timers:1'], { 'src/money/metering/x.ts': 'setTimeout(done, 5);\n' }],
   [[], { 'src/gateway/x.ts': 'setTimeout(done, 5);\n' }],
-  [['random:1'], { 'src/std/x.ts': 'const random = Math.random;\n' }],
-  [['console:1'], { 'src/std/x.ts': "console.info('x');\n" }],
-  [[], { 'tools/x.ts': "console.info('x');\n", 'src/std/x.ts': '/* console.log(1) */ const x = `console.log(2)`;\n' }],
+  [['random:1'], { 'src/ground/std/x.ts': 'const random = Math.random;\n' }],
+  [['console:1'], { 'src/ground/std/x.ts': "console.info('x');\n" }],
+  [
+    [],
+    {
+      'tools/x.ts': "console.info('x');\n",
+      'src/ground/std/x.ts': '/* console.log(1) */ const x = `console.log(2)`;\n',
+    },
+  ],
   [['code from text:1'], { 'test/x.ts': "eval('1');\n" }],
   [
     ['any:1', 'any:2', 'any:3', 'any:4'],
-    { 'src/std/x.ts': 'let_(a as any);\nfunction f(a: any) {}\ntype T = Map<string, any>;\n// @ts-ignore because\n' },
+    {
+      'src/ground/std/x.ts':
+        'let_(a as any);\nfunction f(a: any) {}\ntype T = Map<string, any>;\n// @ts-ignore because\n',
+    },
   ],
   [['any:1'], { 'test/x.ts': 'const f = (a: any) => a;\n' }],
-  [[], { 'src/std/x.ts': "const a = some.any(x); // any of them\nconst b = 'any';\nconst any_ = 1;\n" }],
+  [[], { 'src/ground/std/x.ts': "const a = some.any(x); // any of them\nconst b = 'any';\nconst any_ = 1;\n" }],
   [
     ['cast:1', 'cast:2', 'cast:3'],
-    { 'src/std/x.ts': 'f(a as Foo);\ng(b as unknown as string);\nh([] as number[]);\n' },
+    { 'src/ground/std/x.ts': 'f(a as Foo);\ng(b as unknown as string);\nh([] as number[]);\n' },
   ],
   [
     [],
     {
-      'src/std/x.ts':
+      'src/ground/std/x.ts':
         "import * as Zod from 'zod';\nimport {\n  A as B,\n  type C as D,\n} from './y.ts';\nexport { A as F } from './y.ts';\nconst x = ['a'] as const;\n// as Foo\n",
-      'src/std/x.test.ts': 'f(a as Foo);\n',
+      'src/ground/std/x.test.ts': 'f(a as Foo);\n',
     },
   ],
   [['non-null:1', 'non-null:2'], { 'test/x.ts': 'a.b!.c();\nf(x!);\n' }],
@@ -116,15 +131,16 @@ const PLANTED: readonly [found: readonly string[], files: Readonly<Record<string
   [
     ['state:1', 'state:2', 'state:3', 'state:4'],
     {
-      'src/std/x.ts': 'let a = 0;\nexport let b = 1;\nconst c = new Map<string, number>();\nconst d: string[] = [];\n',
+      'src/ground/std/x.ts':
+        'let a = 0;\nexport let b = 1;\nconst c = new Map<string, number>();\nconst d: string[] = [];\n',
     },
   ],
   [
     [],
     {
-      'src/std/x.ts':
+      'src/ground/std/x.ts':
         'const a: ReadonlySet<string> = new Set();\nconst b: readonly string[] = [];\nfunction f() {\n  let c = 0;\n  const d = new Map();\n}\n',
-      'src/std/x.test.ts': 'let plane = 0;\n',
+      'src/ground/std/x.test.ts': 'let plane = 0;\n',
     },
   ],
   [
@@ -136,8 +152,8 @@ const PLANTED: readonly [found: readonly string[], files: Readonly<Record<string
   [
     [],
     {
-      'src/std/x.ts': '  readonly priceNano: bigint;\n  count: number;\n',
-      'src/planner/x.ts': '  readonly revenue: number;\n',
+      'src/ground/std/x.ts': '  readonly priceNano: bigint;\n  count: number;\n',
+      'src/money/planner/x.ts': '  readonly revenue: number;\n',
     },
   ],
 ];
@@ -147,19 +163,19 @@ test('each rule finds what breaks it, in its line, and nothing else', () => {
 });
 
 test('a known debt may shrink and must leave the list, never grow', () => {
-  const sources = [sourceOf('src/std/x.ts', 'f(a as Foo);\nf(b as Foo);\n')];
+  const sources = [sourceOf('src/ground/std/x.ts', 'f(a as Foo);\nf(b as Foo);\n')];
   const rules = (debts: Readonly<Record<string, Readonly<Record<string, number>>>>) =>
     tidy(sources, debts).map(finding => findingText(finding));
-  const found = [1, 2].map(line => `src/std/x.ts:${line}: cast: parse at the edge, no casts`);
+  const found = [1, 2].map(line => `src/ground/std/x.ts:${line}: cast: parse at the edge, no casts`);
   assert.deepEqual(rules({}), found);
-  assert.deepEqual(rules({ cast: { 'src/std/x.ts': 1 } }), found);
-  for (const owed of [2, 3]) assert.deepEqual(rules({ cast: { 'src/std/x.ts': owed } }), []);
-  assert.deepEqual(rules({ cast: { 'src/std/x.ts': 2, 'src/std/gone.ts': 1 } }), [
-    'src/std/gone.ts: cast: a debt that is paid: take it off tools/tidy/debts.ts',
+  assert.deepEqual(rules({ cast: { 'src/ground/std/x.ts': 1 } }), found);
+  for (const owed of [2, 3]) assert.deepEqual(rules({ cast: { 'src/ground/std/x.ts': owed } }), []);
+  assert.deepEqual(rules({ cast: { 'src/ground/std/x.ts': 2, 'src/ground/std/gone.ts': 1 } }), [
+    'src/ground/std/gone.ts: cast: a debt that is paid: take it off tools/tidy/debts.ts',
   ]);
-  const long = [sourceOf('src/std/y.ts', `function f() {\n${lines(80, '  g();')}}\n`)];
-  assert.deepEqual(tidy(long, { 'function size': { 'src/std/y.ts#f': 82 } }), []);
-  assert.equal(tidy(long, { 'function size': { 'src/std/y.ts#f': 81 } }).length, 1);
+  const long = [sourceOf('src/ground/std/y.ts', `function f() {\n${lines(80, '  g();')}}\n`)];
+  assert.deepEqual(tidy(long, { 'function size': { 'src/ground/std/y.ts#f': 82 } }), []);
+  assert.equal(tidy(long, { 'function size': { 'src/ground/std/y.ts#f': 81 } }).length, 1);
 });
 
 test('words in comments, texts and patterns are blanks, code in templates is code', () => {

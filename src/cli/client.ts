@@ -4,7 +4,7 @@ import { errorSchema, isFaultCode } from '@millrace/contract';
 import type * as z from 'zod';
 import type { Config } from '../config.ts';
 import type { Lang } from '../control/index.ts';
-import { Fault, systemClock } from '../std/index.ts';
+import { Fault, systemClock } from '../ground/std/index.ts';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
 

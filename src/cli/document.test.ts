@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { Fault } from '../std/index.ts';
+import { Fault } from '../ground/std/index.ts';
 import { readConfigFile } from './document.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mr-document-'));

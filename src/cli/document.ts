@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import type { Environment } from '../config.ts';
 import type { Lang, Words } from '../control/index.ts';
-import { Fault } from '../std/index.ts';
+import { Fault } from '../ground/std/index.ts';
 import { readText } from './read-text.ts';
 
 export interface ConfigFile {

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { Fault, nearest } from '../std/index.ts';
+import { Fault, nearest } from '../ground/std/index.ts';
 import { type Command, type Flag, GLOBAL_FLAGS } from './command.ts';
 
 export interface Parsed {

@@ -1,4 +1,4 @@
-import { BadInput, type Language } from '../planner/index.ts';
+import { BadInput, type Language } from '../money/planner/index.ts';
 
 /** What the command may touch of the world; files default to the real ones. */
 export interface PlanIo {

@@ -35,7 +35,7 @@ import {
   studyText,
   textTable,
   waterfallChart,
-} from '../planner/index.ts';
+} from '../money/planner/index.ts';
 import { type Invocation, invocation, PLAN_USAGE, type PlanIo, wantsChinese } from './plan-invocation.ts';
 
 interface Context extends Invocation {

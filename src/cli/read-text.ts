@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { Fault } from '../std/index.ts';
+import { Fault } from '../ground/std/index.ts';
 
 /** Larger is no configuration that a person wrote, and the server takes no larger body. */
 const BYTES_MAX = 8 * 1_048_576;

@@ -1,6 +1,6 @@
 import { controlSocket, langOf, readConfig } from '../config.ts';
 import type { Lang } from '../control/index.ts';
-import { Fault, toFault } from '../std/index.ts';
+import { Fault, toFault } from '../ground/std/index.ts';
 import { type ControlClient, openControlClient } from './client.ts';
 import type { Command, CommandCall, World } from './command.ts';
 import { COMMANDS } from './commands/index.ts';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
-import { Fault } from '../std/index.ts';
+import { Fault } from '../ground/std/index.ts';
 import { type Access, BODY_BYTES_MAX, type ControlEnv, langOf } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 

@@ -1,20 +1,20 @@
 import { Hono } from 'hono';
-import { Fault } from '../std/index.ts';
+import { Fault } from '../ground/std/index.ts';
 import { guard, requireAdmin, requireAdminOrLoopback } from './access.ts';
-import { backupRoutes } from './backup.ts';
-import { configRoutes } from './config.ts';
+import { backupRoutes } from './backup/backup.ts';
 import type { Access, ControlApp } from './context.ts';
 import type { ControlDeps } from './deps.ts';
-import { healthRoutes, statusRoutes } from './health.ts';
-import { keyRoutes } from './keys.ts';
-import { ledgerRoutes } from './ledger.ts';
-import { metricsRoutes } from './metrics.ts';
-import { modelRoutes } from './models.ts';
-import { organizationRoutes } from './organizations.ts';
-import { pageRoutes } from './page.ts';
+import { metricsRoutes } from './metrics/metrics.ts';
+import { pageRoutes } from './page/page.ts';
 import { renderFault } from './render-fault.ts';
-import { usageRoutes } from './usage.ts';
-import { walletRoutes } from './wallets.ts';
+import { configRoutes } from './resources/config.ts';
+import { healthRoutes, statusRoutes } from './resources/health.ts';
+import { keyRoutes } from './resources/keys.ts';
+import { ledgerRoutes } from './resources/ledger.ts';
+import { modelRoutes } from './resources/models.ts';
+import { organizationRoutes } from './resources/organizations.ts';
+import { usageRoutes } from './resources/usage.ts';
+import { walletRoutes } from './resources/wallets.ts';
 
 /** The control API and the page at `/`, one app per access. Every answer but page and metrics is JSON of a stable shape. */
 export function createControlApp(deps: ControlDeps, access: Access): ControlApp {

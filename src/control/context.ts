@@ -1,7 +1,7 @@
 import { pathText } from '@millrace/contract';
 import type { Context, Hono } from 'hono';
 import type * as z from 'zod';
-import { Fault } from '../std/index.ts';
+import { Fault } from '../ground/std/index.ts';
 import { check } from './issue-text.ts';
 import { type Lang, langOfHeader } from './language.ts';
 

@@ -1,11 +1,11 @@
-import type { Catalog } from '../catalog/index.ts';
-import type { Cluster } from '../cluster/index.ts';
-import type { Identity } from '../identity/index.ts';
-import type { Journal } from '../journal/index.ts';
-import type { Ledger, Loader } from '../ledger/index.ts';
-import type { Clock, Log, Slots } from '../std/index.ts';
-import type { Store } from '../store/index.ts';
-import type { Traffic } from './traffic.ts';
+import type { Cluster } from '../fleet/cluster/index.ts';
+import type { Journal } from '../ground/journal/index.ts';
+import type { Clock, Log, Slots } from '../ground/std/index.ts';
+import type { Store } from '../ground/store/index.ts';
+import type { Catalog } from '../models/catalog/index.ts';
+import type { Ledger, Loader } from '../money/ledger/index.ts';
+import type { Identity } from '../people/identity/index.ts';
+import type { Traffic } from './metrics/traffic.ts';
 
 /** What the control plane works with; put together in main.ts. */
 export interface ControlDeps {

@@ -1,4 +1,4 @@
-import { claimFact } from '../store/index.ts';
+import { claimFact } from '../ground/store/index.ts';
 import { applyConfig } from './apply/apply.ts';
 import type { ControlDeps } from './deps.ts';
 

@@ -2,11 +2,11 @@
 export { isLoopback } from './access.ts';
 export { createControlApp } from './app.ts';
 export { applyConfig } from './apply/apply.ts';
-export { createBackup } from './backup-home.ts';
+export { createBackup } from './backup/backup-home.ts';
+export { refuseHalfRestored, restoreHome } from './backup/restore-home.ts';
 export type { Access } from './context.ts';
 export type { ControlDeps } from './deps.ts';
 export { BUILTIN_MODEL, firstProject, plantDefaults } from './first-start.ts';
 export type { Lang, Words } from './language.ts';
-export { isReady } from './models.ts';
-export { refuseHalfRestored, restoreHome } from './restore-home.ts';
-export { createTraffic, type Traffic } from './traffic.ts';
+export { createTraffic, type Traffic } from './metrics/traffic.ts';
+export { isReady } from './resources/models.ts';

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { nearest } from '../std/index.ts';
+import { nearest } from '../ground/std/index.ts';
 import type { Words } from './language.ts';
 
 /** One thing that is wrong with a value from outside: where, and a clause that follows the path. */

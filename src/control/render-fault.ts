@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { type Log, toFault } from '../std/index.ts';
+import { type Log, toFault } from '../ground/std/index.ts';
 import { langOf } from './context.ts';
 
 /** Any thrown value as the answer: `{ error: { code, message, param } }` in the reader's language. Logged here, once, where it is ours. */

@@ -82,7 +82,7 @@ export function terminated(then: 'ends' | 'deadline' | 'again' | 'killed'): Scen
     await until(server, () => speaking() >= world.scale.streams);
     server.process.kill('SIGTERM');
     await sleep(world.random.whole(0, 200));
-    // What comes within a second is the same wish (src/std/stop-signals.ts).
+    // What comes within a second is the same wish (src/ground/std/stop-signals.ts).
     const again = then === 'again' ? setInterval(() => server.process.kill('SIGTERM'), 300) : undefined;
     if (then === 'killed') server.process.kill('SIGKILL');
     const exitCode = await gone(server);

@@ -1,11 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createCatalog, createSeal } from '../../src/catalog/index.ts';
 import { type ControlDeps, createBackup, createControlApp, createTraffic } from '../../src/control/index.ts';
-import { createIdentity } from '../../src/identity/index.ts';
-import { startJournal } from '../../src/journal/index.ts';
-import { createLedger, createLoader } from '../../src/ledger/index.ts';
+import { startJournal } from '../../src/ground/journal/index.ts';
 import {
   createSlots,
   createUuid7,
@@ -14,8 +11,11 @@ import {
   readSecrets,
   silentLog,
   systemClock,
-} from '../../src/std/index.ts';
-import { openStore } from '../../src/store/index.ts';
+} from '../../src/ground/std/index.ts';
+import { openStore } from '../../src/ground/store/index.ts';
+import { createCatalog, createSeal } from '../../src/models/catalog/index.ts';
+import { createLedger, createLoader } from '../../src/money/ledger/index.ts';
+import { createIdentity } from '../../src/people/identity/index.ts';
 
 type App = ReturnType<typeof createControlApp>;
 

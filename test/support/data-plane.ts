@@ -1,21 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CatalogSnapshot, PriceVersion } from '../../src/catalog/index.ts';
-import { codecs } from '../../src/dialects/index.ts';
-import { createUpstreams } from '../../src/engines/index.ts';
-import type { Exchange } from '../../src/gateway/exchange.ts';
-import { createDataPlane } from '../../src/gateway/http.ts';
-import { createPlaceQueue } from '../../src/gateway/queue.ts';
-import { createRunning, type Running } from '../../src/gateway/running.ts';
-import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/identity/index.ts';
+import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
+import type { Exchange } from '../../src/gateway/surfaces/exchange.ts';
+import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
+import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
 import {
   ENTRY_KIND,
   type JournalClient,
   openJournalClient,
   type Settlement,
   startJournal,
-} from '../../src/journal/index.ts';
+} from '../../src/ground/journal/index.ts';
 import {
   type Clock,
   createEgress,
@@ -26,7 +22,12 @@ import {
   Secret,
   type Slots,
   systemClock,
-} from '../../src/std/index.ts';
+} from '../../src/ground/std/index.ts';
+import type { CatalogSnapshot } from '../../src/models/catalog/index.ts';
+import { codecs } from '../../src/models/dialects/index.ts';
+import type { PriceVersion } from '../../src/money/pricing/index.ts';
+import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
+import { createUpstreams } from '../../src/serving/engines/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
 export interface TestDataPlane extends AsyncDisposable {

@@ -1,7 +1,7 @@
 // A process of its own for the tests of the journal: appends until it is killed, and prints the id of each answer.
 import { writeSync } from 'node:fs';
-import { openJournalClient, startJournal } from '../../src/journal/index.ts';
-import { createSlots, createUuid7, openSlots } from '../../src/std/index.ts';
+import { openJournalClient, startJournal } from '../../src/ground/journal/index.ts';
+import { createSlots, createUuid7, openSlots } from '../../src/ground/std/index.ts';
 import { intent } from './records.ts';
 
 const [dir = '', crashAt, segmentRows = '1000'] = process.argv.slice(2);

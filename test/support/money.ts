@@ -1,10 +1,16 @@
 import type { Nano } from '@millrace/contract';
-import type { PriceVersion } from '../../src/catalog/index.ts';
-import type { JournalEntry, JournalReader, JournalRecord, Usage } from '../../src/journal/index.ts';
-import { createLedger, createLoader, type Ledger, type Loader, type LoaderOptions } from '../../src/ledger/index.ts';
-import { rate } from '../../src/metering/index.ts';
-import { type Clock, createSlots, openSlots, silentLog, type WalletSlots } from '../../src/std/index.ts';
-import type { Store } from '../../src/store/index.ts';
+import type { JournalEntry, JournalReader, JournalRecord, Usage } from '../../src/ground/journal/index.ts';
+import { type Clock, createSlots, openSlots, silentLog, type WalletSlots } from '../../src/ground/std/index.ts';
+import type { Store } from '../../src/ground/store/index.ts';
+import {
+  createLedger,
+  createLoader,
+  type Ledger,
+  type Loader,
+  type LoaderOptions,
+} from '../../src/money/ledger/index.ts';
+import type { PriceVersion } from '../../src/money/pricing/index.ts';
+import { rate } from '../../src/money/pricing/index.ts';
 import { plantPrice } from './prices.ts';
 import { attempt, intent, settlement } from './records.ts';
 

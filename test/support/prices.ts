@@ -1,7 +1,7 @@
 import { formatAmount } from '@millrace/contract';
-import type { PriceVersion } from '../../src/catalog/index.ts';
-import { priceVersionOf } from '../../src/catalog/price-version.ts';
-import type { Store } from '../../src/store/index.ts';
+import type { Store } from '../../src/ground/store/index.ts';
+import type { PriceVersion } from '../../src/money/pricing/index.ts';
+import { priceVersionOf } from '../../src/money/pricing/index.ts';
 
 /** A price version as the catalog writes it, put into the store. Figures are nano per million tokens. */
 export async function plantPrice(

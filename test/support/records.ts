@@ -7,7 +7,7 @@ import {
   type JournalRecord,
   type Progress,
   type Settlement,
-} from '../../src/journal/index.ts';
+} from '../../src/ground/journal/index.ts';
 
 /** Records as a gateway writes them; `more` overrides fields. */
 export function intent(id: string, holdNano = 5n, more: Partial<Intent> = {}): JournalRecord {

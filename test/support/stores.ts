@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
-import { openStore, type Store, type StoreDialect, type StoreOptions } from '../../src/store/index.ts';
+import { openStore, type Store, type StoreDialect, type StoreOptions } from '../../src/ground/store/index.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 
 export const DIALECTS: readonly StoreDialect[] = ['sqlite', 'postgres'];

@@ -6,43 +6,43 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
   'function size': {
     'bench/cases/json.ts#figuresOf': 82,
     'bench/load-connection.ts#openConnection': 99,
-    'src/engines/http/connections.ts#createConnections': 72,
-    'src/engines/http/deadlines.ts#createDeadlines': 85,
-    'src/engines/http/response-parser.ts#createResponseParser': 118,
-    'src/engines/http/upstreams.ts#createUpstreams': 77,
-    'src/gateway/queue.ts#createPlaceQueue': 93,
-    'src/journal/client.ts#openJournalClient': 100,
-    'src/journal/group-commit.ts#createGroupCommit': 87,
-    'src/ledger/ledger.ts#createLedger': 140,
-    'src/ledger/slice-loader.ts#createSliceLoader': 73,
+    'src/serving/engines/http/connections.ts#createConnections': 72,
+    'src/serving/engines/http/deadlines.ts#createDeadlines': 85,
+    'src/serving/engines/http/response-parser.ts#createResponseParser': 118,
+    'src/serving/engines/http/upstreams.ts#createUpstreams': 77,
+    'src/gateway/stages/queue.ts#createPlaceQueue': 93,
+    'src/ground/journal/client.ts#openJournalClient': 100,
+    'src/ground/journal/group-commit.ts#createGroupCommit': 87,
+    'src/money/ledger/ledger.ts#createLedger': 140,
+    'src/money/ledger/loading/slice-loader.ts#createSliceLoader': 73,
   },
   cast: {
     // Hono asks for a literal type of its own.
     'src/control/render-fault.ts': 1,
     // What JSON.parse gives is JSON, and its newer face is not in the types yet.
-    'src/dialects/json.ts': 3,
-    'src/engines/llama/host/completions.ts': 1,
-    'src/engines/llama/host/prompt-tokens.ts': 1,
+    'src/models/dialects/json.ts': 3,
+    'src/serving/engines/llama/host/answers/completions.ts': 1,
+    'src/serving/engines/llama/host/requests/prompt-tokens.ts': 1,
     // Node's types of a worker's port, of its data and of an address.
-    'src/gateway/thread.ts': 2,
-    'src/planner/data/price-books.ts': 1,
-    'src/planner/sensitivity.ts': 1,
-    'src/store/reader.ts': 1,
+    'src/gateway/threads/thread.ts': 2,
+    'src/money/planner/data/price-books.ts': 1,
+    'src/money/planner/sensitivity.ts': 1,
+    'src/ground/store/reader.ts': 1,
   },
   state: {
-    'src/identity/caller-index.ts': 1,
+    'src/people/identity/caller-index.ts': 1,
     // Armed once, at the start of a process or thread, for the crash tests.
-    'src/std/crash-point.ts': 2,
+    'src/ground/std/crash-point.ts': 2,
   },
   clock: {
-    'src/dialects/openai-chat/fault-decode.ts': 1,
+    'src/models/dialects/openai-chat/fault-decode.ts': 1,
     // How busy the machine is, and how long a turn took, are facts of the real clock.
-    'src/ledger/busyness.ts': 2,
-    'src/ledger/turns.ts': 3,
+    'src/money/ledger/loading/busyness.ts': 2,
+    'src/money/ledger/loading/turns.ts': 3,
   },
   // The jitter of a retry, injected in tests.
-  random: { 'src/engines/llama/supervise-engines.ts': 1, 'src/store/postgres.ts': 1 },
-  any: { 'src/engines/llama/engine-fixture.ts': 1 },
+  random: { 'src/serving/engines/llama/supervise-engines.ts': 1, 'src/ground/store/postgres.ts': 1 },
+  any: { 'src/serving/engines/llama/engine-fixture.ts': 1 },
   // Not money: node-llama-cpp calls so how much of a batch it takes.
-  money: { 'src/engines/llama/host/load-engine.ts': 1 },
+  money: { 'src/serving/engines/llama/host/model/load-engine.ts': 1 },
 };

@@ -30,7 +30,7 @@ export const WORD_RULES: readonly WordRule[] = [
     message: 'outbound calls go through egress and the upstreams',
     within: SHIPPED,
     // The control plane's own socket, from the gateway and from the command line.
-    except: /^src\/(engines\/|std\/egress|gateway\/control-proxy\.ts|cli\/client\.ts)/,
+    except: /^src\/(serving\/engines\/|ground\/std\/egress|gateway\/surfaces\/control-proxy\.ts|cli\/client\.ts)/,
   },
   {
     rule: 'clock',
@@ -38,13 +38,13 @@ export const WORD_RULES: readonly WordRule[] = [
     message: 'time comes from the Clock that was given',
     within: SHIPPED,
     // The engine host is a process of its own, around a library that knows no other clock.
-    except: /^src\/std\/clock\.ts$|^src\/engines\/llama\/host\//,
+    except: /^src\/ground\/std\/clock\.ts$|^src\/serving\/engines\/llama\/host\//,
   },
   {
     rule: 'timers',
     pattern: /\b(?:setTimeout|setInterval|setImmediate)\(/,
     message: 'a pure folder waits for nothing',
-    within: /^(src\/(dialects|planner|metering)|contract)\//,
+    within: /^(src\/(models\/dialects|money\/(planner|pricing|metering)|serving\/routing)|contract)\//,
   },
   {
     rule: 'random',
@@ -102,7 +102,7 @@ export const WORD_RULES: readonly WordRule[] = [
     message: 'a number never holds money: bigint nano-units',
     within: SHIPPED,
     // Physics and shares: the decision on the planner's edge says where its money begins.
-    except: /^src\/planner\//,
+    except: /^src\/money\/planner\//,
   },
 ];
 

@@ -1,5 +1,5 @@
 import { type ApplyResult, applyResultSchema, type Change, errorSchema } from '@millrace/contract';
-import { Fault } from '../../std/index.ts';
+import { Fault } from '../../ground/std/index.ts';
 import { faultOf } from '../client.ts';
 import type { Command } from '../command.ts';
 import { readConfigFile } from '../document.ts';

@@ -1,5 +1,5 @@
 import { type KeyView, keyCreatedSchema, keyListSchema, revokedSchema } from '@millrace/contract';
-import { systemClock } from '../../std/index.ts';
+import { systemClock } from '../../ground/std/index.ts';
 import { type Command, type CommandCall, ORG } from '../command.ts';
 import { usageFault } from '../parse-argv.ts';
 import { facts, listText, time } from '../show.ts';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readConfig } from '../../config.ts';
-import { Fault } from '../../std/index.ts';
+import { Fault } from '../../ground/std/index.ts';
 import type { Command } from '../command.ts';
 import { startText } from '../start-text.ts';
 

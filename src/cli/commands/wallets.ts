@@ -1,6 +1,6 @@
 import { creditedSchema, type WalletView, walletListSchema } from '@millrace/contract';
 import type { Lang } from '../../control/index.ts';
-import { Fault } from '../../std/index.ts';
+import { Fault } from '../../ground/std/index.ts';
 import { type Command, type CommandCall, ORG } from '../command.ts';
 import { table } from '../show.ts';
 import { organizationPath } from './organizations.ts';

@@ -1,6 +1,6 @@
 import { type ApplyResult, type Change, type ConfigDocument, configSchema, pathText } from '@millrace/contract';
-import { withKnownProviders } from '../../catalog/index.ts';
-import { Fault } from '../../std/index.ts';
+import { Fault } from '../../ground/std/index.ts';
+import { withKnownProviders } from '../../models/catalog/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import { type Checked, check } from '../issue-text.ts';
 import { checkReferences } from './check.ts';

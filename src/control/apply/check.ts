@@ -10,7 +10,7 @@ import {
   parseAmount,
   parseDate,
 } from '@millrace/contract';
-import { addressKind, toFault } from '../../std/index.ts';
+import { addressKind, toFault } from '../../ground/std/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { Issue } from '../issue-text.ts';
 import { walletsIn } from './organization.ts';

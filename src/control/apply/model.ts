@@ -1,6 +1,7 @@
 import type { Change, DeploymentSpec, ModelSpec } from '@millrace/contract';
-import { type EngineInput, showPrice } from '../../catalog/index.ts';
-import type { StoreTransaction } from '../../store/index.ts';
+import type { StoreTransaction } from '../../ground/store/index.ts';
+import type { EngineInput } from '../../models/catalog/index.ts';
+import { showPrice } from '../../money/pricing/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import { changeOf, differences, type Shown } from './difference.ts';
 

@@ -1,5 +1,5 @@
 import type { Change, ProviderSpec } from '@millrace/contract';
-import type { StoreTransaction } from '../../store/index.ts';
+import type { StoreTransaction } from '../../ground/store/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import { changeOf, differences } from './difference.ts';
 

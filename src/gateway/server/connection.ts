@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { HttpSyntaxError } from '../../std/index.ts';
-import type { Listed } from '../running.ts';
+import { HttpSyntaxError } from '../../ground/std/index.ts';
+import type { Listed } from '../surfaces/running.ts';
 import { emptyAnswer } from './answer-head.ts';
 import { type Channel, HttpExchange } from './http-exchange.ts';
 import { type RequestHead, RequestRefused } from './request-head.ts';

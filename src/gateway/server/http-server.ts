@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
-import type { Clock } from '../../std/index.ts';
-import { createRunning } from '../running.ts';
+import type { Clock } from '../../ground/std/index.ts';
+import { createRunning } from '../surfaces/running.ts';
 import { type ConnectionOwner, type Limits, ServerConnection } from './connection.ts';
 import type { HttpExchange } from './http-exchange.ts';
 

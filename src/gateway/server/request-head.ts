@@ -1,4 +1,4 @@
-import { FIELD_NAME, FIELD_TEXT, fieldValue, hasConnectionOption } from '../../std/index.ts';
+import { FIELD_NAME, FIELD_TEXT, fieldValue, hasConnectionOption } from '../../ground/std/index.ts';
 
 /** Why there is no request in what came: the status that says so. The connection ends with it. */
 export class RequestRefused extends Error {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { HttpSyntaxError } from '../../std/index.ts';
+import { HttpSyntaxError } from '../../ground/std/index.ts';
 import { type RequestHead, RequestRefused } from './request-head.ts';
 import { RequestParser } from './request-parser.ts';
 

@@ -1,4 +1,4 @@
-import { ChunkedBody } from '../../std/index.ts';
+import { ChunkedBody } from '../../ground/std/index.ts';
 import { parseRequestHead, type RequestHead, RequestRefused } from './request-head.ts';
 
 /** Called synchronously as bytes arrive. */

@@ -1,9 +1,0 @@
-// Models, deployments, providers, and the price and cost books; `snapshot()` is what the data plane reads.
-// It must not know wallets, keys, or how a request is served.
-export * from './catalog.ts';
-export * from './input.ts';
-export { withKnownProviders } from './known-providers.ts';
-export { hashPriceContent, type PriceInput, readPriceVersion, showPrice } from './price-version.ts';
-export type { EngineDeployment } from './read-snapshot.ts';
-export { createSeal, type Seal } from './seal.ts';
-export * from './snapshot.ts';

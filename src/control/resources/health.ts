@@ -1,0 +1,45 @@
+import type { StatusView } from '@millrace/contract';
+import type { Access, ControlApp } from '../context.ts';
+import type { ControlDeps } from '../deps.ts';
+import { isReady } from './models.ts';
+
+/** `/healthz`: the process answers. `/readyz`: it may be sent traffic, and if not, why. `/api/v1/status`: both, with models. */
+export function healthRoutes(app: ControlApp, deps: ControlDeps): void {
+  app.get('/healthz', c => c.json({ ok: true }));
+  app.get('/readyz', c => {
+    const reasons = notReady(deps);
+    const status = deps.cluster?.status();
+    const cluster = status && { nodes: status.nodes, valkey: status.valkeyUp ? 'up' : 'away' };
+    return c.json({ ready: reasons.length === 0, reasons, ...cluster }, reasons.length === 0 ? 200 : 503);
+  });
+}
+
+export function statusRoutes(app: ControlApp, deps: ControlDeps, access: Access): void {
+  app.get('/api/v1/status', c => {
+    const reasons = notReady(deps);
+    return c.json({
+      version: deps.version,
+      access,
+      nodeId: deps.journal.nodeId,
+      startedAt: new Date(deps.startedAtMs).toISOString(),
+      ready: reasons.length === 0,
+      reasons: [...reasons],
+      models: [...deps.catalog.snapshot().models.values()].map(model => ({
+        id: model.id,
+        ready: isReady(deps, model),
+      })),
+    } satisfies StatusView);
+  });
+}
+
+/** Stable words for machines; the first is the weightiest. */
+export function notReady({ slots, catalog, cluster }: ControlDeps): readonly string[] {
+  const reasons: string[] = [];
+  if (slots.node.get('draining') !== 0) reasons.push('draining');
+  if (slots.node.get('journalBroken') !== 0) reasons.push('journal_broken');
+  if (slots.node.get('storageFull') !== 0) reasons.push('storage_full');
+  if (cluster?.status().maySpend === false) reasons.push('database_away');
+  for (const { deploymentId, slot } of catalog.engines())
+    if (slots.deployments.get(slot, 'ready') !== 1) reasons.push(`engine_loading:${deploymentId}`);
+  return reasons;
+}

@@ -1,0 +1,67 @@
+import type { Settlement } from '../../ground/journal/index.ts';
+import { Fault } from '../../ground/std/index.ts';
+import type { Answer } from '../../models/dialects/index.ts';
+import { costText, sendFault, sendJson } from '../surfaces/respond.ts';
+import { type Relay, type RelayOptions, stampOf } from './relay.ts';
+
+/** A whole answer is held in memory until it is settled: bounded. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/** An answer that goes out in one piece, when it is settled. */
+export class JsonRelay implements Relay {
+  private readonly options: RelayOptions;
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+  private answer: Answer | undefined = undefined;
+
+  constructor(options: RelayOptions) {
+    this.options = options;
+  }
+
+  committed(): boolean {
+    return false;
+  }
+
+  data(chunk: Buffer): boolean {
+    this.bytes += chunk.length;
+    if (this.bytes > ANSWER_BYTES_MAX)
+      throw new Fault('upstream_error', { internal: `answer beyond ${ANSWER_BYTES_MAX} bytes` });
+    this.chunks.push(chunk);
+    return true;
+  }
+
+  ended(): boolean {
+    return false;
+  }
+
+  end(): void {
+    const { codec, call, meter } = this.options;
+    const [only] = this.chunks;
+    const body = this.chunks.length === 1 && only ? only : Buffer.concat(this.chunks);
+    this.answer = codec.decodeResponse(call.operation, body);
+    if (this.answer.usage) meter.seeUsage(this.answer.usage);
+    else meter.seeText(this.answer.text);
+  }
+
+  finish(settlement: Settlement): void {
+    const { answer } = this;
+    if (!answer) return;
+    const { res, codec, call, headers, firstByte } = this.options;
+    firstByte();
+    const { usage, cost } = stampOf(settlement);
+    sendJson(res, 200, {
+      body: codec.encodeResponse(answer, { usage, cost, model: call.model }),
+      headers: [...headers, 'x-millrace-cost', costText(cost)],
+    });
+  }
+
+  fail(fault: Fault): void {
+    sendFault(this.options.res, fault, this.options);
+  }
+
+  reset(): void {
+    this.chunks = [];
+    this.bytes = 0;
+    this.answer = undefined;
+  }
+}

@@ -1,0 +1,126 @@
+import type { Settlement } from '../../ground/journal/index.ts';
+import { Fault } from '../../ground/std/index.ts';
+import type { Frame, StreamDecoder, StreamEncoder } from '../../models/dialects/index.ts';
+import { costText, sendFault } from '../surfaces/respond.ts';
+import type { EventStream } from './event-stream.ts';
+import { type Relay, type RelayOptions, stampOf } from './relay.ts';
+
+export interface StreamRelayOptions extends RelayOptions {
+  readonly out: EventStream;
+  readonly nowMs: number;
+  /** Model id as the upstream of the attempt under way writes it. */
+  readonly upstreamModel: () => string;
+}
+
+/** An answer that goes out event by event, as it comes. */
+export class StreamRelay implements Relay {
+  private readonly options: StreamRelayOptions;
+  private encoder: StreamEncoder;
+  private decoder: StreamDecoder | undefined = undefined;
+  private begun = false;
+  private choices = 0;
+  private finished: Set<number> | undefined = undefined;
+  private done = false;
+
+  constructor(options: StreamRelayOptions) {
+    this.options = options;
+    this.encoder = this.newEncoder();
+  }
+
+  committed(): boolean {
+    return this.begun;
+  }
+
+  data(chunk: Buffer): boolean {
+    this.decoder ??= this.newDecoder();
+    return this.take(this.decoder.push(chunk));
+  }
+
+  ended(): boolean {
+    return this.done;
+  }
+
+  end(): void {
+    if (this.decoder) this.take(this.decoder.end());
+    const finished = this.finished?.size ?? 0;
+    // Without an end mark each choice that spoke must have finished.
+    if (!this.done && (finished === 0 || finished < this.choices))
+      throw new Fault('upstream_error', {
+        message: 'The upstream ended the stream before the answer was complete',
+        messageZh: '上游在回答完成前中断了流',
+        internal: 'no finish and no end mark',
+      });
+  }
+
+  finish(settlement: Settlement): void {
+    const { call, out } = this.options;
+    const stamp = stampOf(settlement);
+    const usage = call.wantsUsage ? this.encoder.usage(stamp) : '';
+    // A comment, which every SSE client skips: the cost for those who did not ask for the usage chunk.
+    out.end(`${usage}: x-millrace-cost ${costText(stamp.cost)}\n\n${this.encoder.done()}`);
+  }
+
+  fail(fault: Fault, settlement: Settlement | undefined): void {
+    const { res, out, requestId } = this.options;
+    if (!res.headSent) {
+      sendFault(res, fault, this.options);
+      return;
+    }
+    const cost = settlement ? `: x-millrace-cost ${costText(stampOf(settlement).cost)}\n\n` : '';
+    out.end(`${cost}${this.encoder.fault(fault, requestId)}`);
+  }
+
+  reset(): void {
+    this.encoder = this.newEncoder();
+    this.decoder = undefined;
+    this.choices = 0;
+    this.finished = undefined;
+    this.done = false;
+  }
+
+  private newEncoder(): StreamEncoder {
+    const { codec, call, requestId, nowMs, lang } = this.options;
+    return codec.encoder(call.operation, { model: call.model, requestId, createdS: Math.floor(nowMs / 1000), lang });
+  }
+
+  private newDecoder(): StreamDecoder {
+    const { codec, call, upstreamModel } = this.options;
+    const from = upstreamModel();
+    return codec.decoder(call.operation, { rename: from === call.model ? undefined : { from, to: call.model } });
+  }
+
+  private take({ raw, events }: Frame): boolean {
+    this.options.meter.see(events);
+    let fault: Fault | undefined;
+    let says = false;
+    for (const event of events) {
+      if (event.type === 'delta' || event.type === 'finish') {
+        says = true;
+        if (event.choice >= this.choices) this.choices = event.choice + 1;
+        if (event.type === 'finish') this.finishChoice(event.choice);
+      } else if (event.type === 'done') this.done = true;
+      else if (event.type === 'error') fault = event.fault;
+    }
+    let flowing = true;
+    if (says) {
+      if (raw) this.encoder.observe(events);
+      flowing = this.say(raw ?? this.encoder.encode(events));
+    } else if (this.options.call.wantsUsage) this.encoder.observe(events);
+    if (fault) throw fault;
+    return flowing;
+  }
+
+  private finishChoice(choice: number): void {
+    this.finished ??= new Set();
+    this.finished.add(choice);
+  }
+
+  private say(events: Uint8Array | string): boolean {
+    if (events.length === 0) return true;
+    if (!this.begun) {
+      this.begun = true;
+      this.options.firstByte();
+    }
+    return this.options.out.write(events);
+  }
+}

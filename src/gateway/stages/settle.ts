@@ -1,0 +1,137 @@
+import type { RequestId } from '@millrace/contract';
+import {
+  type Attempt,
+  ENTRY_KIND,
+  type Intent,
+  type JournalRecord,
+  type Settlement,
+  type Usage,
+} from '../../ground/journal/index.ts';
+import type { Deployment } from '../../models/catalog/index.ts';
+import { priceInForce, rate } from '../../money/pricing/index.ts';
+import type { Ticket } from './admit.ts';
+import { type Meter, NOTHING_METERED } from './meter.ts';
+
+/** A hold that no settlement ended is given back this long after the request must have ended. */
+const HOLD_MARGIN_MS = 60_000;
+
+export interface Timing {
+  readonly startedAtMs: number;
+  readonly ttftMs: number | undefined;
+  readonly durationMs: number;
+}
+
+/** The promise that money may be spent from here on; durable before the upstream is called. */
+export function intentOf(
+  id: RequestId,
+  ticket: Ticket,
+  at: { readonly nowMs: number; readonly deployment: Deployment },
+): JournalRecord {
+  const { caller, call, plan, hold } = ticket;
+  const { nowMs, deployment } = at;
+  const cost = costPrice(deployment, plan.wallet.currency, nowMs);
+  const value: Intent = {
+    id,
+    atMs: nowMs,
+    organizationId: caller.organizationId,
+    projectId: caller.projectId,
+    keyId: caller.keyId,
+    operation: call.operation,
+    model: plan.model.id,
+    stream: call.stream,
+    currency: plan.wallet.currency,
+    holdNano: hold.nano(),
+    inputTokensMax: call.inputTokensMax,
+    outputTokensMax: plan.outputTokensMax,
+    priceVersion: plan.price.version,
+    deploymentId: deployment.id,
+    providerId: deployment.upstream.providerId,
+    ...(cost ? { costVersion: cost.version } : {}),
+    expiresAtMs: nowMs + deployment.timeoutMs.total + HOLD_MARGIN_MS,
+  };
+  return { kind: ENTRY_KIND.intent, value };
+}
+
+/** A deployment's cost in the wallet's currency where there is one, else in the first it is given in. */
+function costPrice(deployment: Deployment, currency: string, nowMs: number) {
+  return (
+    priceInForce(deployment.costs, currency, nowMs) ??
+    priceInForce(deployment.costs, deployment.costs[0]?.currency ?? currency, nowMs)
+  );
+}
+
+export interface AttemptResult {
+  readonly deployment: Deployment;
+  readonly status: number;
+  readonly outcome: Attempt['outcome'];
+  readonly usage: Usage;
+  readonly durationMs: number;
+  readonly upstreamRequestId: string | undefined;
+}
+
+export function attemptOf(
+  result: AttemptResult,
+  number: number,
+  from: { readonly currency: string; readonly nowMs: number },
+): Attempt {
+  const { deployment, usage } = result;
+  const cost = costPrice(deployment, from.currency, from.nowMs);
+  return {
+    number,
+    deploymentId: deployment.id,
+    providerId: deployment.upstream.providerId,
+    status: result.status,
+    outcome: result.outcome,
+    usage,
+    ...(cost ? { costVersion: cost.version, costCurrency: cost.currency, costNano: rate(usage, cost).amountNano } : {}),
+    ...(result.upstreamRequestId === undefined ? {} : { upstreamRequestId: result.upstreamRequestId }),
+    durationMs: Math.round(result.durationMs),
+  };
+}
+
+/** How a request ended, as the stages know it. */
+export interface Ending {
+  readonly outcome: Settlement['outcome'];
+  readonly status: number;
+  readonly faultCode?: string;
+  /** Whether anything of value reached the client, or was spent for it: else nothing is charged. */
+  readonly chargeable: boolean;
+}
+
+/** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */
+export function settlementOf(
+  id: RequestId,
+  ticket: Ticket,
+  from: {
+    readonly ending: Ending;
+    readonly meter: Meter;
+    readonly attempts: readonly Attempt[];
+    readonly timing: Timing;
+    readonly nowMs: number;
+  },
+): Settlement {
+  const { ending, meter, attempts, timing, nowMs } = from;
+  const { plan, call, hold } = ticket;
+  const result = ending.chargeable ? meter.result(call.inputTokensGuess) : NOTHING_METERED;
+  return {
+    id,
+    atMs: nowMs,
+    outcome: ending.outcome,
+    status: ending.status,
+    ...(ending.faultCode === undefined ? {} : { faultCode: ending.faultCode }),
+    usage: result.usage,
+    usageSource: result.source,
+    estimated: result.estimated,
+    amountNano: rate(result.usage, plan.price).amountNano,
+    currency: plan.wallet.currency,
+    priceVersion: plan.price.version,
+    attempts,
+    ...(timing.ttftMs === undefined ? {} : { ttftMs: Math.round(timing.ttftMs) }),
+    durationMs: Math.round(timing.durationMs),
+    holdNano: hold.nano(),
+  };
+}
+
+export function totalTokens(usage: Usage): number {
+  return usage.inputTokens + usage.outputTokens;
+}

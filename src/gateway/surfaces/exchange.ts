@@ -1,0 +1,396 @@
+import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
+import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
+import type { Deployment } from '../../models/catalog/index.ts';
+import type { Codec } from '../../models/dialects/index.ts';
+import type { UpstreamCall, Upstreams } from '../../serving/engines/index.ts';
+import { createEventStream, type EventStream } from '../relays/event-stream.ts';
+import { JsonRelay } from '../relays/json-relay.ts';
+import type { Relay } from '../relays/relay.ts';
+import { StreamRelay } from '../relays/stream-relay.ts';
+import type { HttpResponse } from '../server/index.ts';
+import type { Ticket } from '../stages/admit.ts';
+import { type AttemptFailure, type AttemptSink, attempt } from '../stages/attempt.ts';
+import { recordFailure, recordSuccess } from '../stages/circuit.ts';
+import { Coverage } from '../stages/coverage.ts';
+import { Meter } from '../stages/meter.ts';
+import type { Place, PlaceQueue } from '../stages/queue.ts';
+import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { logRequest } from './log-request.ts';
+import { baseHeaders, type Lang } from './respond.ts';
+import type { Listed, Running } from './running.ts';
+
+const ATTEMPTS_MAX = 3;
+/** A stream whose client left is read on for the upstream's usage report at most this long. */
+const DRAIN_MS = 30_000;
+/** A waiting stream hears of its place after this, and then this often. */
+const WAIT_NEWS_MS = 1_000;
+
+export interface ExchangeDeps {
+  readonly slots: Slots;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly journal: JournalClient;
+  readonly upstreams: Upstreams;
+  readonly queue: PlaceQueue;
+  readonly codec: Codec;
+  /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
+  readonly running: Running<Exchange>;
+  readonly logRequests: boolean;
+}
+
+export interface Inbound {
+  readonly res: HttpResponse;
+  readonly requestId: string;
+  readonly lang: Lang;
+  readonly arrivedMonotonicMs: number;
+}
+
+export interface Exchange extends Listed {
+  /** The node must stop: settles what was delivered and says so. */
+  cutOff(fault: Fault): void;
+}
+
+/** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
+export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
+  new RequestExchange(deps, ticket, inbound).open();
+}
+
+type Phase = 'waiting' | 'intending' | 'running' | 'settling' | 'ended';
+
+/** One request. An object with methods, not a nest of closures: those were some fifty objects a request, these are eight. */
+class RequestExchange implements Exchange, AttemptSink {
+  runningAt = -1;
+  private readonly deps: ExchangeDeps;
+  private readonly ticket: Ticket;
+  private readonly inbound: Inbound;
+  private readonly meter = new Meter();
+  private readonly relay: Relay;
+  /** Of a streaming answer. */
+  private readonly stream: EventStream | undefined;
+  private readonly coverage: Coverage;
+  private readonly startedAtMs: number;
+  private phase: Phase = 'waiting';
+  private place: Place | undefined = undefined;
+  private news: NodeJS.Timeout | undefined = undefined;
+  private readonly attempts: Attempt[] = [];
+  private tried: readonly Deployment[] = [];
+  /** Whose place is held. */
+  private deployment: Deployment | undefined = undefined;
+  private upstream: UpstreamCall | undefined = undefined;
+  /** Status that the upstream answered; 0 before it did. */
+  private answered = 0;
+  private upstreamRequestId: string | undefined = undefined;
+  private attemptStartedMs = 0;
+  private ttftMs: number | undefined = undefined;
+  private clientGone = false;
+  /** The client left before the first byte of the answer: it pays nothing, whatever comes of it still. */
+  private unserved = false;
+  /** The node stops, and the intent is not durable yet: the upstream is not asked any more. */
+  private stopping: Fault | undefined = undefined;
+  private drainTimer: NodeJS.Timeout | undefined = undefined;
+
+  constructor(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound) {
+    this.deps = deps;
+    this.ticket = ticket;
+    this.inbound = inbound;
+    this.startedAtMs = deps.clock.nowMs();
+    const { codec, journal } = deps;
+    const { call } = ticket;
+    const { res, requestId, lang } = inbound;
+    this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    const options = {
+      ...{ res, codec, call, requestId, lang },
+      meter: this.meter,
+      headers: baseHeaders(requestId, ticket.limitHeaders),
+      firstByte: () => {
+        this.ttftMs ??= this.sinceArrivalMs();
+      },
+    };
+    this.stream = call.stream ? createEventStream(res, options.headers) : undefined;
+    this.relay = this.stream
+      ? new StreamRelay({
+          ...options,
+          out: this.stream,
+          nowMs: this.startedAtMs,
+          upstreamModel: () => this.deployment?.upstreamModel ?? call.model,
+        })
+      : new JsonRelay(options);
+  }
+
+  open(): void {
+    const { running, queue } = this.deps;
+    this.inbound.res.onGone(() => this.clientClosed());
+    running.add(this);
+    const free = queue.tryTake(this.ticket.plan.targets);
+    if (free) this.begin(free);
+    else this.wait();
+  }
+
+  cutOff(fault: Fault): void {
+    if (this.phase === 'waiting') {
+      this.place?.cancel();
+      this.endWithout(fault);
+    } else if (this.phase === 'running') this.cut(fault, 'failed');
+    else this.stopping = fault;
+  }
+
+  // A place, and the intent.
+
+  private wait(): void {
+    const { caller, call, plan } = this.ticket;
+    try {
+      this.place = this.deps.queue.wait({
+        organizationId: caller.organizationId,
+        weight: caller.weight,
+        cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
+        targets: plan.targets,
+        granted: target => this.begin(target),
+        refused: fault => this.endWithout(fault),
+      });
+      if (this.stream) this.news = setInterval(() => this.tellPlace(), WAIT_NEWS_MS);
+    } catch (error) {
+      this.endWithout(toFault(error));
+    }
+  }
+
+  private tellPlace(): void {
+    if (!this.place) return;
+    const { position, etaMs } = this.place.report();
+    this.stream?.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
+  }
+
+  private stopNews(): void {
+    clearInterval(this.news);
+    this.news = undefined;
+  }
+
+  private begin(target: Deployment): void {
+    this.stopNews();
+    this.deployment = target;
+    this.phase = 'intending';
+    crashPoint('gateway.before-intent');
+    const nowMs = this.deps.clock.nowMs();
+    const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs, deployment: target });
+    this.deps.journal.append([intent], fault => {
+      crashPoint('gateway.after-intent');
+      if (fault) {
+        this.giveBackPlace(undefined);
+        this.endWithout(fault);
+      } else this.intended(target);
+    });
+  }
+
+  private intended(target: Deployment): void {
+    const { stopping } = this;
+    this.phase = 'running';
+    if (!this.clientGone && !stopping) {
+      this.start(target);
+      return;
+    }
+    this.giveBackPlace(undefined);
+    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
+      if (stopping) this.relay.fail(stopping, settlement);
+    });
+  }
+
+  /** Nothing was promised: it ends without a settlement. */
+  private endWithout(fault: Fault): void {
+    this.phase = 'ended';
+    this.deps.slots.refusals.count(fault.code);
+    this.stopNews();
+    this.ticket.hold.cancel();
+    this.deps.running.delete(this);
+    if (!this.clientGone) this.relay.fail(fault, undefined);
+  }
+
+  // Attempts.
+
+  private start(target: Deployment): void {
+    const { clock, upstreams, codec } = this.deps;
+    this.deployment = target;
+    this.tried = [...this.tried, target];
+    this.attemptStartedMs = clock.monotonicMs();
+    this.answered = 0;
+    this.upstreamRequestId = undefined;
+    crashPoint('gateway.before-upstream');
+    this.upstream = attempt(this.ticket, target, { upstreams, codec, sink: this });
+  }
+
+  started(status: number, upstreamRequestId: string | undefined): void {
+    this.answered = status;
+    this.upstreamRequestId = upstreamRequestId;
+  }
+
+  data(chunk: Buffer): void {
+    // After the end mark nothing is taken any more.
+    if (this.phase !== 'running') return;
+    try {
+      if (!this.relay.data(chunk) && !this.clientGone) this.holdBack();
+      crashPoint('gateway.mid-stream');
+      if (this.stream && this.phase === 'running') this.keepCovered();
+      if (this.relay.ended()) this.complete();
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  ended(): void {
+    try {
+      this.complete();
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  failed({ fault, status, retryable, reached }: AttemptFailure): void {
+    if (this.phase !== 'running') return;
+    const last = this.deployment;
+    const { slots, clock } = this.deps;
+    if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
+    this.closeAttempt('failed', status);
+    const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
+    if (next) {
+      this.relay.reset();
+      this.meter.reset();
+      this.start(next);
+      return;
+    }
+    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'failed', fault);
+    this.settle(ending, settlement => this.relay.fail(fault, settlement));
+  }
+
+  /** The next target with a place; `unreached`: the last one, where the request never reached it. */
+  private takeNext(unreached: Deployment | undefined): Deployment | undefined {
+    if (this.attempts.length >= ATTEMPTS_MAX) return undefined;
+    const rest = this.ticket.plan.targets.filter(target => !this.tried.includes(target));
+    // The only target gets a second try where the request never reached it.
+    const again = unreached && this.attempts.length < 2 ? [unreached] : [];
+    return this.deps.queue.tryTake(rest.length > 0 ? rest : again);
+  }
+
+  /** What the upstream sent is not what it should be. */
+  private broken(error: unknown): void {
+    this.upstream?.abort();
+    const fault = toFault(error);
+    this.failed({ fault, status: 200, retryable: fault.status >= 500, reached: true });
+  }
+
+  /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
+  private complete(): void {
+    if (this.phase !== 'running') return;
+    if (!this.relay.ended()) this.relay.end();
+    if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
+    this.closeAttempt('ok', 200);
+    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
+    this.settle(ending, settlement => this.relay.finish(settlement));
+  }
+
+  private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
+    this.upstream?.abort();
+    this.closeAttempt('aborted', this.answered);
+    this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
+  }
+
+  private closeAttempt(outcome: Attempt['outcome'], status: number): void {
+    const { deployment, upstreamRequestId, meter } = this;
+    if (!deployment) return;
+    const { call, plan } = this.ticket;
+    const { clock } = this.deps;
+    const usage =
+      outcome === 'failed' && !this.relay.committed() ? NO_USAGE : meter.result(call.inputTokensGuess).usage;
+    const durationMs = clock.monotonicMs() - this.attemptStartedMs;
+    this.attempts.push(
+      attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, this.attempts.length + 1, {
+        currency: plan.wallet.currency,
+        nowMs: clock.nowMs(),
+      }),
+    );
+    this.giveBackPlace(outcome === 'ok' ? durationMs : undefined);
+  }
+
+  private giveBackPlace(durationMs: number | undefined): void {
+    if (this.deployment) this.deps.queue.giveBack(this.deployment, durationMs);
+    this.deployment = undefined;
+  }
+
+  /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
+  private holdBack(): void {
+    this.upstream?.pause();
+    this.inbound.res.onDrain(() => this.upstream?.resume());
+  }
+
+  private keepCovered(): void {
+    if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
+    const usedUp = new Fault('insufficient_funds', {
+      message: 'The money set aside for this answer is used up',
+      messageZh: '为此回答预留的金额已用尽',
+    });
+    this.cut(usedUp, 'cut-off');
+  }
+
+  // The end.
+
+  private clientClosed(): void {
+    this.clientGone = true;
+    if (this.phase === 'ended' || this.phase === 'settling') return;
+    // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
+    this.unserved = !this.relay.committed() || !this.inbound.res.hasTurn();
+    if (this.phase === 'waiting') {
+      this.place?.cancel();
+      this.endWithout(new Fault('client_closed'));
+    } else if (this.phase === 'running') {
+      if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
+        this.upstream?.resume();
+        this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
+      } else this.leave();
+    }
+  }
+
+  private leave(): void {
+    this.upstream?.abort();
+    this.closeAttempt('aborted', this.answered);
+    this.settle(this.endingOf('client-gone'), () => {});
+  }
+
+  /** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
+  private endingOf(outcome: Ending['outcome'], fault?: Fault): Ending {
+    const served = !this.unserved && (fault === undefined || this.relay.committed());
+    return {
+      outcome,
+      status: served ? 200 : this.unserved ? 0 : (fault?.status ?? 0),
+      ...(fault ? { faultCode: fault.code } : {}),
+      chargeable: served,
+    };
+  }
+
+  /** The one place where a request is settled. `say` runs when the settlement is durable. */
+  private settle(ending: Ending, say: (settlement: Settlement) => void): void {
+    if (this.phase === 'settling' || this.phase === 'ended') return;
+    this.phase = 'settling';
+    clearTimeout(this.drainTimer);
+    const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
+    const settlement = settlementOf(this.inbound.requestId, ticket, {
+      ending,
+      meter,
+      attempts,
+      timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
+      nowMs: this.deps.clock.nowMs(),
+    });
+    crashPoint('gateway.before-settle');
+    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
+      this.phase = 'ended';
+      this.deps.running.delete(this);
+      ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
+      crashPoint('gateway.after-settle');
+      // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
+      if (fault) this.relay.fail(fault, undefined);
+      else if (!this.clientGone) say(settlement);
+      if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
+    });
+  }
+
+  private sinceArrivalMs(): number {
+    return this.deps.clock.monotonicMs() - this.inbound.arrivedMonotonicMs;
+  }
+}

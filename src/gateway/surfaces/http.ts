@@ -1,0 +1,155 @@
+import { Fault, toFault } from '../../ground/std/index.ts';
+import type { CatalogSnapshot } from '../../models/catalog/index.ts';
+import type { Call, Operation } from '../../models/dialects/index.ts';
+import { type CallerIndex, type CallerRecord, modelAllowed } from '../../people/identity/index.ts';
+import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
+import { admit } from '../stages/admit.ts';
+import { authenticate } from '../stages/authenticate.ts';
+import { type Plan, planCall } from '../stages/plan.ts';
+import { BODY_BYTES_MAX, readBody } from '../stages/read-body.ts';
+import type { SharedAdmission } from '../threads/shared-admission.ts';
+import type { ControlProxy } from './control-proxy.ts';
+import { type ExchangeDeps, type Inbound, runExchange } from './exchange.ts';
+import { listModels } from './models.ts';
+import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
+
+const LIMITS = {
+  /** Slow senders (slowloris) are cut: heads within 15 s, the whole request within 300 s. */
+  headMs: 15_000,
+  requestMs: 300_000,
+  /** Longer than the idle time of common load balancers (60 s), so that they close first and never meet a closing socket. */
+  keepAliveMs: 75_000,
+  /** What is refused and still coming is read and thrown away, so that the sender can read our answer; a flood is cut off. */
+  unwantedBytesMax: 8 * BODY_BYTES_MAX,
+};
+
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
+  ['/v1/chat/completions', 'chat'],
+  ['/v1/completions', 'completions'],
+  ['/v1/embeddings', 'embeddings'],
+]);
+
+export interface DataPlaneDeps extends ExchangeDeps {
+  readonly newRequestId: () => string;
+  readonly callers: CallerIndex;
+  readonly snapshot: () => CatalogSnapshot;
+  readonly control: ControlProxy;
+  /** Where wallets and limits are shared with other nodes. */
+  readonly sharing?: SharedAdmission | undefined;
+}
+
+/** The HTTP server of one gateway thread: `/v1/*` is served here, all else is handed to the control plane. */
+export function createDataPlane(deps: DataPlaneDeps): HttpServer {
+  return createHttpServer({
+    clock: deps.clock,
+    limits: LIMITS,
+    serve(http) {
+      const path = pathOf(http.head.target);
+      if (path.startsWith('/v1/')) serve(deps, path, http);
+      else deps.control.forward(http);
+    },
+  });
+}
+
+/** The raw path without its query. Routing never uses the Host header or a decoded path (attack S11). */
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
+  const requestId = deps.newRequestId();
+  const lang = langOf(http.head.acceptLanguage);
+  const arrivedMonotonicMs = deps.clock.monotonicMs();
+  const refuse = (error: unknown) => refuseRequest(deps, error, { http, requestId, lang });
+  try {
+    const operation = OPERATIONS.get(path);
+    if (operation === undefined) {
+      serveModels(deps, path, http, requestId);
+      return;
+    }
+    if (http.head.method !== 'POST') throw new Fault('method_not_allowed', { headers: { allow: 'POST' } });
+    const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+    readBody(
+      http,
+      body => {
+        try {
+          const call = deps.codec.decodeRequest(operation, body);
+          const nowMs = deps.clock.nowMs();
+          const plan = planCall(call, caller, { snapshot: deps.snapshot(), slots: deps.slots.deployments, nowMs });
+          const inbound = { res: http, requestId, lang, arrivedMonotonicMs };
+          if (deps.sharing) admitShared(deps, deps.sharing, { caller, call, plan, inbound, refuse });
+          else runExchange(deps, admit(caller, call, { plan, slots: deps.slots, nowMs }), inbound);
+        } catch (error) {
+          refuse(error);
+        }
+      },
+      refuse,
+    );
+  } catch (error) {
+    refuse(error);
+  }
+}
+
+/** As on a node alone, where the answer may come a little later: the client may have left meanwhile. */
+function admitShared(
+  deps: DataPlaneDeps,
+  sharing: SharedAdmission,
+  {
+    caller,
+    call,
+    plan,
+    inbound,
+    refuse,
+  }: { caller: CallerRecord; call: Call; plan: Plan; inbound: Inbound; refuse: (fault: Fault) => void },
+): void {
+  const { res } = inbound;
+  sharing.admit(caller, call, {
+    plan,
+    granted(ticket) {
+      if (!res.isGone) return runExchange(deps, ticket, inbound);
+      ticket.hold.cancel();
+      deps.slots.refusals.count('client_closed');
+    },
+    refused: fault => (res.isGone ? deps.slots.refusals.count('client_closed') : refuse(fault)),
+  });
+}
+
+function serveModels(deps: DataPlaneDeps, path: string, http: HttpExchange, requestId: string): void {
+  if (path !== '/v1/models' && !path.startsWith('/v1/models/'))
+    throw new Fault('not_found', {
+      message: `Nothing is served at ${path.slice(0, 128)}`,
+      messageZh: `此路径没有服务：${path.slice(0, 128)}`,
+    });
+  if (http.head.method !== 'GET' && http.head.method !== 'HEAD')
+    throw new Fault('method_not_allowed', { headers: { allow: 'GET' } });
+  const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+  const id = path.startsWith('/v1/models/') ? decodeId(path.slice('/v1/models/'.length)) : undefined;
+  const body = listModels(deps.snapshot(), { allowed: model => modelAllowed(caller, model), id });
+  sendJson(http, 200, { body, headers: ['x-request-id', requestId] });
+}
+
+function decodeId(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Fault('malformed_request', {
+      message: 'The model id in the path is not well encoded',
+      messageZh: '路径中的模型 ID 编码有误',
+    });
+  }
+}
+
+function refuseRequest(
+  deps: DataPlaneDeps,
+  error: unknown,
+  { http, requestId, lang }: { http: HttpExchange; requestId: string; lang: Lang },
+): void {
+  const fault = toFault(error);
+  deps.slots.refusals.count(fault.code);
+  if (fault.details.internal !== undefined)
+    deps.log.error('request-failed', { requestId, code: fault.code, internal: fault.details.internal });
+  const { length } = http.head;
+  if (!http.isWhole && length !== 'chunked' && length > LIMITS.unwantedBytesMax) http.closeAfter();
+  sendFault(http, fault, { codec: deps.codec, requestId, lang, headers: ['x-request-id', requestId] });
+}

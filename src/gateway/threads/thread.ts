@@ -1,0 +1,151 @@
+// One gateway thread: an HTTP server with what it needs, and nothing that blocks. Talks to main by messages only.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { openJournalClient } from '../../ground/journal/index.ts';
+import {
+  armCrashPoint,
+  bootMs,
+  createEgress,
+  createLog,
+  createUuid7,
+  Fault,
+  type LogLevel,
+  openSlots,
+  openTerm,
+  Secret,
+  type SharedSlots,
+  systemClock,
+} from '../../ground/std/index.ts';
+import type { CatalogSnapshot } from '../../models/catalog/index.ts';
+import { codecs } from '../../models/dialects/index.ts';
+import {
+  type CallerDelta,
+  type CallerRecord,
+  createCallerIndex,
+  createKeyHasher,
+} from '../../people/identity/index.ts';
+import { createUpstreams } from '../../serving/engines/index.ts';
+import { createPlaceQueue } from '../stages/queue.ts';
+import { createControlProxy } from '../surfaces/control-proxy.ts';
+import type { Exchange } from '../surfaces/exchange.ts';
+import { createDataPlane } from '../surfaces/http.ts';
+import { createRunning } from '../surfaces/running.ts';
+import { createSharedAdmission, type SupplyAnswer, type SupplyRequest } from './shared-admission.ts';
+
+/** Given to a thread at its start; structured-cloneable, the port transferred. */
+export interface ThreadStart {
+  readonly shared: SharedSlots;
+  readonly journal: MessagePort;
+  readonly host: string;
+  readonly port: number;
+  readonly reusePort: boolean;
+  readonly pepper: string;
+  readonly callers: readonly CallerRecord[];
+  readonly snapshot: CatalogSnapshot;
+  readonly controlSocket: string;
+  readonly logLevel: LogLevel;
+  readonly crashAt: string | undefined;
+  /** Wallets and limits are shared with other nodes. */
+  readonly sharing: boolean;
+}
+
+export type ToThread =
+  | { readonly type: 'snapshot'; readonly snapshot: CatalogSnapshot }
+  | { readonly type: 'callers'; readonly delta: CallerDelta }
+  /** Answers `supply`. */
+  | { readonly type: 'supplied'; readonly id: number; readonly answer: SupplyAnswer }
+  /** Stop accepting; answer `drained` when the last exchange ended, at the latest at the deadline. */
+  | { readonly type: 'drain'; readonly deadlineMs: number };
+
+export type FromThread =
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'failed'; readonly code: string; readonly message: string }
+  | { readonly type: 'supply'; readonly id: number; readonly request: SupplyRequest }
+  | { readonly type: 'drained'; readonly cutOff: number };
+
+/** Long enough for a settlement to become durable and its last bytes to leave. */
+const AFTER_CUT_MS = 2_000;
+
+/** Questions to main, and who waits for their answers. */
+function createSupplyLine(tell: (message: FromThread) => void) {
+  const waiting = new Map<number, (answer: SupplyAnswer) => void>();
+  let last = 0;
+  return {
+    ask(request: SupplyRequest, answered: (answer: SupplyAnswer) => void) {
+      const id = ++last;
+      waiting.set(id, answered);
+      tell({ type: 'supply', id, request });
+    },
+    answered(id: number, answer: SupplyAnswer) {
+      const answered = waiting.get(id);
+      waiting.delete(id);
+      answered?.(answer);
+    },
+  };
+}
+
+function runThread(start: ThreadStart, main: MessagePort): void {
+  armCrashPoint(start.crashAt);
+  const slots = openSlots(start.shared, start.sharing ? 'shares' : 'own');
+  const log = createLog(start.logLevel);
+  const callers = createCallerIndex({ hash: createKeyHasher(new Secret(start.pepper)), slots: slots.keys });
+  callers.apply({ upserted: start.callers, removed: [] });
+  let { snapshot } = start;
+  const running = createRunning<Exchange>();
+  const queue = createPlaceQueue(slots.deployments, systemClock);
+  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
+  const tell = (message: FromThread) => main.postMessage(message);
+  const supplies = createSupplyLine(tell);
+  const term = openTerm(start.shared.term, { ...systemClock, bootMs });
+  const server = createDataPlane({
+    sharing: start.sharing
+      ? createSharedAdmission({ slots, term, clock: systemClock, supply: supplies.ask })
+      : undefined,
+    slots,
+    clock: systemClock,
+    log,
+    journal: openJournalClient(start.journal),
+    upstreams,
+    queue,
+    codec: codecs['openai-chat'],
+    running,
+    logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
+    newRequestId: createUuid7(systemClock.nowMs),
+    callers,
+    snapshot: () => snapshot,
+    control: createControlProxy(start.controlSocket, log),
+  });
+  const drain = async (deadlineMs: number) => {
+    server.close();
+    const until = systemClock.monotonicMs() + deadlineMs;
+    while (running.size > 0 && systemClock.monotonicMs() < until) await new Promise(resolve => setTimeout(resolve, 20));
+    const cutOff = running.size;
+    for (const exchange of running.all())
+      exchange.cutOff(
+        new Fault('unavailable', {
+          message: 'This node is shutting down',
+          messageZh: '本节点正在关闭',
+          retryAfterMs: 2_000,
+        }),
+      );
+    const last = systemClock.monotonicMs() + AFTER_CUT_MS;
+    while (running.size > 0 && systemClock.monotonicMs() < last) await new Promise(resolve => setTimeout(resolve, 10));
+    queue.close();
+    // Last bytes of finished answers are given a turn of the loop to leave before sockets close.
+    await new Promise(resolve => setTimeout(resolve, 20));
+    server.closeAllConnections();
+    tell({ type: 'drained', cutOff });
+  };
+
+  main.on('message', (message: ToThread) => {
+    if (message.type === 'snapshot') snapshot = message.snapshot;
+    else if (message.type === 'callers') callers.apply(message.delta);
+    else if (message.type === 'supplied') supplies.answered(message.id, message.answer);
+    else void drain(message.deadlineMs);
+  });
+  server.listen(start).then(
+    port => tell({ type: 'listening', port }),
+    (error: NodeJS.ErrnoException) => tell({ type: 'failed', code: error.code ?? '', message: error.message }),
+  );
+}
+
+if (parentPort) runThread(workerData as ThreadStart, parentPort as unknown as MessagePort);

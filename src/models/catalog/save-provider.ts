@@ -1,0 +1,47 @@
+import type { StoreTransaction } from '../../ground/store/index.ts';
+import type { ProviderInput } from './input.ts';
+import type { Seal } from './seal.ts';
+
+/** A provider's key belongs to its origin: sealed to it, it opens for no other host. */
+export function keyBinding(id: string, baseUrl: string): string {
+  return `provider ${id} at ${new URL(baseUrl).origin}`;
+}
+
+/** The sealed key of a provider's row. Throws Fault `config_invalid` where it does not open. */
+export function openKey(
+  seal: Seal,
+  {
+    id,
+    base_url,
+    api_key_sealed,
+  }: { readonly id: string; readonly base_url: string; readonly api_key_sealed: string | null },
+): string | undefined {
+  return api_key_sealed === null ? undefined : seal.open(api_key_sealed, keyBinding(id, base_url));
+}
+
+/** Sets a provider. Without a key the one that is there stays, unless the base URL is another. */
+export async function saveProvider(
+  trx: StoreTransaction,
+  input: ProviderInput,
+  { seal, nowMs }: { readonly seal: Seal; readonly nowMs: number },
+): Promise<void> {
+  const existing = await trx
+    .selectFrom('providers')
+    .select(['base_url', 'api_key_sealed'])
+    .where('id', '=', input.id)
+    .executeTakeFirst();
+  const kept = existing?.base_url === input.baseUrl ? existing.api_key_sealed : null;
+  const row = {
+    dialect: input.dialect,
+    base_url: input.baseUrl,
+    api_key_sealed: input.apiKey === undefined ? kept : seal.seal(input.apiKey, keyBinding(input.id, input.baseUrl)),
+    allow_private: input.allowPrivateNetwork ? 1n : 0n,
+    quirks: JSON.stringify(input.quirks ?? []),
+    updated_us: BigInt(nowMs) * 1000n,
+  };
+  await trx
+    .insertInto('providers')
+    .values({ id: input.id, created_us: row.updated_us, ...row })
+    .onConflict(known => known.column('id').doUpdateSet(row))
+    .execute();
+}

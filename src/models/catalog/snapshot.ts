@@ -1,0 +1,64 @@
+import type { PriceVersion } from '../../money/pricing/index.ts';
+
+/** Named differences of a provider from its dialect. Who has which, and where that was read: `src/models/catalog/data/providers.ts`. */
+export type Quirk =
+  /** Closing the connection does not stop the bill: drain within a bound for the usage report (Alibaba, Mistral, Groq, Gemini, MiniMax). */
+  | 'drain-on-disconnect'
+  /** Does not know `stream_options`; usage comes unasked or not at all (Mistral, Cohere, Baichuan). */
+  | 'no-stream-options'
+  /** Wants `max_completion_tokens` in place of `max_tokens` (OpenAI from the o-series on, xAI). */
+  | 'max-completion-tokens';
+
+export interface Upstream {
+  readonly providerId: string;
+  readonly dialect: 'openai-chat';
+  /** `http(s)://…/v1` or `unix:/path/to.sock:/v1` for an engine host of this node. */
+  readonly baseUrl: string;
+  /** Decrypted provider key. Never logged. */
+  readonly apiKey?: string;
+  readonly allowPrivateNetwork: boolean;
+  readonly quirks: readonly Quirk[];
+}
+
+export interface Deployment {
+  readonly id: string;
+  readonly upstream: Upstream;
+  readonly upstreamModel: string;
+  /** Served by an engine host of this node, which says in the counters when it is ready; others are always taken to be. */
+  readonly embedded: boolean;
+  /** Row in the shared counters (std `DeploymentSlots`). */
+  readonly slot: number;
+  /** Requests at once; absent: unlimited. */
+  readonly concurrency?: number;
+  /** Lower goes first; equal priorities share by weight and load. */
+  readonly priority: number;
+  readonly weight: number;
+  readonly timeoutMs: {
+    readonly connect: number;
+    readonly firstByte: number;
+    readonly idle: number;
+    readonly total: number;
+  };
+  /** The listed cost versions, any currency, in order of `effectiveFromMs`. Empty: the cost is not known. */
+  readonly costs: readonly PriceVersion[];
+}
+
+export interface Model {
+  readonly id: string;
+  readonly operations: readonly ('chat' | 'completions' | 'embeddings')[];
+  /** Longest input plus output, in tokens; absent: unknown. */
+  readonly contextTokens?: number;
+  /** Cap of one answer; what is injected as `max_tokens` where the client gives none. */
+  readonly maxOutputTokens: number;
+  readonly createdAtMs: number;
+  readonly ownedBy: string;
+  /** The listed sell versions, any currency, in order of `effectiveFromMs`. */
+  readonly prices: readonly PriceVersion[];
+  readonly deployments: readonly Deployment[];
+}
+
+/** Everything the data plane must know about what can be called; immutable, structured-cloneable, replaced whole. */
+export interface CatalogSnapshot {
+  readonly revision: number;
+  readonly models: ReadonlyMap<string, Model>;
+}

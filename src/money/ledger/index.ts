@@ -1,0 +1,11 @@
+// The truth about money: accounts, double entry, wallets, holds; the loader that brings the journal in; the proof that it is right.
+// It must not know models, keys' scopes or how a price came about.
+export { walletAccount } from './accounts.ts';
+export type { Credit } from './credit.ts';
+export { availableNano, budgetLease, type LeasedAccount, walletLease } from './leases/leased-account.ts';
+export { createLeases, type LeaseMove, type Leases, leaseNano, type NodeSession } from './leases/leases.ts';
+export * from './ledger.ts';
+export { createLoader, type Loader, type LoaderOptions, type OpenIntent } from './loading/loader.ts';
+export type { Invariant, InvariantId } from './proof/findings.ts';
+export { readUsage, type UsageLine, type UsageQuery, type UsageTotals } from './usage.ts';
+export { type Verification, type VerifyOptions, verifyLedger } from './verify.ts';

@@ -1,0 +1,47 @@
+import type { Currency, Nano } from '@millrace/contract';
+import type { Attempt, Intent, Settlement } from '../../../ground/journal/index.ts';
+
+/** A settlement with the intent it ends, and what follows from them. */
+export interface Settled {
+  readonly settlement: Settlement;
+  readonly intent: Intent;
+  /** The one call of an upstream, where it used what is charged: told by the row of the request itself. */
+  readonly call: Attempt | undefined;
+  readonly cost: Cost | undefined;
+}
+
+export interface Cost {
+  readonly nano: Nano;
+  readonly currency: Currency;
+}
+
+export function settledOf(settlement: Settlement, intent: Intent): Settled {
+  return { settlement, intent, call: soleCall(settlement), cost: costOf(settlement.attempts) };
+}
+
+function soleCall({ attempts, usage }: Settlement): Attempt | undefined {
+  const [call] = attempts;
+  if (!call || attempts.length > 1 || call.number !== 1) return undefined;
+  // A cost without its currency, or the other way round, is not what the row can say.
+  if ((call.costNano === undefined) !== (call.costCurrency === undefined)) return undefined;
+  const { inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = call.usage;
+  const same =
+    inputTokens === usage.inputTokens &&
+    cachedInputTokens === usage.cachedInputTokens &&
+    outputTokens === usage.outputTokens &&
+    reasoningTokens === usage.reasoningTokens;
+  return same ? call : undefined;
+}
+
+/** What all attempts of a request cost; undefined where that is not known of any, or they cost in several currencies. */
+function costOf(attempts: readonly Attempt[]): Cost | undefined {
+  let nano = 0n;
+  let currency: Currency | undefined;
+  for (const { costNano, costCurrency } of attempts) {
+    if (costNano === undefined || costCurrency === undefined) continue;
+    if (currency !== undefined && currency !== costCurrency) return undefined;
+    currency = costCurrency;
+    nano += costNano;
+  }
+  return currency === undefined ? undefined : { nano, currency };
+}

@@ -1,0 +1,107 @@
+import type { Store, StoreTransaction, StoreValue } from '../../../ground/store/index.ts';
+import { applyChanges, type BalanceChanges, openBooks, post } from '../booking.ts';
+import { drawOnBudgets, drawOnWallets } from '../leases/draw-leases.ts';
+import { releaseHolds, storeHolds } from './open-requests.ts';
+import type { SlicePlan } from './plan-slice.ts';
+import { countHours, countSpend } from './rollups.ts';
+import { resolveSeries, type Series, type SeriesCache } from './series.ts';
+import type { Settled } from './settled.ts';
+import { ATTEMPT_COLUMNS, attemptRows, REQUEST_COLUMNS, requestRow } from './settled-rows.ts';
+import { costTransfers, createTallies, postUsage } from './tally.ts';
+import type { Turns } from './turns.ts';
+
+export interface LoadingNode {
+  readonly nodeId: string;
+  readonly epoch: number;
+  /** What this node spends comes out of its leases: others spend from the same wallets. */
+  readonly isLeasing: () => boolean;
+}
+
+/** Requests that are written between two breaths. */
+const PART = 100;
+
+/**
+ * Writes a plan: rows of requests and attempts, what is owed for them, holds, balances, rollups, and the cursor, all in this
+ * transaction. Changes nothing outside, so that the store may run it again. Returns the series that the cache did not have.
+ */
+export async function writeSlice(
+  store: Store,
+  trx: StoreTransaction,
+  { plan, node, cache, turns }: SliceParts,
+): Promise<readonly Series[]> {
+  const changes: BalanceChanges = new Map();
+  const learned = await bookSettled(store, trx, { settled: plan.settled, changes, node, cache, turns });
+  await releaseHolds(trx, plan.released, changes);
+  await storeHolds(store, trx, { fresh: plan.fresh, noted: plan.noted, nodeId: node.nodeId, changes });
+  if (node.isLeasing()) await drawOnWallets(store, trx, { nodeId: node.nodeId, changes });
+  await applyChanges(store, trx, changes);
+  await moveCursor(store, trx, { ...node, seq: plan.cursor });
+  // The commit, with what it folds into the file, is a turn of its own.
+  await turns.breathe();
+  return learned;
+}
+
+interface SliceParts {
+  readonly plan: SlicePlan;
+  readonly node: LoadingNode;
+  readonly cache: SeriesCache;
+  readonly turns: Turns;
+}
+
+async function bookSettled(
+  store: Store,
+  trx: StoreTransaction,
+  {
+    settled,
+    changes,
+    node,
+    cache,
+    turns,
+  }: Pick<SliceParts, 'node' | 'cache' | 'turns'> & {
+    readonly settled: readonly Settled[];
+    readonly changes: BalanceChanges;
+  },
+): Promise<readonly Series[]> {
+  if (settled.length === 0) return [];
+  const books = await openBooks(store, trx);
+  const { series, learned } = await resolveSeries(store, trx, { settled, cache });
+  const tallies = createTallies();
+  for (let start = 0; start < settled.length; start += PART) {
+    const requests: StoreValue[][] = [];
+    const attempts: StoreValue[][] = [];
+    for (const [index, each] of settled.slice(start, start + PART).entries()) {
+      const ofSeries = series[start + index];
+      if (!ofSeries) throw new Error('a request without a series');
+      const { id, amountNano, atMs } = each.settlement;
+      const seq = books.charge({ id, accounts: ofSeries.accounts, amountNano, atUs: atMs * 1000 });
+      requests.push(requestRow(each, ofSeries, seq));
+      if (!each.call) attempts.push(...attemptRows(each, seq));
+      tallies.add(each, ofSeries);
+    }
+    // A request that is there after all is an error of the store: nothing is written then.
+    await store.insertAll(trx, 'requests', { columns: REQUEST_COLUMNS, rows: requests });
+    await store.insertAll(trx, 'attempts', { columns: ATTEMPT_COLUMNS, rows: attempts });
+    await turns.breathe();
+  }
+  const all = tallies.all();
+  const costs = costTransfers(all, settled);
+  await books.write(costs);
+  await books.close();
+  postUsage(changes, all);
+  for (const cost of costs) post(changes, cost.accounts, cost.amountNano);
+  if (node.isLeasing()) await drawOnBudgets(store, trx, { nodeId: node.nodeId, tallies: all });
+  await countSpend(store, trx, all);
+  await countHours(store, trx, all);
+  return learned;
+}
+
+async function moveCursor(
+  store: Store,
+  trx: StoreTransaction,
+  { nodeId, epoch, seq }: Pick<LoadingNode, 'nodeId' | 'epoch'> & { readonly seq: number },
+): Promise<void> {
+  const rows = [[nodeId, BigInt(epoch), BigInt(seq)]];
+  const [there] = await store.changeRows(trx, 'journal_cursor', { key: ['node_id'], set: ['epoch', 'seq'], rows });
+  if (!there)
+    await store.insertNew(trx, 'journal_cursor', { columns: ['node_id', 'epoch', 'seq'], rows, key: 'node_id' });
+}

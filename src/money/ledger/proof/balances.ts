@@ -1,0 +1,88 @@
+import type { Nano } from '@millrace/contract';
+import type { Store } from '../../../ground/store/index.ts';
+import { partsOf } from '../accounts.ts';
+import type { Findings } from './findings.ts';
+import type { RequestSums } from './requests.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { ChainWalk } from './transactions.ts';
+
+/** I2, I3: the projections against what they are projections of, and the floor of each wallet. */
+export function checkBalances(
+  { accounts }: Snapshot,
+  { sums, overruns }: { readonly sums: ChainWalk['accounts']; readonly overruns: RequestSums['overruns'] },
+  { expect }: Findings,
+): void {
+  for (const id of sums.keys()) expect('I2', accounts.has(id), () => `${id} has transactions and no account`);
+  for (const account of accounts.values()) {
+    const { id, kind, postedNano, heldNano, setAsideNano, minBalanceNano, uncoveredNano, lapsedNano } = account;
+    const sum = sums.get(id) ?? 0n;
+    const expected = kind === 'wallet' ? -sum : sum;
+    expect('I2', postedNano === expected, () => `${id} shows ${postedNano}, its transactions come to ${expected}`);
+    expect(
+      'I2',
+      heldNano === setAsideNano,
+      () => `${id} holds ${heldNano}, its holds and leases come to ${setAsideNano}`,
+    );
+    if (kind !== 'wallet') continue;
+    const overrunNano = overruns.get(id) ?? 0n;
+    // What a node spent that was away for longer than its lease, while others spent the same money: never more than the lease.
+    const lateNano = uncoveredNano < lapsedNano ? uncoveredNano : lapsedNano;
+    const floor = minBalanceNano - overrunNano - lateNano;
+    expect(
+      'I3',
+      uncoveredNano <= lapsedNano + overrunNano,
+      () => `of ${id} nodes spent ${uncoveredNano} beyond their leases, of which ${lapsedNano} had lapsed`,
+    );
+    expect(
+      'I3',
+      postedNano - heldNano >= floor,
+      () => `${id} stands at ${postedNano - heldNano}, its floor is ${floor}`,
+    );
+  }
+}
+
+/** I9: per currency, what was paid in is what was earned and what is left. */
+export function checkConservation(sums: ChainWalk['accounts'], { expect }: Findings): void {
+  const byCurrency = new Map<string, Record<'paid' | 'left' | 'earned', Nano>>();
+  for (const [id, sum] of sums) {
+    const { kind, currency } = partsOf(id);
+    const total = byCurrency.get(currency) ?? { paid: 0n, left: 0n, earned: 0n };
+    if (kind === 'cash' || kind === 'adjustment') total.paid += sum;
+    else if (kind === 'wallet') total.left -= sum;
+    else if (kind === 'revenue') total.earned -= sum;
+    byCurrency.set(currency, total);
+  }
+  for (const [currency, { paid, left, earned }] of byCurrency)
+    expect('I9', paid === left + earned, () => `${currency}: ${paid} paid in, ${earned} earned, ${left} left`);
+}
+
+/** I2, for the rollup: requests and revenue of each organization, of the hours that are over. */
+export async function checkRollups(
+  store: Store,
+  { rollups }: RequestSums,
+  { findings: { expect }, beforeUs }: { readonly findings: Findings; readonly beforeUs: bigint },
+): Promise<void> {
+  const rows = await store.reader
+    .selectFrom('usage_hourly')
+    .innerJoin('series', 'series.number', 'usage_hourly.series')
+    .select(({ fn }) => [
+      'organization_id',
+      'currency',
+      fn.sum<bigint>('requests').as('requests'),
+      fn.sum<bigint>('revenue_nano').as('revenue'),
+    ])
+    .where('hour_us', '<', beforeUs)
+    .groupBy(['organization_id', 'currency'])
+    .execute();
+  const found = new Map(rows.map(row => [`${row.organization_id} ${row.currency}`, row]));
+  for (const key of new Set([...rollups.keys(), ...found.keys()])) {
+    const expected = rollups.get(key) ?? { requests: 0n, revenue: 0n };
+    const row = found.get(key);
+    expect(
+      'I2',
+      BigInt(row?.requests ?? 0n) === expected.requests && BigInt(row?.revenue ?? 0n) === expected.revenue,
+      () =>
+        `the hours of ${key} count ${row?.requests ?? 0} requests for ${row?.revenue ?? 0}, their requests ${expected.requests} for ${expected.revenue}`,
+    );
+  }
+}

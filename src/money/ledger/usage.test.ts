@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { listJournal, openMoney, testClock } from '../../../test/support/money.ts';
+import { intent, settlement } from '../../../test/support/records.ts';
+import { DIALECTS, testStores } from '../../../test/support/stores.ts';
+import { createUuid7 } from '../../ground/std/index.ts';
+import type { Store } from '../../ground/store/index.ts';
+import { readUsage, type UsageQuery } from './usage.ts';
+
+const stores = testStores();
+const HOUR = 3_600_000;
+const START = 472_222 * HOUR;
+
+interface Made {
+  readonly id: string;
+  readonly atMs: number;
+  readonly projectId: string;
+  readonly keyId: `key_${string}`;
+  readonly model: string;
+  readonly failed: boolean;
+  readonly tokens: number;
+  readonly nano: bigint;
+  /** Undefined: not known, or in another currency. */
+  readonly costNano: bigint | undefined;
+}
+
+/** Some hundred requests over three hours, some on the hour to the millisecond. */
+async function plant(store: Store): Promise<readonly Made[]> {
+  const clock = testClock(START);
+  const money = await openMoney(store, clock);
+  const newId = createUuid7(clock.nowMs);
+  const journal = listJournal();
+  const made: Made[] = [];
+  for (let index = 0; index < 180; index++) {
+    const id = newId();
+    const each: Made = {
+      id,
+      atMs: clock.nowMs() + (index % 7) * 1_000,
+      projectId: index % 3 === 0 ? 'web' : 'app',
+      keyId: index % 5 === 0 ? 'key_a' : 'key_b',
+      model: index % 4 === 0 ? 'small' : 'large',
+      failed: index % 11 === 0,
+      tokens: index,
+      nano: BigInt(index) * 1_000n,
+      costNano: index % 6 === 0 ? undefined : BigInt(index) * 600n,
+    };
+    made.push(each);
+    const { projectId, keyId, model } = each;
+    journal.append(
+      intent(id, 10n ** 6n, { projectId, keyId, model, organizationId: index === 100 ? 'other' : 'acme' }),
+    );
+    const [template] = [settlement(id)];
+    const attempt = template.kind === 3 ? template.value.attempts[0] : undefined;
+    journal.append(
+      settlement(id, {
+        atMs: each.atMs,
+        outcome: each.failed ? 'failed' : 'ok',
+        usage: { inputTokens: index, cachedInputTokens: 0, outputTokens: 2 * index, reasoningTokens: index },
+        amountNano: each.nano,
+        attempts: attempt
+          ? [{ ...attempt, costNano: each.costNano ?? 5n, costCurrency: each.costNano === undefined ? 'USD' : 'CNY' }]
+          : [],
+      }),
+    );
+    clock.advance(60_000);
+  }
+  await (await money.createLoader(journal)).flush();
+  return made.filter((_, index) => index !== 100);
+}
+
+const within = (query: Partial<UsageQuery>) => (each: Made) =>
+  each.atMs >= (query.fromMs ?? 0) &&
+  each.atMs < (query.toMs ?? Number.POSITIVE_INFINITY) &&
+  (query.projectId === undefined || each.projectId === query.projectId) &&
+  (query.keyId === undefined || each.keyId === query.keyId) &&
+  (query.model === undefined || each.model === query.model);
+
+const sum = (values: readonly bigint[]) => values.reduce((total, value) => total + value, 0n);
+
+const queries: fc.Arbitrary<Partial<UsageQuery>> = fc.record(
+  {
+    fromMs: fc.oneof(
+      fc.integer({ min: -HOUR, max: 4 * HOUR }).map(ms => START + ms),
+      fc.nat(3).map(hours => START + hours * HOUR),
+    ),
+    toMs: fc.oneof(
+      fc.integer({ min: -HOUR, max: 4 * HOUR }).map(ms => START + ms),
+      fc.nat(3).map(hours => START + hours * HOUR),
+    ),
+    projectId: fc.constantFrom('web', 'app'),
+    keyId: fc.constantFrom('key_a', 'key_b', 'key_none'),
+    model: fc.constantFrom('small', 'large'),
+  },
+  { requiredKeys: [], noNullPrototype: true },
+);
+
+for (const dialect of DIALECTS) {
+  describe(dialect, () => {
+    test('totals are exact for any span and filter, pages give each line once', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const made = await plant(store);
+      await fc.assert(
+        fc.asyncProperty(queries, fc.integer({ min: 1, max: 200 }), async (query, limit) => {
+          const expected = made.filter(within(query));
+          const lines = [];
+          for (let cursor: string | undefined; ; ) {
+            const page = await readUsage(store, { organizationId: 'acme', ...query, limit, cursor });
+            lines.push(...page.lines);
+            const [total] = page.totals;
+            assert.deepEqual(
+              total && [total.requests, total.failed, total.inputTokens, total.outputTokens, total.reasoningTokens],
+              expected.length === 0
+                ? undefined
+                : [
+                    expected.length,
+                    expected.filter(({ failed }) => failed).length,
+                    expected.reduce((tokens, each) => tokens + each.tokens, 0),
+                    expected.reduce((tokens, each) => tokens + 2 * each.tokens, 0),
+                    expected.reduce((tokens, each) => tokens + each.tokens, 0),
+                  ],
+            );
+            const costed = expected.flatMap(({ costNano }) => (costNano === undefined ? [] : [costNano]));
+            assert.deepEqual(
+              [total?.revenueNano ?? 0n, total?.costNano ?? 0n, total?.costedRequests ?? 0],
+              [sum(expected.map(({ nano }) => nano)), sum(costed), costed.length],
+            );
+            if (page.next === null) break;
+            cursor = page.next;
+          }
+          assert.deepEqual(
+            lines.map(({ requestId, amountNano, costNano }) => [requestId, amountNano, costNano]),
+            expected.toReversed().map(({ id, nano, costNano }) => [id, nano, costNano ?? null]),
+          );
+        }),
+        { numRuns: dialect === 'sqlite' ? 40 : 15 },
+      );
+    });
+  });
+}

@@ -1,0 +1,121 @@
+import { type Clock, type KeySlots, type Log, type Secret, silentLog } from '../../ground/std/index.ts';
+import type { Store, StoreTransaction } from '../../ground/store/index.ts';
+import type { Budgets } from './budgets.ts';
+import type { CallerDelta, CallerRecord } from './caller.ts';
+import { createCallerRegistry, noRoom, type WalletsOf } from './caller-registry.ts';
+import { createKeyHasher } from './key-text.ts';
+import {
+  type CreatedKey,
+  createAdminKey,
+  createLiveKey,
+  isAdminKey,
+  type KeyEntry,
+  listKeys,
+  markRevoked,
+  type NewKey,
+} from './keys.ts';
+import {
+  type OrganizationInput,
+  type ProjectInput,
+  requireOrganization,
+  setSuspended,
+  upsertOrganization,
+  upsertProject,
+} from './organizations.ts';
+
+/** A key that another process revokes stops here within this and the time of a query. */
+const LOOK_MS = 500;
+
+export interface Identity extends Disposable {
+  /** Changes count when the transaction is committed and `refresh` returned. */
+  upsertOrganization(trx: StoreTransaction, input: OrganizationInput): Promise<void>;
+  upsertProject(trx: StoreTransaction, input: ProjectInput): Promise<void>;
+  /** Stops all keys of an organization, or lets them go on; in force on all threads when it returns. Throws `not_found`. */
+  suspendOrganization(id: string, suspended: boolean): Promise<void>;
+  organizations(): Promise<readonly { readonly id: string; readonly name: string }[]>;
+  projects(organizationId: string): Promise<readonly { readonly id: string; readonly name: string }[]>;
+  /** The key's text is returned this once. Throws `not_found`, `invalid_parameter` or `capacity`. */
+  createKey(input: NewKey): Promise<CreatedKey>;
+  createAdminKey(name: string): Promise<CreatedKey>;
+  keys(organizationId?: string): Promise<readonly KeyEntry[]>;
+  /** In force on all threads when it returns. Throws `not_found`. */
+  revokeKey(id: string): Promise<void>;
+  verifyAdmin(key: string): Promise<boolean>;
+  callers(): readonly CallerRecord[];
+  onDelta(listener: (delta: CallerDelta) => void): void;
+  /** Reads what changed, and the wallets of all organizations anew. */
+  refresh(): Promise<void>;
+  /** What a timer does twice a second: ends expired keys, begins budget periods, looks for what another process wrote. */
+  look(): Promise<void>;
+}
+
+export interface IdentityOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly pepper: Secret;
+  readonly slots: KeySlots;
+  readonly walletsOf: WalletsOf;
+  readonly budgets?: Budgets | undefined;
+  readonly log?: Log;
+}
+
+/** Reads all keys that may be used, and follows the store from then on until disposed. */
+export async function createIdentity(options: IdentityOptions): Promise<Identity> {
+  const { store, clock, newId, pepper, slots, walletsOf, budgets, log = silentLog } = options;
+  const hash = createKeyHasher(pepper);
+  const registry = createCallerRegistry({ store, slots, clock, walletsOf, budgets });
+  const tools = { store, clock, newId, hash };
+  await registry.refresh();
+
+  const identity: Identity = {
+    upsertOrganization: (trx, input) => upsertOrganization(trx, input, clock),
+    upsertProject: (trx, input) => upsertProject(trx, input, clock),
+    async suspendOrganization(id, suspended) {
+      await store.transaction(trx => setSuspended(trx, id, suspended));
+      await registry.sync();
+    },
+    organizations: () => store.db.selectFrom('organizations').select(['id', 'name']).orderBy('id').execute(),
+    async projects(organizationId) {
+      await requireOrganization(store.db, organizationId);
+      const query = store.db.selectFrom('projects').select(['id', 'name']).orderBy('id');
+      return query.where('organization_id', '=', organizationId).execute();
+    },
+    async createKey(input) {
+      if (!registry.hasRoom()) throw noRoom(slots.rows);
+      const created = await createLiveKey(tools, input);
+      await registry.sync();
+      return created;
+    },
+    createAdminKey: name => createAdminKey(tools, name),
+    keys: organizationId => listKeys(store, organizationId),
+    async revokeKey(id) {
+      await markRevoked(tools, id);
+      await registry.sync();
+    },
+    verifyAdmin: key => isAdminKey(tools, key),
+    callers: () => registry.callers(),
+    onDelta: listener => registry.onDelta(listener),
+    refresh: () => registry.refresh(),
+    async look() {
+      await registry.passTime();
+      // A SQLite store has no other writer.
+      if (store.dialect === 'postgres') await registry.sync();
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+
+  let looking = false;
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    identity
+      .look()
+      // The store may be away for a while: known keys go on, and the next look catches up.
+      .catch(error => log.warn('identity-look-failed', { internal: String(error) }))
+      .finally(() => {
+        looking = false;
+      });
+  }, LOOK_MS).unref();
+  return identity;
+}
