@@ -76,6 +76,8 @@ interface Opened {
 }
 
 interface PlaneOptions {
+  /** A server runs every engine of the catalog; a command line only one that it asks for. */
+  readonly serves: boolean;
   readonly onCrash: (error: unknown) => void;
   readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'];
 }
@@ -194,6 +196,12 @@ async function openDomain(
       const { name, contextTokens } = await inspectGguf(modelFile(file));
       return { name: name ?? '', contextTokens };
     },
+    engineStatus: () => engines.status(),
+    startEngine(id) {
+      if (options.serves) return;
+      const ours = catalog.engines().filter(({ deploymentId }) => deploymentId === id);
+      void engines.update(ours.map(engine => ({ ...engine, file: modelFile(engine.file) })));
+    },
     backup: createBackup({ home: config.home, ...kept }),
     gatewayBusyMs: options.gatewayBusyMs ?? (() => []),
   };
@@ -228,6 +236,7 @@ export async function openControlPlane(
   config: Config,
 ): Promise<{ fetch(request: Request): Promise<Response>; close(): Promise<void> }> {
   const plane = await openPlane(config, {
+    serves: false,
     onCrash: error => {
       throw error;
     },
@@ -269,7 +278,7 @@ export async function serve(config: Config): Promise<Running> {
     process.exit(70);
   };
   let gateway: GatewayThreads | undefined;
-  const plane = await openPlane(config, { onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
+  const plane = await openPlane(config, { serves: true, onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
   const servers: Server[] = [];
   try {
     servers.push(

@@ -80,6 +80,8 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
         messageZh: `${file}：无法打开（ENOENT）`,
       });
     },
+    engineStatus: () => [],
+    startEngine() {},
     backup: createBackup({ home, store, journal, loader, clock: systemClock }),
     cluster: undefined,
     gatewayBusyMs: () => [],
