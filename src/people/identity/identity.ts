@@ -8,11 +8,12 @@ import {
   type CreatedKey,
   createAdminKey,
   createLiveKey,
-  isAdminKey,
   type KeyEntry,
   listKeys,
   markRevoked,
+  type NewAdminKey,
   type NewKey,
+  principalOfKey,
 } from './keys.ts';
 import {
   type OrganizationInput,
@@ -22,6 +23,7 @@ import {
   upsertOrganization,
   upsertProject,
 } from './organizations.ts';
+import type { Principal } from './principal.ts';
 
 /** A key that another process revokes stops here within this and the time of a query. */
 const LOOK_MS = 500;
@@ -36,11 +38,12 @@ export interface Identity extends Disposable {
   projects(organizationId: string): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** The key's text is returned this once. Throws `not_found`, `invalid_parameter` or `capacity`. */
   createKey(input: NewKey): Promise<CreatedKey>;
-  createAdminKey(name: string): Promise<CreatedKey>;
+  createAdminKey(input: NewAdminKey): Promise<CreatedKey>;
   keys(organizationId?: string): Promise<readonly KeyEntry[]>;
   /** In force on all threads when it returns. Throws `not_found`. */
   revokeKey(id: string): Promise<void>;
-  verifyAdmin(key: string): Promise<boolean>;
+  /** Whose key it is; undefined where it administers nothing. */
+  principalOf(key: string): Promise<Principal | undefined>;
   callers(): readonly CallerRecord[];
   onDelta(listener: (delta: CallerDelta) => void): void;
   /** Reads what changed, and the wallets of all organizations anew. */
@@ -87,13 +90,13 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await registry.sync();
       return created;
     },
-    createAdminKey: name => createAdminKey(tools, name),
+    createAdminKey: input => createAdminKey(tools, input),
     keys: organizationId => listKeys(store, organizationId),
     async revokeKey(id) {
       await markRevoked(tools, id);
       await registry.sync();
     },
-    verifyAdmin: key => isAdminKey(tools, key),
+    principalOf: key => principalOfKey(tools, key),
     callers: () => registry.callers(),
     onDelta: listener => registry.onDelta(listener),
     refresh: () => registry.refresh(),

@@ -7,3 +7,4 @@ export * from './identity.ts';
 export { type Budget, periodOf } from './key-spend.ts';
 export * from './key-text.ts';
 export type { CreatedKey, KeyEntry, NewKey } from './keys.ts';
+export * from './principal.ts';
