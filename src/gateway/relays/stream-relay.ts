@@ -8,8 +8,6 @@ import { type Relay, type RelayOptions, stampOf } from './relay.ts';
 export interface StreamRelayOptions extends RelayOptions {
   readonly out: EventStream;
   readonly nowMs: number;
-  /** Model id as the upstream of the attempt under way writes it. */
-  readonly upstreamModel: () => string;
 }
 
 /** An answer that goes out event by event, as it comes. */
@@ -84,9 +82,8 @@ export class StreamRelay implements Relay {
   }
 
   private newDecoder(): StreamDecoder {
-    const { codec, call, upstreamModel } = this.options;
-    const from = upstreamModel();
-    return codec.decoder(call.operation, { rename: from === call.model ? undefined : { from, to: call.model } });
+    const { codec, call } = this.options;
+    return codec.decoder(call.operation, { model: call.model });
   }
 
   private take({ raw, events }: Frame): boolean {

@@ -108,12 +108,7 @@ class RequestExchange implements Exchange, AttemptSink {
     };
     this.stream = call.stream ? createEventStream(res, options.headers) : undefined;
     this.relay = this.stream
-      ? new StreamRelay({
-          ...options,
-          out: this.stream,
-          nowMs: this.startedAtMs,
-          upstreamModel: () => this.deployment?.upstreamModel ?? call.model,
-        })
+      ? new StreamRelay({ ...options, out: this.stream, nowMs: this.startedAtMs })
       : new JsonRelay(options);
   }
 
