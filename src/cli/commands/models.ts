@@ -15,7 +15,7 @@ const list: Command = {
     const answer = await client.call(modelListSchema, 'GET', '/api/v1/models');
     const titles =
       call.lang === 'zh'
-        ? ['模型', '上下文', '价格（每百万令牌：输入/缓存/输出）', '部署']
+        ? ['模型', '上下文', '价格（每百万词元：输入/缓存/输出）', '部署']
         : ['MODEL', 'CONTEXT', 'PRICE (PER MILLION: INPUT/CACHED/OUTPUT)', 'DEPLOYMENTS'];
     call.answer(answer, () =>
       listText(
@@ -58,13 +58,13 @@ const add: Command = {
       about: { en: "what clients call it; else the file's own name", zh: '客户端使用的名称；默认取文件自带的名称' },
     },
     { name: 'currency', value: 'CNY', about: { en: 'of the prices', zh: '价格的币种' } },
-    { name: 'input-price', value: 'P', about: { en: 'per million input tokens', zh: '每百万输入令牌的价格' } },
+    { name: 'input-price', value: 'P', about: { en: 'per million input tokens', zh: '每百万输入词元的价格' } },
     {
       name: 'cached-input-price',
       value: 'P',
-      about: { en: 'per million cached input tokens', zh: '每百万缓存输入令牌的价格' },
+      about: { en: 'per million cached input tokens', zh: '每百万缓存输入词元的价格' },
     },
-    { name: 'output-price', value: 'P', about: { en: 'per million output tokens', zh: '每百万输出令牌的价格' } },
+    { name: 'output-price', value: 'P', about: { en: 'per million output tokens', zh: '每百万输出词元的价格' } },
   ],
   fields: {
     'models.id': '--id',

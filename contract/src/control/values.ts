@@ -1,6 +1,9 @@
 import * as z from 'zod';
-import { MODEL_ID, SLUG } from './ids.ts';
-import { isCurrency, NANO_PER_UNIT, parseAmount } from './money.ts';
+import { MODEL_ID, SLUG } from '../ids.ts';
+import { isCurrency, NANO_PER_UNIT, parseAmount } from '../money.ts';
+
+/** ISO 8601 in UTC: how every time of an answer is written. */
+export const timeText = z.iso.datetime();
 
 /** A rule for texts whose refusal is one clause in both languages: `"4x" is not a decimal number`. */
 function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {

@@ -1,0 +1,46 @@
+import * as z from 'zod';
+import { providerSchema } from './config.ts';
+import { timeText } from './values.ts';
+
+export const providerViewSchema = providerSchema.omit({ apiKey: true }).extend({ hasKey: z.boolean() });
+export const providerListSchema = z.object({ providers: z.array(providerViewSchema) });
+
+export const priceViewSchema = z.object({
+  version: z.string(),
+  currency: z.string(),
+  inputPerM: z.string(),
+  cachedInputPerM: z.string().nullable(),
+  outputPerM: z.string(),
+  /** Null: in force from the beginning. */
+  effectiveFrom: timeText.nullable(),
+});
+export const deploymentViewSchema = z.object({
+  id: z.string(),
+  /** `engine` for an engine of this node. */
+  provider: z.string(),
+  upstreamModel: z.string(),
+  state: z.enum(['ready', 'starting', 'resting']),
+  inFlight: z.number(),
+  concurrency: z.number().nullable(),
+  priority: z.number(),
+  weight: z.number(),
+  costs: z.array(priceViewSchema),
+});
+export const modelViewSchema = z.object({
+  id: z.string(),
+  operations: z.array(z.string()),
+  contextTokens: z.number().nullable(),
+  maxOutputTokens: z.number(),
+  createdAt: timeText,
+  /** Whether a request for it would find a deployment now. */
+  ready: z.boolean(),
+  prices: z.array(priceViewSchema),
+  deployments: z.array(deploymentViewSchema),
+});
+export const modelListSchema = z.object({ models: z.array(modelViewSchema) });
+export const removedSchema = z.object({ id: z.string(), removed: z.boolean() });
+export const modelInspectSchema = z.strictObject({ file: z.string().min(1).max(4_096) });
+export const modelFileSchema = z.object({ name: z.string(), contextTokens: z.number() });
+
+export type ModelView = z.output<typeof modelViewSchema>;
+export type ProviderView = z.output<typeof providerViewSchema>;
