@@ -49,7 +49,7 @@ export interface TestDeployment {
 }
 
 /** What the catalog sets. */
-const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 };
+const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, answer: 600_000, idle: 120_000, total: 1_800_000 };
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
@@ -60,7 +60,12 @@ export async function openDataPlane(
   {
     wrap = journal => journal,
     clock = systemClock,
-  }: { readonly wrap?: (journal: JournalClient) => JournalClient; readonly clock?: Clock } = {},
+    silenceMs = 10_000,
+  }: {
+    readonly wrap?: (journal: JournalClient) => JournalClient;
+    readonly clock?: Clock;
+    readonly silenceMs?: number;
+  } = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
@@ -88,7 +93,7 @@ export async function openDataPlane(
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false },
+    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false, silenceMs },
     journal: wrap(client),
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),

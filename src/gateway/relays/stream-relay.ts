@@ -61,6 +61,7 @@ export class StreamRelay implements Relay {
   fail(fault: Fault, settlement: Settlement | undefined): void {
     const { res, out, requestId } = this.options;
     if (!res.headSent) {
+      out.stop();
       sendFault(res, fault, this.options);
       return;
     }
@@ -90,18 +91,23 @@ export class StreamRelay implements Relay {
     this.options.meter.see(events);
     let fault: Fault | undefined;
     let says = false;
+    let foreign = false;
     for (const event of events) {
       if (event.type === 'delta' || event.type === 'finish') {
         says = true;
         if (event.choice >= this.choices) this.choices = event.choice + 1;
         if (event.type === 'finish') this.finishChoice(event.choice);
-      } else if (event.type === 'done') this.done = true;
+      } else if (event.type === 'foreign') foreign = true;
+      else if (event.type === 'done') this.done = true;
       else if (event.type === 'error') fault = event.fault;
     }
     let flowing = true;
     if (says) {
       if (raw) this.encoder.observe(events);
       flowing = this.say(raw ?? this.encoder.encode(events));
+    } else if (foreign && raw) {
+      // No part of the answer: another target may still give it.
+      flowing = this.options.out.write(raw);
     } else if (this.options.call.wantsUsage) this.encoder.observe(events);
     if (fault) throw fault;
     return flowing;

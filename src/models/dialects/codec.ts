@@ -131,6 +131,8 @@ export interface Codec {
   encodeRequest(call: Call, target: Target): string;
   /** Throws Fault `upstream_error` where the body is no answer of this dialect. */
   decodeResponse(operation: Operation, body: Uint8Array): Answer;
+  /** What a body says was used, whatever else it is, an error for one; undefined where it says nothing. Never throws. */
+  usageIn(body: Uint8Array): ReportedUsage | undefined;
   encodeResponse(answer: Answer, stamp: UsageStamp & { readonly model: string }): string;
   /**
    * `model`: the name that the client knows, written in place of any other that the upstream writes. `lineBytesMax`: longest event, 1 MiB unless told otherwise.

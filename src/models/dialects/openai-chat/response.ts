@@ -24,6 +24,11 @@ export function decodeResponse(operation: Operation, bytes: Uint8Array): Answer 
   return usage === undefined ? { body, text } : { body, text, usage };
 }
 
+export function usageIn(bytes: Uint8Array): ReportedUsage | undefined {
+  const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  return isObject(body) ? reportedIn(body) : undefined;
+}
+
 /**
  * The answer with the model name that the client asked for, and what it cost. Embeddings are known by their `data`, and
  * have no output to count.
