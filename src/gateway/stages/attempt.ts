@@ -136,7 +136,12 @@ export class AttemptRun implements UpstreamSink {
     }
     const body = Buffer.concat(this.error ?? []);
     const fault = this.decodedFault(body);
-    this.sink.failed({ fault, reached: true, retryable: this.isRetryable(fault, true), usage: this.codec.usageIn(body) });
+    this.sink.failed({
+      fault,
+      reached: true,
+      retryable: this.isRetryable(fault, true),
+      usage: this.codec.usageIn(body),
+    });
   }
 
   onError(fault: Fault, reached: boolean): void {

@@ -108,7 +108,9 @@ class RequestExchange implements Exchange, AttemptSink {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs }) : undefined;
+    this.stream = call.stream
+      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
+      : undefined;
     this.relay = this.stream
       ? new StreamRelay({ ...options, out: this.stream, nowMs: this.startedAtMs })
       : new JsonRelay(options);

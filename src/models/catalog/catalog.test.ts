@@ -95,7 +95,21 @@ for (const dialect of DIALECTS) {
         quirks: ['no-stream-options'],
       });
       assert.equal(first.upstreamModel, 'up-1');
-      assert.deepEqual(first.timeoutMs, { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 });
+      const otherwise = { connect: 10_000, firstByte: 120_000, answer: 600_000, idle: 120_000, total: 1_800_000 };
+      assert.deepEqual([first.timeoutMs, first.retriesTimeouts], [otherwise, false]);
+      const [own, models] = (
+        await model({
+          id: 'mock-2',
+          timeouts: { answerMs: 900_000, idleMs: 60_000, retry: true },
+          deployments: [
+            { id: 'mock-2-a', provider: 'mock', timeouts: { idleMs: 5_000, retry: false } },
+            { id: 'mock-2-b', provider: 'mock' },
+          ],
+        })
+      )?.deployments ?? [];
+      const ofModel = { ...otherwise, answer: 900_000, idle: 60_000 };
+      assert.deepEqual([own?.timeoutMs, own?.retriesTimeouts], [{ ...ofModel, idle: 5_000 }, false]);
+      assert.deepEqual([models?.timeoutMs, models?.retriesTimeouts], [ofModel, true]);
       assert.equal(second?.upstream.baseUrl, 'unix:/run/mock-1-b.sock:/v1');
       assert.deepEqual([second.concurrency, second.priority, second.weight], [4, 1, 2]);
       assert.notEqual(first.slot, second.slot);
