@@ -271,7 +271,11 @@ test('another deployment takes over before the first byte, and never after it', 
       dues.push({
         ...{ ...line, outcome: 'ok', tokens },
         attempts: [
-          { deployment: first, status: dead.head ? 200 : 0, ...FAILED },
+          // What it says it used it will bill, though nobody got it.
+          {
+            ...{ deployment: first, status: dead.head ? 200 : 0, ...FAILED },
+            ...(dead.reported ? { ...REPORTED, inputTokens: 900 } : {}),
+          },
           { deployment: second, status: 200, outcome: 'ok', ...tokens },
         ],
       });
