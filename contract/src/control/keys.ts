@@ -30,6 +30,23 @@ export const keyCreateSchema = z.strictObject({
   scopes: keyScopesSchema.default({}),
   expiresAt: dateText.exactOptional(),
 });
+const { models, ipRanges, requestsPerMinute, tokensPerMinute, concurrency, budget } = keyScopesSchema.shape;
+/** What is named is set, or taken away by null; all else stays. */
+export const keyUpdateSchema = z.strictObject({
+  name: nameText.exactOptional(),
+  expiresAt: dateText.nullable().exactOptional(),
+  scopes: z
+    .strictObject({
+      models: models.nullable(),
+      ipRanges: ipRanges.nullable(),
+      requestsPerMinute: requestsPerMinute.nullable(),
+      tokensPerMinute: tokensPerMinute.nullable(),
+      concurrency: concurrency.nullable(),
+      budget: budget.nullable(),
+    })
+    .partial()
+    .default({}),
+});
 export const adminKeyCreateSchema = z.strictObject({ name: nameText });
 export const keyListQuerySchema = z.strictObject({ organization: slugText.exactOptional() });
 export const keyCreatedSchema = z.object({ id: z.string(), key: z.string() });
@@ -46,6 +63,8 @@ export const keyViewSchema = z.object({
   createdAt: timeText,
   expiresAt: timeText.nullable(),
   revokedAt: timeText.nullable(),
+  /** Its organization is: so long it is refused. */
+  suspended: z.boolean(),
 });
 export const keyListSchema = z.object({ keys: z.array(keyViewSchema) });
 

@@ -1,9 +1,6 @@
 import * as z from 'zod';
-import { priceSchema, providerSchema } from './config.ts';
+import { priceSchema } from './config.ts';
 import { modelIdText, timeText } from './values.ts';
-
-export const providerViewSchema = providerSchema.omit({ apiKey: true }).extend({ hasKey: z.boolean() });
-export const providerListSchema = z.object({ providers: z.array(providerViewSchema) });
 
 export const priceViewSchema = z.object({
   version: z.string(),
@@ -59,4 +56,3 @@ export type PriceView = z.output<typeof priceViewSchema>;
 export type ModelAdd = z.output<typeof modelAddSchema>;
 export type ModelAdded = z.output<typeof modelAddedSchema>;
 export type ModelView = z.output<typeof modelViewSchema>;
-export type ProviderView = z.output<typeof providerViewSchema>;

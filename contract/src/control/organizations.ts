@@ -2,7 +2,12 @@ import * as z from 'zod';
 import { nameText, slugText } from './values.ts';
 
 export const organizationCreateSchema = z.strictObject({ id: slugText, name: nameText.exactOptional() });
-export const organizationViewSchema = z.object({ id: z.string(), name: z.string() });
+export const organizationViewSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** All its keys are refused. */
+  suspended: z.boolean(),
+});
 export const suspendedSchema = z.object({ id: z.string(), suspended: z.boolean() });
 export const organizationListSchema = z.object({ organizations: z.array(organizationViewSchema) });
 

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { currencyText, noteText, signedAmountText } from './values.ts';
+import { countText, currencyText, limitText, noteText, signedAmountText, timeText } from './values.ts';
 
 export const walletViewSchema = z.object({
   currency: z.string(),
@@ -17,7 +17,30 @@ export const creditSchema = z.strictObject({
   /** Sent twice, it is credited once. */
   idempotencyKey: noteText.min(1).exactOptional(),
 });
+export const walletEntryQuerySchema = z.strictObject({
+  currency: currencyText.exactOptional(),
+  limit: limitText,
+  /** `next` of the page before. */
+  cursor: countText.transform(Number).exactOptional(),
+});
+export const walletEntrySchema = z.object({
+  seq: z.number(),
+  at: timeText,
+  /** `credit` a top-up, `config-credit` one that a configuration states, `debit` a correction, `reversal` a request's cost given back. */
+  kind: z.string(),
+  currency: z.string(),
+  /** Above zero what came in, below what was taken. */
+  amount: z.string(),
+  note: z.string().nullable(),
+  idempotencyKey: z.string().nullable(),
+});
+export const walletEntryListSchema = z.object({
+  /** Newest first. What requests cost is in the usage. */
+  entries: z.array(walletEntrySchema),
+  next: z.string().nullable(),
+});
 /** `booked` is false where the same idempotency key was booked before. */
 export const creditedSchema = walletViewSchema.extend({ booked: z.boolean() });
 
 export type WalletView = z.output<typeof walletViewSchema>;
+export type WalletEntryView = z.output<typeof walletEntrySchema>;

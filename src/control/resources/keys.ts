@@ -4,6 +4,7 @@ import {
   type KeyScopesSpec,
   keyCreateSchema,
   keyListQuerySchema,
+  keyUpdateSchema,
   parseAmount,
   parseDate,
 } from '@millrace/contract';
@@ -17,7 +18,10 @@ export function keyRoutes(app: ControlApp, { identity }: ControlDeps): void {
     const { organization } = readQuery(c, keyListQuerySchema);
     // Throws `not_found`: nobody and no keys are two answers.
     if (organization !== undefined) await identity.projects(organization);
-    return c.json({ keys: (await identity.keys(organization)).map(keyView) });
+    const organizations = await identity.organizations();
+    const suspended = new Set(organizations.flatMap(one => (one.suspended ? [one.id] : [])));
+    const keys = await identity.keys(organization);
+    return c.json({ keys: keys.map(key => keyView(key, suspended.has(key.organizationId ?? ''))) });
   });
 
   app.post('/api/v1/keys', async c => {
@@ -31,6 +35,19 @@ export function keyRoutes(app: ControlApp, { identity }: ControlDeps): void {
     return c.json(await identity.createAdminKey(name), 201);
   });
 
+  app.patch('/api/v1/keys/:id', async c => {
+    const id = c.req.param('id');
+    const { name, expiresAt, scopes } = await readBody(c, keyUpdateSchema);
+    const { budget, ...rest } = scopes;
+    await identity.changeKey(id, {
+      name,
+      expiresAtMs: typeof expiresAt === 'string' ? parseDate(expiresAt) : expiresAt,
+      scopes: budget === undefined ? rest : { ...rest, budget: budget && budgetOf(budget) },
+    });
+    const changed = (await identity.keys()).find(key => key.id === id);
+    return c.json(changed ? keyView(changed, false) : { id });
+  });
+
   app.delete('/api/v1/keys/:id', async c => {
     const id = c.req.param('id');
     await identity.revokeKey(id);
@@ -39,12 +56,18 @@ export function keyRoutes(app: ControlApp, { identity }: ControlDeps): void {
 }
 
 function scopesOf({ budget, ...rest }: KeyScopesSpec): KeyScopes {
-  if (!budget) return rest;
-  const { currency, period, amount } = budget;
-  return { ...rest, budget: { currency, period, amountNano: parseAmount(amount) ?? 0n } };
+  return budget ? { ...rest, budget: budgetOf(budget) } : rest;
 }
 
-function keyView({ scopes, createdAtMs, expiresAtMs, revokedAtMs, ...rest }: KeyEntry): object {
+function budgetOf({
+  currency,
+  period,
+  amount,
+}: NonNullable<KeyScopesSpec['budget']>): NonNullable<KeyScopes['budget']> {
+  return { currency, period, amountNano: parseAmount(amount) ?? 0n };
+}
+
+function keyView({ scopes, createdAtMs, expiresAtMs, revokedAtMs, ...rest }: KeyEntry, suspended: boolean): object {
   const { budget, ...plain } = scopes;
   const shown = budget && {
     currency: budget.currency,
@@ -57,6 +80,7 @@ function keyView({ scopes, createdAtMs, expiresAtMs, revokedAtMs, ...rest }: Key
     createdAt: time(createdAtMs),
     expiresAt: time(expiresAtMs),
     revokedAt: time(revokedAtMs),
+    suspended,
   };
 }
 

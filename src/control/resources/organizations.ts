@@ -18,7 +18,7 @@ export function organizationRoutes(app: ControlApp, { identity, store }: Control
         });
       await identity.upsertOrganization(trx, { id, name });
     });
-    return c.json({ id, name }, 201);
+    return c.json({ id, name, suspended: false }, 201);
   });
 
   // Suspended: all its keys are refused, on every thread, when this returns.

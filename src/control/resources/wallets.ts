@@ -1,6 +1,13 @@
-import { creditSchema, formatAmount, parseAmount, type WalletView } from '@millrace/contract';
-import { type WalletBalance, walletAccount } from '../../money/ledger/index.ts';
-import { type ControlApp, readBody } from '../context.ts';
+import {
+  creditSchema,
+  formatAmount,
+  parseAmount,
+  type WalletEntryView,
+  type WalletView,
+  walletEntryQuerySchema,
+} from '@millrace/contract';
+import { readWalletEntries, type WalletBalance, type WalletEntry, walletAccount } from '../../money/ledger/index.ts';
+import { type ControlApp, readBody, readQuery } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
 
 /** `/api/v1/organizations/:organization/wallets`: balances, and top-ups. */
@@ -14,6 +21,14 @@ export function walletRoutes(app: ControlApp, deps: ControlDeps): void {
     // What is durable in the journal counts, also where the loader has not been yet.
     await loader.flush();
     return c.json({ wallets: (await ledger.balances(organizationId)).map(walletView) });
+  });
+
+  app.get('/api/v1/organizations/:organization/wallets/entries', async c => {
+    const organizationId = c.req.param('organization');
+    await identity.projects(organizationId);
+    const { currency, limit, cursor } = readQuery(c, walletEntryQuerySchema);
+    const { entries, next } = await readWalletEntries(store, { organizationId, currency, limit, before: cursor });
+    return c.json({ entries: entries.map(entryView), next: next === null ? null : String(next) });
   });
 
   app.post('/api/v1/organizations/:organization/wallets/credit', async c => {
@@ -39,7 +54,11 @@ export function walletRoutes(app: ControlApp, deps: ControlDeps): void {
   });
 }
 
-export function walletView({ currency, balanceNano, heldNano, availableNano }: WalletBalance): WalletView {
+function entryView({ amountNano, ...rest }: WalletEntry): WalletEntryView {
+  return { ...rest, amount: formatAmount(amountNano) };
+}
+
+function walletView({ currency, balanceNano, heldNano, availableNano }: WalletBalance): WalletView {
   return {
     currency,
     balance: formatAmount(balanceNano),
