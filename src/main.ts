@@ -41,6 +41,7 @@ import { openStore } from './ground/store/index.ts';
 import { type Catalog, createCatalog, createSeal } from './models/catalog/index.ts';
 import { createLedger, createLoader, type Loader } from './money/ledger/index.ts';
 import { settleOrphans } from './money/metering/index.ts';
+import { AUDIT_SCHEMA, createAudit } from './people/audit/index.ts';
 import { createIdentity } from './people/identity/index.ts';
 import { type Engines, superviseEngines } from './serving/engines/index.ts';
 

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts';
 import type { Lang } from '../control/index.ts';
 import { Fault, systemClock } from '../ground/std/index.ts';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
 export interface Reply {
   readonly status: number;

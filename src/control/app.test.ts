@@ -10,7 +10,7 @@ let adminKey = '';
 let liveKey = '';
 before(async () => {
   plane = await openTestPlane();
-  adminKey = (await plane.deps.identity.createAdminKey('ops')).key;
+  adminKey = (await plane.deps.identity.createAdminKey({ name: 'ops' })).key;
   await callJson(plane.owner, '/api/v1/organizations', { method: 'POST', body: { id: 'acme' } });
   await callJson(plane.owner, '/api/v1/organizations/acme/projects', { method: 'POST', body: { id: 'web' } });
   const { body } = await callJson(plane.owner, '/api/v1/keys', {
@@ -36,7 +36,9 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['POST', '/api/v1/keys', 400],
   ['POST', '/api/v1/admin-keys', 400],
   ['DELETE', '/api/v1/keys/key_none', 404],
+  ['PATCH', '/api/v1/keys/key_none', 404],
   ['GET', '/api/v1/organizations/acme/wallets', 200],
+  ['GET', '/api/v1/organizations/acme/wallets/entries', 200],
   ['POST', '/api/v1/organizations/acme/wallets/credit', 400],
   ['GET', '/api/v1/models', 200],
   ['POST', '/api/v1/models', 400],
@@ -44,8 +46,14 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['POST', '/api/v1/models/inspect', 400],
   ['DELETE', '/api/v1/models/none', 404],
   ['GET', '/api/v1/providers', 200],
+  ['GET', '/api/v1/providers/known', 200],
+  ['POST', '/api/v1/providers', 400],
+  ['DELETE', '/api/v1/providers/none', 404],
   ['POST', '/api/v1/config/apply', 400],
-  ['GET', '/api/v1/usage', 400],
+  ['GET', '/api/v1/usage', 200],
+  ['GET', '/api/v1/usage?by=model', 200],
+  ['GET', '/api/v1/usage?by=colour', 400],
+  ['GET', '/api/v1/usage?project=web', 400],
   ['GET', '/api/v1/usage?organization=acme', 200],
   ['POST', '/api/v1/ledger/verify', 200],
   ['GET', '/api/v1/journal', 200],
@@ -266,6 +274,7 @@ test('keys: shown once, listed by a hint, refused after they are revoked', async
       createdAt: '',
       expiresAt: '2099-01-01T00:00:00.000Z',
       revokedAt: null,
+      suspended: false,
     },
   );
   assert.equal((await callJson(plane.owner, `/api/v1/keys/${id}`, { method: 'DELETE' })).status, 200);

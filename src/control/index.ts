@@ -12,3 +12,4 @@ export type { Lang, Words } from './language.ts';
 export { createTraffic, type Traffic } from './metrics/traffic.ts';
 export { modelFile } from './model-file.ts';
 export { isReady } from './resources/models.ts';
+export { CONTROL_SCHEMA } from './routes/idempotent-answers.ts';

@@ -6,6 +6,7 @@ import { KEY_COMMANDS } from './keys.ts';
 import { inspect, verify } from './ledger.ts';
 import { MODEL_COMMANDS } from './models.ts';
 import { ORGANIZATION_COMMANDS } from './organizations.ts';
+import { PROVIDER_COMMANDS } from './providers.ts';
 import { bench, serve } from './serve.ts';
 import { usage } from './usage.ts';
 import { WALLET_COMMANDS } from './wallets.ts';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly Command[] = [
   ...KEY_COMMANDS,
   ...ORGANIZATION_COMMANDS,
   ...WALLET_COMMANDS,
+  ...PROVIDER_COMMANDS,
   ...MODEL_COMMANDS,
   usage,
   verify,

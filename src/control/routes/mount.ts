@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { AnswerOf, BodyOf, ParamsOf, QueryOf, Route } from '@millrace/contract';
-import { Fault, type Log, toFault } from '../../ground/std/index.ts';
+import { Fault, toFault } from '../../ground/std/index.ts';
 import type { Audit } from '../../people/audit/index.ts';
 import { mayTouch, type Principal } from '../../people/identity/index.ts';
 import { type ControlApp, type ControlContext, readBody, readQuery } from '../context.ts';
@@ -30,7 +30,16 @@ export class Answer<A> {
   }
 }
 
-export type Handler<R extends Route> = (call: RouteCall<R>) => Promise<AnswerOf<R> | Answer<AnswerOf<R>>>;
+/** As a handler may give it: nothing of it is changed. */
+type Immutable<T> = T extends readonly (infer E)[]
+  ? readonly Immutable<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Immutable<T[K]> }
+    : T;
+
+export type Handler<R extends Route> = (
+  call: RouteCall<R>,
+) => Promise<Immutable<AnswerOf<R>> | Answer<Immutable<AnswerOf<R>>>>;
 
 type Table = Readonly<Record<string, Route>>;
 /** Exactly one handler for each route of a resource: one that is missing does not compile. */
@@ -39,7 +48,6 @@ export type Handlers<T extends Table> = { readonly [Name in keyof T]: Handler<T[
 export interface MountDeps {
   readonly audit: Audit;
   readonly answers: IdempotentAnswers;
-  readonly log: Log;
 }
 
 const ANYONE: Principal = { id: 'anyone', role: 'member' };

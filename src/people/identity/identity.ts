@@ -1,13 +1,18 @@
+import type { Nano } from '@millrace/contract';
 import { type Clock, type KeySlots, type Log, type Secret, silentLog } from '../../ground/std/index.ts';
 import type { Store, StoreTransaction } from '../../ground/store/index.ts';
 import type { Budgets } from './budgets.ts';
 import type { CallerDelta, CallerRecord } from './caller.ts';
 import { createCallerRegistry, noRoom, type WalletsOf } from './caller-registry.ts';
+import { type Budget, periodOf, spentBy } from './key-spend.ts';
 import { createKeyHasher } from './key-text.ts';
 import {
   type CreatedKey,
+  changeKey,
   createAdminKey,
   createLiveKey,
+  findLiveKey,
+  type KeyChange,
   type KeyEntry,
   listKeys,
   markRevoked,
@@ -16,6 +21,7 @@ import {
   principalOfKey,
 } from './keys.ts';
 import {
+  listOrganizations,
   type OrganizationInput,
   type ProjectInput,
   requireOrganization,
@@ -34,7 +40,7 @@ export interface Identity extends Disposable {
   upsertProject(trx: StoreTransaction, input: ProjectInput): Promise<void>;
   /** Stops all keys of an organization, or lets them go on; in force on all threads when it returns. Throws `not_found`. */
   suspendOrganization(id: string, suspended: boolean): Promise<void>;
-  organizations(): Promise<readonly { readonly id: string; readonly name: string }[]>;
+  organizations(): Promise<readonly { readonly id: string; readonly name: string; readonly suspended: boolean }[]>;
   projects(organizationId: string): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** The key's text is returned this once. Throws `not_found`, `invalid_parameter` or `capacity`. */
   createKey(input: NewKey): Promise<CreatedKey>;
@@ -44,6 +50,12 @@ export interface Identity extends Disposable {
   revokeKey(id: string): Promise<void>;
   /** Whose key it is; undefined where it administers nothing. */
   principalOf(key: string): Promise<Principal | undefined>;
+  /** In force on all threads when they heard of it, at once. Throws `not_found`, `conflict` where it is revoked, `invalid_parameter`. */
+  changeKey(id: string, change: KeyChange): Promise<void>;
+  /** The key of this text, where it may be used now. */
+  findLive(key: string): Promise<KeyEntry | undefined>;
+  /** What it has spent in a period, as far as the ledger knows. */
+  spent(keyId: string, budget: Pick<Budget, 'currency' | 'period'>): Promise<Nano>;
   callers(): readonly CallerRecord[];
   onDelta(listener: (delta: CallerDelta) => void): void;
   /** Reads what changed, and the wallets of all organizations anew. */
@@ -78,7 +90,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await store.transaction(trx => setSuspended(trx, id, suspended));
       await registry.sync();
     },
-    organizations: () => store.db.selectFrom('organizations').select(['id', 'name']).orderBy('id').execute(),
+    organizations: () => listOrganizations(store),
     async projects(organizationId) {
       await requireOrganization(store.db, organizationId);
       const query = store.db.selectFrom('projects').select(['id', 'name']).orderBy('id');
@@ -97,6 +109,13 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await registry.sync();
     },
     principalOf: key => principalOfKey(tools, key),
+    async changeKey(id, change) {
+      await changeKey(tools, id, change);
+      await registry.sync();
+    },
+    findLive: key => findLiveKey(tools, key),
+    spent: (keyId, { currency, period }) =>
+      spentBy(store, { keyId, currency, period: periodOf(period, clock.nowMs()) }),
     callers: () => registry.callers(),
     onDelta: listener => registry.onDelta(listener),
     refresh: () => registry.refresh(),

@@ -46,14 +46,17 @@ export interface CreatedKey {
 export async function createLiveKey(tools: Tools, input: NewKey): Promise<CreatedKey> {
   await requireProject(tools.store.db, { organizationId: input.organizationId, id: input.projectId });
   checkScopes(input.scopes ?? {});
-  const { expiresAtMs } = input;
-  if (expiresAtMs !== undefined && !(Number.isSafeInteger(expiresAtMs) && expiresAtMs > tools.clock.nowMs()))
-    throw new Fault('invalid_parameter', {
-      message: 'The key would already have expired',
-      messageZh: '过期时间已过',
-      param: 'expires',
-    });
+  if (input.expiresAtMs !== undefined) checkExpiry(input.expiresAtMs, tools.clock);
   return insertKey(tools, 'live', input);
+}
+
+function checkExpiry(expiresAtMs: number, { nowMs }: Clock): void {
+  if (Number.isSafeInteger(expiresAtMs) && expiresAtMs > nowMs()) return;
+  throw new Fault('invalid_parameter', {
+    message: 'The key would already have expired',
+    messageZh: '过期时间已过',
+    param: 'expires',
+  });
 }
 
 export interface NewAdminKey {
@@ -103,11 +106,60 @@ async function insertKey(
   return { id, key };
 }
 
+/** What is named is set, or taken away by null; all else stays. */
+export interface KeyChange {
+  readonly name?: string | undefined;
+  readonly expiresAtMs?: number | null | undefined;
+  readonly scopes?: { readonly [Name in keyof KeyScopes]?: KeyScopes[Name] | null | undefined } | undefined;
+}
+
+/** Throws Fault `not_found`, `conflict` where it is revoked, `invalid_parameter`. */
+export async function changeKey(
+  { store, clock }: Pick<Tools, 'store' | 'clock'>,
+  id: string,
+  change: KeyChange,
+): Promise<void> {
+  if (typeof change.expiresAtMs === 'number') checkExpiry(change.expiresAtMs, clock);
+  await store.transaction(async trx => {
+    const row = await trx.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+    if (!row) throw noKey(id);
+    if (row.revoked_us !== null)
+      throw new Fault('conflict', { message: `${id} is revoked for good`, messageZh: `${id} 已被永久吊销` });
+    const scopes = changedScopes(decodeScopes(row.scopes), change.scopes ?? {});
+    if (row.kind !== 'live' && Object.keys(scopes).length > 0)
+      throw new Fault('invalid_parameter', {
+        message: 'scopes: an admin key has none',
+        messageZh: 'scopes：管理密钥没有限制项',
+        param: 'scopes',
+      });
+    checkScopes(scopes);
+    const { expiresAtMs } = change;
+    const wanted = {
+      name: change.name ?? row.name,
+      scopes: encodeScopes(scopes),
+      expires_us:
+        expiresAtMs === undefined ? row.expires_us : expiresAtMs === null ? null : BigInt(expiresAtMs) * 1000n,
+    };
+    const revision = await raiseRevision(trx, 'identity');
+    await trx
+      .updateTable('api_keys')
+      .set({ ...wanted, revision })
+      .where('id', '=', id)
+      .execute();
+  });
+}
+
+function changedScopes(scopes: KeyScopes, change: NonNullable<KeyChange['scopes']>): KeyScopes {
+  const said = Object.entries(change).filter(([, value]) => value !== undefined);
+  const all = Object.entries({ ...scopes, ...Object.fromEntries(said) });
+  return Object.fromEntries(all.filter(([, value]) => value !== null && value !== undefined));
+}
+
 /** Revoking twice is revoking once: the first time stands. Throws Fault `not_found`. */
 export async function markRevoked({ store, clock }: Pick<Tools, 'store' | 'clock'>, id: string): Promise<void> {
   await store.transaction(async trx => {
     const row = await trx.selectFrom('api_keys').select('revoked_us').where('id', '=', id).executeTakeFirst();
-    if (!row) throw new Fault('not_found', { message: `There is no key ${id}`, messageZh: `不存在密钥 ${id}` });
+    if (!row) throw noKey(id);
     if (row.revoked_us !== null) return;
     const revision = await raiseRevision(trx, 'identity');
     await trx
@@ -117,6 +169,29 @@ export async function markRevoked({ store, clock }: Pick<Tools, 'store' | 'clock
       .where('revoked_us', 'is', null)
       .execute();
   });
+}
+
+function noKey(id: string): Fault {
+  return new Fault('not_found', { message: `There is no key ${id}`, messageZh: `不存在密钥 ${id}` });
+}
+
+/** The key of this text, where it may be used now: as gateway threads know it, for what the control plane tells its holder. */
+export async function findLiveKey(
+  { store, clock, hash }: Omit<Tools, 'newId'>,
+  key: string,
+): Promise<KeyEntry | undefined> {
+  if (keyKindOf(key) !== 'live') return undefined;
+  const row = await store.db
+    .selectFrom('api_keys')
+    .innerJoin('organizations', 'organizations.id', 'api_keys.organization_id')
+    .selectAll('api_keys')
+    .where('mac', '=', hash(key))
+    .where('kind', '=', 'live')
+    .where('revoked_us', 'is', null)
+    .where('suspended', '=', 0n)
+    .executeTakeFirst();
+  if (!row || (row.expires_us !== null && row.expires_us <= BigInt(clock.nowMs()) * 1000n)) return undefined;
+  return entryOf(row);
 }
 
 export async function listKeys({ db }: Store, organizationId: string | undefined): Promise<readonly KeyEntry[]> {
