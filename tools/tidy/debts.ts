@@ -30,7 +30,7 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/ground/store/reader.ts': 1,
   },
   state: {
-    'src/people/identity/caller-index.ts': 1,
+    'src/people/callers/caller-index.ts': 1,
     // Armed once, at the start of a process or thread, for the crash tests.
     'src/ground/std/crash-point.ts': 2,
   },

@@ -7,7 +7,8 @@ import {
   parseAmount,
   parseDate,
 } from '@millrace/contract';
-import type { KeyEntry, KeyScopes } from '../../people/identity/index.ts';
+import type { KeyScopes } from '../../people/callers/index.ts';
+import type { KeyEntry } from '../../people/identity/index.ts';
 import { type ControlApp, readBody, readQuery } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
 

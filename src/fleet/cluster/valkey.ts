@@ -1,4 +1,3 @@
-import { Valkey as Client } from 'iovalkey';
 import type { Clock, Log } from '../../ground/std/index.ts';
 
 const CONNECT_MS = 2_000;
@@ -39,6 +38,8 @@ export async function connectValkey({
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<Valkey> {
+  // Loaded where it is used: a node that works alone does not start with it.
+  const { Valkey: Client } = await import('iovalkey');
   const open = () =>
     new Client(url, {
       lazyConnect: true,
