@@ -163,7 +163,8 @@ async function openDomain(
   const { nodeId } = journal;
   const cluster = await joinCluster(config, { store, nodeId, shared, slots, secrets, log, clock });
   opened.push(() => cluster?.[Symbol.asyncDispose]());
-  await ledger.publishBalances();
+  await ledger.publishBalances(loader.charged);
+  loader.onShippedAgain(ledger.settleSetBack);
   const newId = createUuid7(clock.nowMs);
   const walletsOf = (id: string) => ledger.walletsOf(id);
   const { pepper } = secrets;
