@@ -15,6 +15,7 @@ const STOREYS: readonly (readonly [storey: string, ...floors: readonly (readonly
   ['apps', ['chat', 'knowledge', 'datasets'], ['search', 'evaluation', 'tuning'], ['workflows']],
   ['control'],
   ['config.ts'],
+  ['parts'],
   ['main.ts'],
   ['cli'],
 ];
