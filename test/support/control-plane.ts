@@ -1,7 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CONTROL_SCHEMA, type ControlDeps, createBackup, createControlApp, createTraffic } from '../../src/control/index.ts';
+import {
+  CONTROL_SCHEMA,
+  type ControlDeps,
+  createBackup,
+  createControlApp,
+  createTraffic,
+} from '../../src/control/index.ts';
 import { createJobs, JOBS_SCHEMA } from '../../src/ground/jobs/index.ts';
 import { startJournal } from '../../src/ground/journal/index.ts';
 import {
@@ -77,14 +83,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     jobs,
     audit: createAudit({ store, clock: systemClock }),
     ledger,
-    identity,
-    catalog,
-    loader,
-    journal,
-    slots,
-    traffic,
-    newId,
-    host,
+    ...{ identity, catalog, loader, journal, slots, traffic, newId, host },
     log: silentLog,
     clock: systemClock,
     version: '0.0.0-test',

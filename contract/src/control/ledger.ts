@@ -61,7 +61,7 @@ export const ledgerRoutes = {
     },
     answer: journalSchema,
   }),
-  request: route({
+  trace: route({
     method: 'GET',
     path: '/api/v1/journal/requests/:id',
     permission: 'ledger.read',

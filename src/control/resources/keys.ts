@@ -7,7 +7,8 @@ import {
   type ROUTES,
 } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
-import type { KeyEntry, KeyScopes } from '../../people/identity/index.ts';
+import type { KeyScopes } from '../../people/callers/index.ts';
+import type { KeyEntry } from '../../people/identity/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import { noOrganization } from '../routes/authorize.ts';
 import type { Handlers } from '../routes/mount.ts';
@@ -70,10 +71,7 @@ function budgetOf({
   return { currency, period, amountNano: parseAmount(amount) ?? 0n };
 }
 
-function keyView(
-  { scopes, createdAtMs, expiresAtMs, revokedAtMs, ...rest }: KeyEntry,
-  suspended: boolean,
-): KeyView {
+function keyView({ scopes, createdAtMs, expiresAtMs, revokedAtMs, ...rest }: KeyEntry, suspended: boolean): KeyView {
   const { budget, role, models, ipRanges, ...plain } = scopes;
   const shown = budget && {
     currency: budget.currency,

@@ -36,7 +36,7 @@ export function ledgerHandlers({ store, loader, journal, slots, clock }: Control
         })),
       };
     },
-    async request({ params: { id } }) {
+    async trace({ params: { id } }) {
       const entries = await findEntries(journal.reader, id);
       if (entries.length === 0)
         throw new Fault('not_found', {

@@ -3,7 +3,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { DIALECTS, testStores } from '../../../test/support/stores.ts';
 import { createSlots, Fault, openSlots, Secret } from '../../ground/std/index.ts';
 import { openStore, type Store } from '../../ground/store/index.ts';
-import { type CallerDelta, createCallerIndex, createIdentity, createKeyHasher, type KeyScopes } from './index.ts';
+import { type CallerDelta, createCallerIndex, createKeyHasher, type KeyScopes } from '../callers/index.ts';
+import { createIdentity } from './index.ts';
 import type { KeyChange } from './keys.ts';
 
 const stores = testStores();

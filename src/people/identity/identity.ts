@@ -1,11 +1,11 @@
 import type { Nano } from '@millrace/contract';
 import { type Clock, type KeySlots, type Log, type Secret, silentLog } from '../../ground/std/index.ts';
 import type { Store, StoreTransaction } from '../../ground/store/index.ts';
+import type { CallerDelta, CallerRecord } from '../callers/index.ts';
+import { createKeyHasher } from '../callers/index.ts';
 import type { Budgets } from './budgets.ts';
-import type { CallerDelta, CallerRecord } from './caller.ts';
 import { createCallerRegistry, noRoom, type WalletsOf } from './caller-registry.ts';
 import { type Budget, periodOf, spentBy } from './key-spend.ts';
-import { createKeyHasher } from './key-text.ts';
 import {
   type CreatedKey,
   changeKey,

@@ -1,8 +1,8 @@
 import type { KeyId, Role } from '@millrace/contract';
 import { type Clock, Fault } from '../../ground/std/index.ts';
 import { type ApiKeyTable, raiseRevision, type Store } from '../../ground/store/index.ts';
-import type { KeyScopes } from './caller.ts';
-import { createKeyText, type KeyKind, keyKindOf } from './key-text.ts';
+import type { KeyScopes } from '../callers/index.ts';
+import { createKeyText, type KeyKind, keyKindOf } from '../callers/index.ts';
 import { requireOrganization, requireProject } from './organizations.ts';
 import type { Principal } from './principal.ts';
 import { checkScopes, decodeScopes, encodeScopes } from './scopes.ts';

@@ -1,7 +1,7 @@
 import { AMOUNT_NANO_MAX, formatAmount, isCurrency, MODEL_ID } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
-import type { KeyScopes } from './caller.ts';
-import { parseCidr } from './caller-index.ts';
+import type { KeyScopes } from '../callers/index.ts';
+import { parseCidr } from '../callers/index.ts';
 
 const LIST_MAX = 1_000;
 const LIMIT_MAX = 1_000_000_000;
