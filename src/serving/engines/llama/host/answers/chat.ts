@@ -3,7 +3,7 @@ import type { Engine, Generator } from '../model/engine.ts';
 import type { Fields } from '../requests/fields.ts';
 import { type ChatRequest, parseChat } from '../requests/parse-chat.ts';
 import type { AnswerPiece } from '../templates/answer-text.ts';
-import type { ToolCall } from '../templates/tool-text.ts';
+import type { ToolCall } from '../templates/tool-notation.ts';
 import { type Generated, type GeneratedPiece, generate, type TokenLogprob } from './generate.ts';
 import { answerId, generateAll } from './generate-all.ts';
 import { chatLogprobs } from './logprobs.ts';
@@ -21,6 +21,7 @@ export async function answerChat(
 ): Promise<void> {
   const request = await parseChat(engine, fields);
   noteIgnored(response, fields.ignored);
+  if (request.toolsUnused !== undefined) response.setHeader('x-millrace-tools', request.toolsUnused);
   const head = {
     id: answerId('chatcmpl'),
     created: Math.floor(Date.now() / 1000),

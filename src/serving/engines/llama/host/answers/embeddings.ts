@@ -28,7 +28,7 @@ export async function answerEmbeddings(
     );
   const input = fields.value('input');
   if (input === undefined) throw invalid('input', 'is missing', '缺失');
-  const texts = parseTexts(input, engine, { param: 'input', countMax: INPUTS_MAX });
+  const texts = await parseTexts(input, engine, { param: 'input', countMax: INPUTS_MAX, special: false });
   for (const tokens of texts) checkContext(tokens.length, embedder.tokensMax, 'input');
   noteIgnored(response, fields.ignored);
   const data: object[] = [];

@@ -282,7 +282,7 @@ for (const [what, schema, outcome] of AMBIGUOUS)
 test('hundreds of constants, and texts with long common beginnings, are a tree of letters', async () => {
   const texts = Array.from({ length: 900 }, (_, at) => `${'customer/'.repeat(3)}${at}`);
   const grammar = jsonSchemaGrammar({ enum: [...texts, 'customer', 5, 51, null] }, 'schema');
-  assert.equal(grammar.split('customer').length, 4 + 1);
+  assert.equal(grammar.split('customer').length, 3 + 1);
   const accepts = await acceptor(grammar);
   for (const value of [texts[0], texts[899], 'customer', 5, 51, null])
     assert.ok(accepts(JSON.stringify(value)), `${value}`);

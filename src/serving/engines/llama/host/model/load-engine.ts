@@ -2,9 +2,10 @@ import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from
 import { type GgufSummary, inspectGguf } from '../../inspect-gguf.ts';
 import { type MemoryPlan, type MemoryWish, planMemory } from '../../memory-plan.ts';
 import { EngineMetrics } from '../answers/metrics.ts';
+import { asTokens } from '../requests/prompt-tokens.ts';
 import { createChatTemplate } from '../templates/chat-template.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../templates/marked-text.ts';
-import { TOOL_CLOSE, TOOL_OPEN } from '../templates/tool-text.ts';
+import { TOOL_CLOSE, TOOL_OPEN } from '../templates/tool-notation.ts';
 import { createEmbedder } from './embedder.ts';
 import type { Engine, Generator } from './engine.ts';
 import { profileOf } from './profiles.ts';
@@ -102,7 +103,11 @@ async function createGenerator(
   return {
     context,
     pool: createSequencePool(context, { queueMax: plan.sequences * QUEUED_PER_SEQUENCE, nowMs }),
-    template: createChatTemplate(summary.chatTemplate, { bos: bosString ?? '', eos: eosString ?? '' }),
+    template: createChatTemplate(summary.chatTemplate, {
+      bos: bosString ?? '',
+      eos: eosString ?? '',
+      controls: controlTexts(model, summary.vocabularySize),
+    }),
     chunkTokens: Math.min(
       // With a token for each other answer, the part still makes one batch.
       Math.max(1, plan.batchTokens - plan.sequences),
@@ -126,6 +131,11 @@ export function shareBatch<Item extends { readonly tokens: readonly unknown[] }>
     left -= more;
     return { item, processAmount: 1 + more };
   });
+}
+
+function* controlTexts(model: LlamaModel, vocabularySize: number): Iterable<string> {
+  for (const token of asTokens(Array.from({ length: vocabularySize }, (_, id) => id)))
+    if (model.getTokenAttributes(token).control) yield model.detokenize([token], true);
 }
 
 /** Marks that are one token each: some models have them as control tokens, whose text is not shown otherwise. */

@@ -8,12 +8,19 @@
 const OPEN = '\uFDD1';
 const CLOSE = '\uFDD2';
 const NUMBER = /-?[0-9][0-9.eE+-]*/g;
+/** What is no number of JSON stays, for the parser to say so. */
+const JSON_NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const QUOTED = /"\uFDD1([0-9.eE+-]{1,4096})\uFDD2"/g;
 const MARKED = /^\uFDD1(-?[0-9][0-9.eE+-]{0,4096})\uFDD2$/;
 
-/** @throws SyntaxError */
+/** Every number keeps its text, `1.0` too. @throws SyntaxError */
 export function parseExact(text: string): unknown {
-  return JSON.parse(marked(text));
+  return JSON.parse(marked(text, isSameText));
+}
+
+/** Numbers are numbers, but for those whose value JavaScript would change. @throws SyntaxError */
+export function parseExactValues(text: string): unknown {
+  return JSON.parse(marked(text, number => isShort(number) || isSameText(number)));
 }
 
 /** Compact JSON text, each number as it came. */
@@ -33,13 +40,15 @@ export function exactNumber(value: unknown): string | undefined {
 }
 
 /** Marks what stands outside of strings. One pass. */
-function marked(text: string): string {
+function marked(text: string, isKept: (number: string) => boolean): string {
   let out = '';
   let from = 0;
   for (;;) {
     const quote = text.indexOf('"', from);
     const outside = text.slice(from, quote < 0 ? text.length : quote);
-    out += outside.replace(NUMBER, number => (isKept(number) ? number : `"${OPEN}${number}${CLOSE}"`));
+    out += outside.replace(NUMBER, number =>
+      isKept(number) || !JSON_NUMBER.test(number) ? number : `"${OPEN}${number}${CLOSE}"`,
+    );
     if (quote < 0) return out;
     const end = stringEnd(text, quote + 1);
     out += text.slice(quote, end);
@@ -47,9 +56,13 @@ function marked(text: string): string {
   }
 }
 
-/** Also what is no number of JSON stays, for the parser to say so. */
-function isKept(number: string): boolean {
-  return String(Number(number)) === number || !/^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/.test(number);
+function isSameText(number: string): boolean {
+  return String(Number(number)) === number;
+}
+
+/** A double keeps 15 digits, whatever they are, at any size but the last. */
+function isShort(number: string): boolean {
+  return number.length <= 15 && !/[eE]/.test(number);
 }
 
 function stringEnd(text: string, from: number): number {
