@@ -61,7 +61,7 @@ async function sendChat(
 ): Promise<void> {
   const choices = Array.from({ length: request.choices }, () => new Choice());
   const results = await generateAll(engine, choices.length, signal, (index, inner) =>
-    generate(engine, wanted(request, index, inner), piece => choices[index]?.add(piece)),
+    generate(engine, wanted(request, index, [inner, signal]), piece => choices[index]?.add(piece)),
   );
   sendJson(response, {
     ...head,
@@ -112,7 +112,7 @@ async function streamChat(
     events.send(chunk(index, { role: 'assistant', content: '' }, [], null));
   };
   const results = await generateAll(engine, request.choices, signal, async (index, inner) => {
-    const result = await generate(engine, wanted(request, index, inner), piece => {
+    const result = await generate(engine, wanted(request, index, [inner, signal]), piece => {
       begin(index);
       for (const delta of deltas(piece, calls[index] ?? 0))
         events.send(chunk(index, delta, 'content' in delta ? piece.logprobs : [], null));
@@ -139,10 +139,10 @@ function toolCall(call: ToolCall, index?: number): object {
   return { ...(index === undefined ? {} : { index }), id: answerId('call'), type: 'function', function: call };
 }
 
-function wanted(request: ChatRequest, index: number, signal: AbortSignal) {
+function wanted(request: ChatRequest, index: number, [signal, owner]: readonly [AbortSignal, AbortSignal]) {
   const { sampling } = request;
   // Choices of one request differ, and each is the same again under the same seed.
-  return { ...request, sampling: { ...sampling, seed: (sampling.seed + index) >>> 0 }, signal };
+  return { ...request, sampling: { ...sampling, seed: (sampling.seed + index) >>> 0 }, signal, owner };
 }
 
 function finishReason(result: Generated | undefined, calls: number): string {

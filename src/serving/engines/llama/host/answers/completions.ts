@@ -84,7 +84,7 @@ export async function answerCompletion(
       answer.text += text;
       events?.send({ ...head, choices: [sent], ...(request.includeUsage ? { usage: null } : {}) });
     };
-    const result = await generate(engine, wanted(request, index, inner), piece =>
+    const result = await generate(engine, wanted(request, index, [inner, signal]), piece =>
       give(piece.content, piece.logprobs, null),
     );
     give('', [], result.finish);
@@ -102,7 +102,7 @@ export async function answerCompletion(
   events.done();
 }
 
-function wanted(request: CompletionRequest, index: number, signal: AbortSignal) {
+function wanted(request: CompletionRequest, index: number, [signal, owner]: readonly [AbortSignal, AbortSignal]) {
   const { sampling, prompts, choices, stops } = request;
   return {
     ...request,
@@ -110,6 +110,7 @@ function wanted(request: CompletionRequest, index: number, signal: AbortSignal) 
     shape: { thinking: 'none', tools: undefined, stops },
     sampling: { ...sampling, seed: (sampling.seed + (index % choices)) >>> 0 },
     signal,
+    owner,
   } as const;
 }
 

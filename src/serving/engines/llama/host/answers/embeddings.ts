@@ -14,7 +14,8 @@ export async function answerEmbeddings(
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  const { embedder, metrics } = engine;
+  const { embedder, metrics, watch } = engine;
+  const step = { owner: signal, isSuspect: () => false };
   fields.accept(['model', 'user']);
   const format = fields.string('encoding_format') ?? 'float';
   if (format !== 'float' && format !== 'base64')
@@ -37,7 +38,7 @@ export async function answerEmbeddings(
   try {
     for (const tokens of texts) {
       signal.throwIfAborted();
-      const { vector, tokens: evaluated } = await embedder.embed(tokens);
+      const { vector, tokens: evaluated } = await watch.during(step, () => embedder.embed(tokens));
       promptTokens += evaluated;
       metrics.promptTokens += evaluated;
       const embedding = format === 'float' ? [...vector] : Buffer.from(vector.buffer).toString('base64');

@@ -10,6 +10,7 @@ import { createEmbedder } from './embedder.ts';
 import type { Engine, Generator } from './engine.ts';
 import { profileOf } from './profiles.ts';
 import { createSequencePool } from './sequence-pool.ts';
+import { createStallWatch, type Stall, stallMsOf } from './stall-watch.ts';
 import { contextOptions, type Tuning, threadsMax, tune } from './tune.ts';
 
 export interface LoadOptions extends MemoryWish {
@@ -17,6 +18,8 @@ export interface LoadOptions extends MemoryWish {
   readonly threads?: number;
   readonly onLog: (level: 'debug' | 'warn' | 'error', message: string) => void;
   readonly nowMs: () => number;
+  readonly stallMs?: number;
+  readonly onStall: (stall: Stall) => void;
 }
 
 const QUEUED_PER_SEQUENCE = 16;
@@ -56,6 +59,7 @@ export async function loadEngine(options: LoadOptions): Promise<Engine> {
     generates,
     nowMs,
   });
+  const stallMs = options.stallMs ?? stallMsOf({ batchTokens: plan.batchTokens, ...tuning.chosen });
   return {
     summary,
     profile: profileOf(summary),
@@ -66,6 +70,8 @@ export async function loadEngine(options: LoadOptions): Promise<Engine> {
     ...(generates ? { generator: await createGenerator(model, summary, { plan, tuning, metrics, nowMs }) } : {}),
     embedder: createEmbedder(model, { contextTokens: plan.contextTokens, threads: tuning.chosen.threads }),
     metrics,
+    stallMs,
+    watch: createStallWatch({ stallMs, nowMs, onStall: options.onStall }),
     nowMs,
     createdAtS: Math.floor(Date.now() / 1000),
   };

@@ -99,11 +99,11 @@ export async function parseTexts(
   options: { readonly param: string; readonly countMax: number; readonly special: boolean },
 ): Promise<Token[][]> {
   const { param, countMax, special } = options;
-  const list = Array.isArray(value) && typeof value[0] !== 'number' ? value : [value];
+  const list: readonly unknown[] = Array.isArray(value) && typeof value[0] !== 'number' ? value : [value];
   if (list.length === 0 || list.length > countMax)
     throw invalid(param, `must be 1 to ${countMax} texts`, `必须是 1 到 ${countMax} 段文本`);
   const texts: Token[][] = [];
-  for (const each of list as readonly unknown[]) {
+  for (const each of list) {
     const tokens =
       typeof each === 'string' ? await tokenizePrompt(engine, each, { special, param }) : tokenIds(each, engine, param);
     if (tokens.length === 0) throw invalid(param, 'must not be empty', '不能为空');
