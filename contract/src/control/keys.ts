@@ -51,7 +51,7 @@ export const keyUpdateSchema = z.strictObject({
 });
 export const adminKeyCreateSchema = z.strictObject({
   name: nameText,
-  role: z.enum(ROLE_NAMES).exactOptional(),
+  role: z.enum(ROLE_NAMES).exclude(['owner']).exactOptional(),
   /** Bound to this organization; absent: the whole node. */
   organization: slugText.exactOptional(),
 });
