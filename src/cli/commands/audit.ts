@@ -3,7 +3,7 @@ import type { Command } from '../command.ts';
 import { listText, time } from '../show.ts';
 
 const list: Command = {
-  name: 'audit',
+  name: 'audit list',
   about: { en: 'who did what, newest first', zh: '操作审计，最新的在前' },
   flags: [
     { name: 'org', value: 'ID', about: { en: 'only of this organization', zh: '仅限该组织' } },
@@ -16,7 +16,7 @@ const list: Command = {
     { name: 'cursor', value: 'NEXT', about: { en: 'goes on where the last page ended', zh: '从上一页结束处继续' } },
   ],
   fields: { organization: '--org', actor: '--actor', limit: '--limit', cursor: '--cursor' },
-  examples: ['audit', 'audit --org acme --limit 20'],
+  examples: ['audit list', 'audit list --org acme --limit 20'],
   json: '{"entries":[{"seq","at","actor","role","action","organizationId","object","outcome","detail","address"}],"next"}',
   async run(call) {
     const [organization, actor, cursor, limit] = ['org', 'actor', 'cursor', 'limit'].map(name => call.optional(name));
