@@ -45,7 +45,7 @@ export async function readBody<S extends z.ZodType>(c: ControlContext, schema: S
 
 /** The query by its schema; a parameter that stands twice is refused. Throws `invalid_parameter`. */
 export function readQuery<S extends z.ZodType>(c: ControlContext, schema: S): z.output<S> {
-  const query: Record<string, string> = {};
+  const query = new Map<string, string>();
   for (const [name, values] of Object.entries(c.req.queries())) {
     if (values.length > 1)
       throw new Fault('invalid_parameter', {
@@ -54,9 +54,9 @@ export function readQuery<S extends z.ZodType>(c: ControlContext, schema: S): z.
         param: name,
       });
     // The language may be asked for anywhere.
-    if (name !== 'lang') query[name] = values[0] ?? '';
+    if (name !== 'lang') query.set(name, values[0] ?? '');
   }
-  return valid(schema, query);
+  return valid(schema, Object.fromEntries(query));
 }
 
 function valid<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {

@@ -59,6 +59,8 @@ export interface Channel {
   onAnswered(exchange: HttpExchange): void;
   pauseBody(): void;
   resumeBody(): void;
+  /** Whoever serves the exchange threw: it ends, and its connection with it. */
+  onThrown(error: unknown, exchange: HttpExchange): void;
   destroy(): void;
 }
 
@@ -228,7 +230,11 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   }
 
   takeBody(content: Buffer): void {
-    this.sink?.onBody(content);
+    try {
+      this.sink?.onBody(content);
+    } catch (error) {
+      this.channel.onThrown(error, this);
+    }
   }
 
   takeEnd(): void {
@@ -236,7 +242,11 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     this.isWhole = true;
     // The answer may take minutes, in which nobody needs the bytes of the request.
     this.sink = undefined;
-    sink?.onEnd();
+    try {
+      sink?.onEnd();
+    } catch (error) {
+      this.channel.onThrown(error, this);
+    }
   }
 
   /** Its turn has come. */
@@ -250,7 +260,16 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   drained(): void {
     const { toldDrain } = this;
     this.toldDrain = undefined;
-    if (!this.isGone) toldDrain?.();
+    if (!this.isGone && toldDrain) this.tell(toldDrain);
+  }
+
+  /** What is thrown there must not end what goes on here: other exchanges of the connection are still to hear. */
+  private tell(told: () => void): void {
+    try {
+      told();
+    } catch (error) {
+      this.channel.onThrown(error, this);
+    }
   }
 
   /** The client left. */
@@ -259,7 +278,9 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     this.isGone = true;
     this.sink = undefined;
     this.waiting = undefined;
-    if (!this.isOver) this.toldGone?.();
+    const { toldGone } = this;
+    this.toldGone = undefined;
+    if (!this.isOver && toldGone) this.tell(toldGone);
   }
 
   /** The request breaks off and can never be whole: whoever serves it hears that the client is gone, and the client these last words. */

@@ -9,7 +9,7 @@ const ERROR_BYTES_MAX = 64 * 1024;
 /** Vendors' ids have some forty characters; a header of 32 KB would be in the journal and the ledger for ever. */
 const UPSTREAM_ID_LENGTH_MAX = 200;
 
-type UpstreamHeaders = Readonly<Record<string, string | undefined>>;
+type UpstreamHeaders = ReadonlyMap<string, string>;
 
 /** One try at one deployment. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
 export interface AttemptSink {
@@ -52,7 +52,7 @@ class UpstreamAnswer implements UpstreamSink {
   private readonly sink: AttemptSink;
   private status = 0;
   private good = false;
-  private headers: UpstreamHeaders = {};
+  private headers: UpstreamHeaders = new Map();
   private error: Buffer[] | undefined = undefined;
   private errorBytes = 0;
 
@@ -65,7 +65,7 @@ class UpstreamAnswer implements UpstreamSink {
     this.status = status;
     this.headers = headers;
     this.good = status >= 200 && status < 300;
-    if (this.good) this.sink.started(status, headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX));
+    if (this.good) this.sink.started(status, headers.get('x-request-id')?.slice(0, UPSTREAM_ID_LENGTH_MAX));
   }
 
   onData(chunk: Buffer): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openWire } from '../../../test/support/wire.ts';
-import { Fault, systemClock, toFault } from '../../ground/std/index.ts';
+import { Fault, silentLog, systemClock, toFault } from '../../ground/std/index.ts';
 import { createHttpServer, type HttpExchange } from '../server/index.ts';
 import { BODY_BYTES_MAX, readBody } from './read-body.ts';
 
@@ -24,7 +24,7 @@ async function open(): Promise<number> {
     }
   };
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 8 * BODY_BYTES_MAX };
-  const server = createHttpServer({ clock: systemClock, limits, serve });
+  const server = createHttpServer({ clock: systemClock, limits, log: silentLog, serve });
   closers.push(() => {
     server.close();
     server.closeAllConnections();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openWire } from '../../../test/support/wire.ts';
-import { createLog, systemClock } from '../../ground/std/index.ts';
+import { createLog, silentLog, systemClock } from '../../ground/std/index.ts';
 import { createHttpServer } from '../server/index.ts';
 import { createControlProxy } from './control-proxy.ts';
 
@@ -30,7 +30,7 @@ async function open(answer: (req: IncomingMessage, res: ServerResponse) => void)
   await once(edge, 'listening');
   const control = createControlProxy(path, createLog('silent'));
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 65_536 };
-  const server = createHttpServer({ clock: systemClock, limits, serve: http => control.forward(http) });
+  const server = createHttpServer({ clock: systemClock, limits, log: silentLog, serve: http => control.forward(http) });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });
   closers.push(() => {
     server.close();

@@ -42,6 +42,7 @@ export interface DataPlaneDeps extends ExchangeDeps {
 export function createDataPlane(deps: DataPlaneDeps): HttpServer {
   return createHttpServer({
     clock: deps.clock,
+    log: deps.log,
     limits: LIMITS,
     serve(http) {
       const path = pathOf(http.head.target);
