@@ -285,6 +285,7 @@ export async function serve(config: Config): Promise<Running> {
       controlSocket: edgeSocket(config.home),
       logLevel: config.logLevel,
       crashAt: config.crashAt,
+      bodyLimits: config.bodyLimits,
       connectJournal: () => plane.journal.connect(),
       supply: plane.cluster && (request => plane.cluster?.supply(request) ?? Promise.resolve({ supplied: false })),
       callers: () => plane.deps.identity.callers(),

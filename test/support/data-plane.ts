@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
-import type { Exchange } from '../../src/gateway/surfaces/exchange.ts';
+import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
 import {
@@ -15,18 +16,24 @@ import {
 import {
   type Clock,
   createEgress,
-  createLog,
   createSlots,
   createUuid7,
+  type Log,
   openSlots,
   Secret,
   type Slots,
+  silentLog,
   systemClock,
 } from '../../src/ground/std/index.ts';
 import type { CatalogSnapshot } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
-import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
+import {
+  type CallerRecord,
+  createCallerIndex,
+  createKeyHasher,
+  createKeyText,
+} from '../../src/people/identity/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
@@ -53,14 +60,26 @@ const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
-/** `wrap` stands between the data plane and the journal: a slow disk, say. */
+interface TestDataPlaneOptions {
+  /** Stands between the data plane and the journal: a slow disk, say. */
+  readonly wrap?: (journal: JournalClient) => JournalClient;
+  readonly clock?: Clock;
+  readonly bodyLimits?: BodyRoomLimits;
+  /** Of the key. */
+  readonly scopes?: CallerRecord['scopes'];
+  readonly log?: Log;
+}
+
 export async function openDataPlane(
   baseUrl: string,
   deployments: readonly TestDeployment[],
   {
     wrap = journal => journal,
     clock = systemClock,
-  }: { readonly wrap?: (journal: JournalClient) => JournalClient; readonly clock?: Clock } = {},
+    bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
+    scopes = {},
+    log = silentLog,
+  }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
@@ -77,22 +96,23 @@ export async function openDataPlane(
   callers.apply({
     upserted: [
       {
-        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes: {} },
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
         wallets: [{ currency: 'CNY', slot: WALLET }],
       },
     ],
     removed: [],
   });
   const queue = createPlaceQueue(slots.deployments, clock);
-  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock });
+  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false },
+    ...{ slots, upstreams, queue, running, callers, clock, log, logRequests: false },
     journal: wrap(client),
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
   const port = await server.listen({ port: 0, host: '127.0.0.1', reusePort: false });

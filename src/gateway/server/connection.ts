@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { HttpSyntaxError } from '../../ground/std/index.ts';
+import { crashPoint, HttpSyntaxError } from '../../ground/std/index.ts';
 import type { Listed } from '../surfaces/running.ts';
 import { emptyAnswer } from './answer-head.ts';
 import { type Channel, HttpExchange } from './http-exchange.ts';
@@ -124,6 +124,7 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
     let at = 0;
     this.isParsing = true;
     try {
+      crashPoint('gateway.parse');
       while (at < bytes.length && !this.isBroken && (!this.parser.isBetween() || this.mayBegin()))
         at = this.parser.push(bytes, at);
     } catch (error) {
@@ -187,10 +188,11 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
   onEnd(): void {
     const { receiving } = this;
     this.receiving = undefined;
-    this.isBodyPaused = false;
     this.unwantedBytes = 0;
     this.sinceMs = this.owner.nowMs;
     receiving?.takeEnd();
+    // A sink that could take no more has taken the end with what it held: nothing is left to wait for.
+    if (this.isBodyPaused) this.resumeBody();
   }
 
   /** What comes is no request, or comes too late. */
@@ -217,6 +219,7 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
   }
 
   private leaveAll(): void {
+    crashPoint('gateway.client-left');
     this.unread = undefined;
     this.receiving = undefined;
     // While they hear of it, it is still known whose turn it was.
@@ -329,6 +332,7 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
   }
 
   private look(nowMs: number): void {
+    crashPoint('gateway.sweep');
     const isLate = nowMs >= this.dueMs();
     if (isLate && this.isLate) this.expire();
     this.isLate = isLate;

@@ -15,6 +15,8 @@ export interface HttpRequest {
   remoteAddress(): string;
   /** In the turn in which the request is served, or never: a body that nobody takes is read and thrown away. */
   receive(sink: BodySink): void;
+  /** What still comes is read and thrown away, within bounds. */
+  ignoreBody(): void;
   /** For a sink that cannot take more now. */
   pauseBody(): void;
   resumeBody(): void;
@@ -111,6 +113,10 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     if (!this.head.expectsContinue) return;
     this.isContinued = true;
     if (!this.isGone && !this.headSent) this.out(CONTINUE, 'latin1');
+  }
+
+  ignoreBody(): void {
+    this.sink = undefined;
   }
 
   pauseBody(): void {

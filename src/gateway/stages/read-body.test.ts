@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openWire } from '../../../test/support/wire.ts';
-import { Fault, silentLog, systemClock, toFault } from '../../ground/std/index.ts';
+import { createSlots, Fault, openSlots, silentLog, systemClock, toFault } from '../../ground/std/index.ts';
 import { createHttpServer, type HttpExchange } from '../server/index.ts';
+import { createBodyRoom } from './body-room.ts';
 import { BODY_BYTES_MAX, readBody } from './read-body.ts';
 
 const closers: (() => void)[] = [];
@@ -18,7 +19,9 @@ async function open(): Promise<number> {
       http.send(status, [], code);
     };
     try {
-      readBody(http, body => http.send(200, [], body), refuse);
+      const room = createBodyRoom(openSlots(createSlots()).bodies, { nodeBytes: 2 * BODY_BYTES_MAX });
+      const done = (body: Buffer) => http.send(200, [], body);
+      readBody(http, { bytesMax: BODY_BYTES_MAX, room, slot: undefined, done, refuse });
     } catch (error) {
       refuse(error);
     }

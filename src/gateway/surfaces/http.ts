@@ -1,15 +1,17 @@
-import { Fault, toFault } from '../../ground/std/index.ts';
+import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import type { Call, Operation } from '../../models/dialects/index.ts';
 import { type CallerIndex, type CallerRecord, modelAllowed } from '../../people/identity/index.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
 import { admit } from '../stages/admit.ts';
 import { authenticate } from '../stages/authenticate.ts';
+import type { BodyRoom } from '../stages/body-room.ts';
 import { type Plan, planCall } from '../stages/plan.ts';
 import { BODY_BYTES_MAX, readBody } from '../stages/read-body.ts';
 import type { SharedAdmission } from '../threads/shared-admission.ts';
 import type { ControlProxy } from './control-proxy.ts';
-import { type ExchangeDeps, type Inbound, runExchange } from './exchange.ts';
+import { runExchange } from './exchange.ts';
+import type { ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { listModels } from './models.ts';
 import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
 
@@ -34,6 +36,7 @@ export interface DataPlaneDeps extends ExchangeDeps {
   readonly callers: CallerIndex;
   readonly snapshot: () => CatalogSnapshot;
   readonly control: ControlProxy;
+  readonly room: BodyRoom;
   /** Where wallets and limits are shared with other nodes. */
   readonly sharing?: SharedAdmission | undefined;
 }
@@ -59,6 +62,7 @@ function pathOf(url: string): string {
 }
 
 function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
+  crashPoint('gateway.request');
   const requestId = deps.newRequestId();
   const lang = langOf(http.head.acceptLanguage);
   const arrivedMonotonicMs = deps.clock.monotonicMs();
@@ -71,11 +75,12 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
     }
     if (http.head.method !== 'POST') throw new Fault('method_not_allowed', { headers: { allow: 'POST' } });
     const caller = authenticate(http, deps.callers, deps.clock.nowMs());
-    readBody(
-      http,
-      body => {
+    const body = readBody(http, {
+      ...{ bytesMax: BODY_BYTES_MAX, room: deps.room, slot: caller.slot, refuse },
+      done(bytes) {
         try {
-          const call = deps.codec.decodeRequest(operation, body);
+          crashPoint('gateway.body');
+          const call = deps.codec.decodeRequest(operation, bytes);
           const nowMs = deps.clock.nowMs();
           const plan = planCall(call, caller, { snapshot: deps.snapshot(), slots: deps.slots.deployments, nowMs });
           const inbound = { res: http, requestId, lang, arrivedMonotonicMs };
@@ -85,8 +90,8 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
           refuse(error);
         }
       },
-      refuse,
-    );
+    });
+    if (!http.isWhole) http.onGone(() => body.drop());
   } catch (error) {
     refuse(error);
   }
@@ -146,6 +151,7 @@ function refuseRequest(
   error: unknown,
   { http, requestId, lang }: { http: HttpExchange; requestId: string; lang: Lang },
 ): void {
+  crashPoint('gateway.refuse');
   const fault = toFault(error);
   deps.slots.refusals.count(fault.code);
   if (fault.details.internal !== undefined)

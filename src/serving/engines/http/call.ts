@@ -1,4 +1,4 @@
-import { type Fault, type Log, toFault } from '../../../ground/std/index.ts';
+import { Fault, type Log, toFault } from '../../../ground/std/index.ts';
 import type { Connection, Exchange } from './connection.ts';
 import type { Deadlined, Deadlines } from './deadlines.ts';
 import { type BodyDecoder, createBodyDecoder } from './decode-body.ts';
@@ -170,6 +170,7 @@ export class Call implements UpstreamCall, Exchange, Deadlined {
     try {
       tell();
     } catch (error) {
+      if (!(error instanceof Fault)) this.logThrown(error);
       this.fail(toFault(error));
     }
   }

@@ -98,9 +98,8 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
       if (status === 101 || hints > HINTS_MAX) throw new HttpSyntaxError('rules', `status ${status} was not asked for`);
       return;
     }
-    const connection = headers.get('connection');
     const kept = headers.get('keep-alive');
-    keepAlive = minor === '1' && !(connection !== undefined && hasConnectionOption(connection, 'close'));
+    keepAlive = minor === '1' && !hasConnectionOption(headers.get('connection') ?? '', 'close');
     if (kept !== undefined) keepAliveMs = Number(/(?:^|[,;\s])timeout=(\d{1,6})/i.exec(kept)?.[1] ?? Number.NaN) * 1000;
     const length = frame(status, minor, headers);
     if (length === 'chunks') {
@@ -190,11 +189,7 @@ function parseHead(text: string): {
 }
 
 /** How the end of the content is known (RFC 9112 §6.3). */
-function frame(
-  status: number,
-  minor: string,
-  headers: ReadonlyMap<string, string>,
-): number | 'chunks' | 'until-close' {
+function frame(status: number, minor: string, headers: ReadonlyMap<string, string>): number | 'chunks' | 'until-close' {
   const encoding = headers.get('transfer-encoding');
   const length = headers.get('content-length');
   if (encoding !== undefined) {
