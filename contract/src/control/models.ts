@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { providerSchema } from './config.ts';
-import { timeText } from './values.ts';
+import { priceSchema, providerSchema } from './config.ts';
+import { modelIdText, timeText } from './values.ts';
 
 export const providerViewSchema = providerSchema.omit({ apiKey: true }).extend({ hasKey: z.boolean() });
 export const providerListSchema = z.object({ providers: z.array(providerViewSchema) });
@@ -19,7 +19,10 @@ export const deploymentViewSchema = z.object({
   /** `engine` for an engine of this node. */
   provider: z.string(),
   upstreamModel: z.string(),
-  state: z.enum(['ready', 'starting', 'resting']),
+  /** `starting`: an engine loads. `failed`: it could not, and is tried again. `resting`: it failed and is left alone for a while. */
+  state: z.enum(['ready', 'starting', 'failed', 'resting']),
+  /** Why it is `failed`. */
+  reason: z.string().nullable(),
   inFlight: z.number(),
   concurrency: z.number().nullable(),
   priority: z.number(),
@@ -38,9 +41,22 @@ export const modelViewSchema = z.object({
   deployments: z.array(deploymentViewSchema),
 });
 export const modelListSchema = z.object({ models: z.array(modelViewSchema) });
+/** A file of weights as a model of its own. Weights that cost nothing have prices of zero: none at all would be a slip. */
+export const modelAddSchema = z.strictObject({
+  file: z.string().min(1).max(4_096),
+  /** Absent: the file's name. */
+  id: modelIdText.exactOptional(),
+  prices: z.array(priceSchema).min(1).max(1_000),
+  /** Sets a model of that id anew; otherwise one that is there is a conflict. */
+  replace: z.boolean().default(false),
+});
+export const modelAddedSchema = modelViewSchema.extend({ file: z.string(), replaced: z.boolean() });
 export const removedSchema = z.object({ id: z.string(), removed: z.boolean() });
 export const modelInspectSchema = z.strictObject({ file: z.string().min(1).max(4_096) });
 export const modelFileSchema = z.object({ name: z.string(), contextTokens: z.number() });
 
+export type PriceView = z.output<typeof priceViewSchema>;
+export type ModelAdd = z.output<typeof modelAddSchema>;
+export type ModelAdded = z.output<typeof modelAddedSchema>;
 export type ModelView = z.output<typeof modelViewSchema>;
 export type ProviderView = z.output<typeof providerViewSchema>;

@@ -10,6 +10,8 @@ export const statusSchema = z.object({
   startedAt: timeText,
   ready: z.boolean(),
   reasons: z.array(z.string()),
+  /** What a person must look at, though the node serves. */
+  alarms: z.array(z.string()),
   models: z.array(z.object({ id: z.string(), ready: z.boolean() })),
 });
 

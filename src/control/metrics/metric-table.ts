@@ -51,6 +51,14 @@ export const METRICS = {
     labels: [],
     about: { en: 'Entries of the journal that are not in the ledger yet', zh: '尚未装入账簿的日志条目数' },
   },
+  ledger_set_backs_total: {
+    type: 'counter',
+    labels: [],
+    about: {
+      en: 'How often the database was found in an older state than this node had left it: what it lost of the journal is loaded again',
+      zh: '发现数据库回退到旧状态的次数：丢失的部分会从日志重新入账',
+    },
+  },
   cluster_nodes: {
     type: 'gauge',
     labels: [],
