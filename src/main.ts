@@ -283,6 +283,7 @@ export async function serve(config: Config): Promise<Running> {
       pepper: plane.pepper.reveal(),
       controlSocket: edgeSocket(config.home),
       logLevel: config.logLevel,
+      silenceMs: config.silenceMs,
       crashAt: config.crashAt,
       bodyLimits: config.bodyLimits,
       connectJournal: () => plane.journal.connect(),

@@ -18,6 +18,8 @@ export interface ExchangeDeps {
   /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
   readonly running: Running<Exchange>;
   readonly logRequests: boolean;
+  /** A stream that says nothing for so long says that it lives. */
+  readonly silenceMs: number;
 }
 
 export interface Inbound {
@@ -25,6 +27,8 @@ export interface Inbound {
   readonly requestId: string;
   readonly lang: Lang;
   readonly arrivedMonotonicMs: number;
+  /** How long the caller gives the request; undefined where it did not say. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface Exchange extends Listed {

@@ -33,6 +33,7 @@ test('what changes while threads start reaches each of them', async () => {
     ...{ shared, host: '127.0.0.1', port: 0, threads: 2, pepper: PEPPER, controlSocket: join(dir, 'none.sock') },
     ...{
       logLevel: 'silent',
+      silenceMs: 10_000,
       crashAt: undefined,
       bodyLimits: { nodeBytes: 1e9, keyBytes: 1e9 },
       supply: undefined,

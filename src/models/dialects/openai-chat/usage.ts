@@ -1,5 +1,6 @@
 import { type JsonObject, type JsonValue, type ReportedUsage, TOKENS_MAX, type UsageStamp } from '../codec.ts';
 import { isArray, isObject } from '../json.ts';
+import { isPriceName } from './vendor-prices.ts';
 
 /** What is read of a usage object; everything else is kept for the client. */
 interface Counters {
@@ -77,7 +78,7 @@ export function mergeUsage(one: ReportedUsage | undefined, other: ReportedUsage)
 /** The usage object as told to the client: our counts and cost, and every other field the upstream reported. */
 export function writeUsage({ usage, cost, source = {} }: UsageStamp, kind: 'tokens' | 'embeddings'): JsonObject {
   // What the upstream charges us is nobody's business but the operator's.
-  const kept = Object.fromEntries(Object.entries(source).filter(([key]) => !key.startsWith('cost')));
+  const kept = Object.fromEntries(Object.entries(source).filter(([key]) => !isPriceName(key)));
   const total_tokens = usage.inputTokens + usage.outputTokens;
   if (kind === 'embeddings') return { ...kept, prompt_tokens: usage.inputTokens, total_tokens, cost };
   const { prompt_tokens_details: input, completion_tokens_details: output }: Counters = source;
