@@ -252,7 +252,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   failed(failure: AttemptFailure): void {
-    this.contain(() => this.tryAgain(failure));
+    this.contain(() => this.tryAgain({ ...failure, fault: this.run?.hideKey(failure.fault) ?? failure.fault }));
   }
 
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
