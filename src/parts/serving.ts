@@ -77,10 +77,21 @@ export const gateway = definePart({
   name: 'gateway',
   needs: { home, sockets, slots, journal, cluster, identity, catalog, threads, log },
   async open({ home: { secrets }, slots: { shared }, ...known }, { config, onCrash }) {
-    const { host, port, logLevel, silenceMs, crashAt } = config;
+    const { host, port, logLevel, silenceMs, bodyLimits, crashAt } = config;
     const { cluster: nodes, identity: callers, catalog: models, threads: gateways } = known;
     const started = await startGatewayThreads({
-      ...{ shared, host, port, threads: config.threads, logLevel, silenceMs, crashAt, log: known.log, onCrash },
+      ...{
+        shared,
+        host,
+        port,
+        threads: config.threads,
+        logLevel,
+        silenceMs,
+        bodyLimits,
+        crashAt,
+        log: known.log,
+        onCrash,
+      },
       pepper: secrets.pepper.reveal(),
       controlSocket: edgeSocket(config.home),
       connectJournal: () => known.journal.connect(),
