@@ -35,6 +35,9 @@ export const usageTotalSchema = z.object({
   /** Of the `costedRequests`, whose cost is known and in the same currency. */
   cost: z.string(),
   costedRequests: z.number(),
+  /** Revenue of these. */
+  costedRevenue: z.string(),
+  /** Of these: what revenue whose cost is not known leaves is not known either. */
   margin: z.string(),
 });
 export const usageLineSchema = z.object({
@@ -53,8 +56,10 @@ export const usageLineSchema = z.object({
   estimated: z.boolean(),
   currency: z.string(),
   amount: z.string(),
-  /** Null where the cost is not known, or in another currency. */
+  /** Null where the cost is not known, or not all in this currency. */
   cost: z.string().nullable(),
+  /** What is known of it, by currency: several where attempts were paid in several. */
+  costs: z.array(z.object({ currency: z.string(), amount: z.string() })),
   margin: z.string().nullable(),
   durationMs: z.number(),
 });

@@ -7,13 +7,15 @@ const FILTERS = ['project', 'model', 'from', 'to', 'limit', 'cursor'] as const;
 const TITLES = {
   en: {
     totals: ['CURRENCY', 'REQUESTS', 'INPUT', 'CACHED', 'OUTPUT', 'REVENUE', 'COST', 'MARGIN'],
-    lines: ['TIME', 'MODEL', 'PROJECT', 'OUTCOME', 'INPUT', 'CACHED', 'OUTPUT', 'AMOUNT', 'COST', ''],
+    lines: ['TIME', 'REQUEST', 'MODEL', 'PROJECT', 'OUTCOME', 'INPUT', 'CACHED', 'OUTPUT', 'AMOUNT', 'COST', ''],
+    of: 'of',
     none: 'Nothing was used.',
     next: 'Older lines:',
   },
   zh: {
     totals: ['币种', '请求数', '输入', '缓存', '输出', '收入', '成本', '毛利'],
-    lines: ['时间', '模型', '项目', '结果', '输入', '缓存', '输出', '金额', '成本', ''],
+    lines: ['时间', '请求', '模型', '项目', '结果', '输入', '缓存', '输出', '金额', '成本', ''],
+    of: '/',
     none: '没有用量。',
     next: '更早的记录：',
   },
@@ -58,7 +60,7 @@ export const usage: Command = {
     project: '--project',
   },
   examples: ['usage --org acme', 'usage --org acme --from 2026-01-01 --to 2026-02-01 --json'],
-  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","margin"}],"lines":[{"requestId","at","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","margin","durationMs"}],"next"}',
+  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"lines":[{"requestId","at","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","durationMs"}],"next"}',
   async run(call) {
     const query = new URLSearchParams({ organization: call.text('org') });
     for (const name of FILTERS) {
@@ -73,27 +75,28 @@ export const usage: Command = {
       const totals = table(
         words.totals.map((title, index) => ({ title, right: index > 0 })),
         answer.totals.map(total => {
-          // Requests whose cost is not known cost something all the same.
-          const [least, most] = total.costedRequests < total.requests ? ['≥', '≤'] : ['', ''];
+          // Requests whose cost is not known cost something all the same; what they leave is not in the margin.
+          const part = total.costedRequests < total.requests;
           return [
             total.currency,
             ...[total.requests, total.inputTokens, total.cachedInputTokens, total.outputTokens].map(String),
             total.revenue,
-            `${least}${total.cost}`,
-            `${most}${total.margin}`,
+            `${part ? '≥' : ''}${total.cost}`,
+            part ? `${total.margin} ${words.of} ${total.costedRevenue}` : total.margin,
           ];
         }),
       );
       const lines = table(
-        words.lines.map((title, index) => ({ title, right: index > 3 && index < 9 })),
+        words.lines.map((title, index) => ({ title, right: index > 4 && index < 10 })),
         answer.lines.map(line => [
           time(line.at),
+          line.requestId,
           line.model,
           line.projectId,
           call.lang === 'zh' ? (OUTCOMES_ZH[line.outcome] ?? line.outcome) : line.outcome,
           ...[line.inputTokens, line.cachedInputTokens, line.outputTokens].map(String),
           line.amount,
-          line.cost ?? '-',
+          line.cost ?? (line.costs.map(({ currency, amount }) => `${amount} ${currency}`).join(' + ') || '-'),
           `${line.currency}${line.estimated ? ' ~' : ''}`,
         ]),
       );

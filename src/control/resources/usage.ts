@@ -29,20 +29,22 @@ export function usageRoutes(app: ControlApp, { store, identity, loader }: Contro
   });
 }
 
-function totalView({ revenueNano, costNano, ...counts }: UsageTotals): object {
+function totalView({ revenueNano, costNano, costedRevenueNano, ...counts }: UsageTotals): object {
   return {
     ...counts,
     revenue: formatAmount(revenueNano),
     cost: formatAmount(costNano),
-    margin: formatAmount(revenueNano - costNano),
+    costedRevenue: formatAmount(costedRevenueNano),
+    margin: formatAmount(costedRevenueNano - costNano),
   };
 }
 
-function lineView({ amountNano, costNano, ...rest }: UsageLine): object {
+function lineView({ amountNano, costNano, costs, ...rest }: UsageLine): object {
   return {
     ...rest,
     amount: formatAmount(amountNano),
     cost: costNano === null ? null : formatAmount(costNano),
+    costs: costs.map(({ currency, nano }) => ({ currency, amount: formatAmount(nano) })),
     margin: costNano === null ? null : formatAmount(amountNano - costNano),
   };
 }

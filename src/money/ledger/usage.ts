@@ -28,6 +28,8 @@ export interface UsageTotals {
   /** Of the `costedRequests` whose cost is known in this currency. */
   readonly costNano: Nano;
   readonly costedRequests: number;
+  /** Of these: what stands against their cost. Of the other revenue nobody knows what it leaves. */
+  readonly costedRevenueNano: Nano;
 }
 
 export interface UsageLine {
@@ -48,8 +50,10 @@ export interface UsageLine {
   readonly estimated: boolean;
   readonly currency: string;
   readonly amountNano: Nano;
-  /** Null where the cost is not known or in another currency. */
+  /** Null where the cost is not known, or not all in this currency. */
   readonly costNano: Nano | null;
+  /** What is known of the cost, by currency: several where its attempts were paid in several. */
+  readonly costs: readonly { readonly currency: string; readonly nano: Nano }[];
   readonly durationMs: number;
 }
 
@@ -83,6 +87,10 @@ export async function readUsage(
     .limit(query.limit)
     .execute();
   const last = rows.at(-1);
+  const ofAttempts = await readAttemptCosts(
+    store,
+    rows.filter(row => row.cost_nano === null).map(row => row.seq),
+  );
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -104,10 +112,35 @@ export async function readUsage(
       currency: row.currency,
       amountNano: row.amount_nano,
       costNano: row.cost_currency === row.currency ? row.cost_nano : null,
+      costs:
+        row.cost_nano === null || row.cost_currency === null
+          ? (ofAttempts.get(row.seq) ?? [])
+          : [{ currency: row.cost_currency, nano: row.cost_nano }],
       durationMs: Number(row.duration_ms),
     })),
     next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
   };
+}
+
+/** Costs of requests whose own rows do not tell one, by currency. */
+async function readAttemptCosts(store: Store, seqs: readonly bigint[]) {
+  const bySeq = new Map<bigint, { readonly currency: string; readonly nano: Nano }[]>();
+  if (seqs.length === 0) return bySeq;
+  const rows = await store.reader
+    .selectFrom('attempts')
+    .select(({ fn }) => ['seq', 'cost_currency', fn.sum<bigint>('cost_nano').as('nano')])
+    .where('seq', 'in', seqs)
+    .where('cost_nano', '>', 0n)
+    .groupBy(['seq', 'cost_currency'])
+    .orderBy('cost_currency')
+    .execute();
+  for (const { seq, cost_currency: currency, nano } of rows) {
+    if (currency === null) continue;
+    const costs = bySeq.get(seq) ?? [];
+    costs.push({ currency, nano: BigInt(nano) });
+    bySeq.set(seq, costs);
+  }
+  return bySeq;
 }
 
 /** Where a page ended: newest first, by time, then by number. Throws Fault `invalid_parameter`. */
@@ -146,6 +179,7 @@ interface Sums {
   readonly revenue: bigint;
   readonly cost: bigint;
   readonly costed: bigint;
+  readonly costed_revenue: bigint;
 }
 
 /** Where the whole hours of a span begin and end; the rest lies before and after. */
@@ -175,6 +209,7 @@ async function readTotals(store: Store, query: UsageQuery): Promise<readonly Usa
       revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
       costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
       costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
+      costedRevenueNano: (before?.costedRevenueNano ?? 0n) + BigInt(row.costed_revenue),
     });
   }
   return [...totals.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1));
@@ -206,6 +241,8 @@ async function sumHours(
       fn.sum<bigint>('revenue_nano').as('revenue'),
       fn.sum<bigint>('cost_nano').as('cost'),
       fn.sum<bigint>('costed').as('costed'),
+      // All requests of a series have their cost in its currency, or none of them has one.
+      sql<bigint>`sum(case when cost_currency = currency then revenue_nano else 0 end)`.as('costed_revenue'),
     ])
     .groupBy('currency')
     .execute();
@@ -225,6 +262,7 @@ async function sumRequests(store: Store, query: UsageQuery): Promise<readonly Su
       fn.sum<bigint>('amount_nano').as('revenue'),
       sql<bigint>`sum(case when cost_currency = currency then cost_nano else 0 end)`.as('cost'),
       sql<bigint>`sum(${costed})`.as('costed'),
+      sql<bigint>`sum(case when cost_currency = currency then amount_nano else 0 end)`.as('costed_revenue'),
     ])
     .groupBy('currency')
     .execute();
