@@ -78,6 +78,7 @@ interface PlaneOptions {
   readonly serves: boolean;
   readonly onCrash: (error: unknown) => void;
   readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'];
+  readonly lastFailure?: ControlDeps['lastFailure'];
 }
 
 /** Opens everything but the gateway: home lock, secrets, store, journal, recovery, ledger, identity, catalog. */
@@ -194,6 +195,7 @@ async function openDomain(
     ...engineDeps({ engines, catalog, serves: options.serves }),
     backup: createBackup({ home: config.home, ...kept }),
     gatewayBusyMs: options.gatewayBusyMs ?? (() => []),
+    lastFailure: options.lastFailure ?? (() => undefined),
   };
   return { deps, shared, journal, loader, catalog, engines, pepper, log, cluster };
 }
@@ -268,7 +270,11 @@ export async function serve(config: Config): Promise<Running> {
     process.exit(70);
   };
   let gateway: GatewayThreads | undefined;
-  const plane = await openPlane(config, { serves: true, onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
+  const plane = await openPlane(config, {
+    ...{ serves: true, onCrash: crash },
+    gatewayBusyMs: () => gateway?.busyMs() ?? [],
+    lastFailure: deploymentId => gateway?.lastFailure(deploymentId),
+  });
   const servers: Server[] = [];
   try {
     servers.push(

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ControlDeps, createBackup, createControlApp, createTraffic } from '../../src/control/index.ts';
+import type { UpstreamFailure } from '../../src/gateway/index.ts';
 import { startJournal } from '../../src/ground/journal/index.ts';
 import {
   createSlots,
@@ -23,6 +24,8 @@ type App = ReturnType<typeof createControlApp>;
 export interface TestPlane extends AsyncDisposable {
   readonly home: string;
   readonly deps: ControlDeps;
+  /** What the gateways would tell of upstreams. */
+  readonly failures: Map<string, UpstreamFailure>;
   readonly owner: App;
   readonly public: App;
 }
@@ -66,6 +69,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     slots: slots.keys,
     walletsOf: id => ledger.walletsOf(id),
   });
+  const failures = new Map<string, UpstreamFailure>();
   const deps: ControlDeps = {
     store,
     ledger,
@@ -90,10 +94,12 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     backup: createBackup({ home, store, journal, loader, clock: systemClock }),
     cluster: undefined,
     gatewayBusyMs: () => [],
+    lastFailure: id => failures.get(id),
   };
   return {
     home,
     deps,
+    failures,
     owner: createControlApp(deps, 'owner'),
     public: createControlApp(deps, 'public'),
     async [Symbol.asyncDispose]() {

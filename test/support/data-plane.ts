@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
-import type { Exchange } from '../../src/gateway/surfaces/exchange.ts';
+import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
 import {
@@ -38,6 +39,8 @@ export interface TestDataPlane extends AsyncDisposable {
   /** What the only wallet holds at the start. */
   readonly walletNano: bigint;
   spendableNano(): bigint;
+  /** Why deployments failed, as the operator is told. */
+  readonly failed: readonly UpstreamFailure[];
   /** All that is in the journal. */
   settlements(): readonly Settlement[];
 }
@@ -82,28 +85,20 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const hash = createKeyHasher(new Secret('pepper'));
-  const key = createKeyText('live');
-  const callers = createCallerIndex({ hash, slots: slots.keys });
-  callers.apply({
-    upserted: [
-      {
-        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes: {} },
-        wallets: [{ currency: 'CNY', slot: WALLET }],
-      },
-    ],
-    removed: [],
-  });
+  const { key, callers } = oneCaller(slots);
+  const log = createLog('silent');
+  const failed: UpstreamFailure[] = [];
   const queue = createPlaceQueue(slots.deployments, clock);
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false, silenceMs },
+    ...{ slots, upstreams, queue, running, callers, clock, log, logRequests: false, silenceMs },
     journal: wrap(client),
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
   const port = await server.listen({ port: 0, host: '127.0.0.1', reusePort: false });
@@ -112,6 +107,7 @@ export async function openDataPlane(
     key,
     slots,
     running,
+    failed,
     walletNano: WALLET_NANO,
     spendableNano: () => slots.wallets.spendable(WALLET),
     settlements: () =>
@@ -127,6 +123,23 @@ export async function openDataPlane(
       rmSync(dir, { recursive: true });
     },
   };
+}
+
+/** The one key there is, without limits. */
+function oneCaller(slots: Slots) {
+  const hash = createKeyHasher(new Secret('pepper'));
+  const key = createKeyText('live');
+  const callers = createCallerIndex({ hash, slots: slots.keys });
+  callers.apply({
+    upserted: [
+      {
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes: {} },
+        wallets: [{ currency: 'CNY', slot: WALLET }],
+      },
+    ],
+    removed: [],
+  });
+  return { key, callers };
 }
 
 /** In CNY unless told otherwise. */

@@ -1,58 +1,27 @@
-import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
-import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
+import { type Attempt, ENTRY_KIND, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
+import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
-import type { Upstreams } from '../../serving/engines/index.ts';
+import type { ReportedUsage } from '../../models/dialects/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
-import type { HttpResponse } from '../server/index.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
 import { recordFailure, recordSuccess } from '../stages/circuit.ts';
 import { Coverage } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
-import type { Place, PlaceQueue } from '../stages/queue.ts';
+import type { Place } from '../stages/queue.ts';
 import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
-import { baseHeaders, type Lang } from './respond.ts';
-import type { Listed, Running } from './running.ts';
+import { baseHeaders } from './respond.ts';
 
 const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
 /** A waiting stream hears of its place after this, and then this often. */
 const WAIT_NEWS_MS = 1_000;
-
-export interface ExchangeDeps {
-  readonly slots: Slots;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly journal: JournalClient;
-  readonly upstreams: Upstreams;
-  readonly queue: PlaceQueue;
-  readonly codec: Codec;
-  /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
-  readonly running: Running<Exchange>;
-  readonly logRequests: boolean;
-  /** A stream that says nothing for so long says that it lives. */
-  readonly silenceMs: number;
-}
-
-export interface Inbound {
-  readonly res: HttpResponse;
-  readonly requestId: string;
-  readonly lang: Lang;
-  readonly arrivedMonotonicMs: number;
-  /** How long the caller gives the request; undefined where it did not say. */
-  readonly timeoutMs?: number | undefined;
-}
-
-export interface Exchange extends Listed {
-  /** The node must stop: settles what was delivered and says so. */
-  cutOff(fault: Fault): void;
-}
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
@@ -247,8 +216,15 @@ class RequestExchange implements Exchange, AttemptSink {
   failed({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
-    const { slots, clock } = this.deps;
+    const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const { run, ticket } = this;
+    if (run)
+      failures.note(this.inbound.requestId, {
+        ...{ deployment: run.deployment, status: run.status },
+        call: ticket.call,
+        fault,
+      });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;

@@ -9,7 +9,8 @@ import { type Plan, planCall } from '../stages/plan.ts';
 import { BODY_BYTES_MAX, readBody } from '../stages/read-body.ts';
 import type { SharedAdmission } from '../threads/shared-admission.ts';
 import type { ControlProxy } from './control-proxy.ts';
-import { type ExchangeDeps, type Inbound, runExchange } from './exchange.ts';
+import { runExchange } from './exchange.ts';
+import type { ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { listModels } from './models.ts';
 import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
 

@@ -24,9 +24,10 @@ import {
   createKeyHasher,
 } from '../../people/identity/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
+import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
 import { createPlaceQueue } from '../stages/queue.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
-import type { Exchange } from '../surfaces/exchange.ts';
+import type { Exchange } from '../surfaces/exchange-deps.ts';
 import { createDataPlane } from '../surfaces/http.ts';
 import { createRunning } from '../surfaces/running.ts';
 import { createSharedAdmission, type SupplyAnswer, type SupplyRequest } from './shared-admission.ts';
@@ -62,6 +63,7 @@ export type FromThread =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'supply'; readonly id: number; readonly request: SupplyRequest }
+  | { readonly type: 'upstream-failed'; readonly failure: UpstreamFailure }
   | { readonly type: 'drained'; readonly cutOff: number };
 
 /** Long enough for a settlement to become durable and its last bytes to leave. */
@@ -112,6 +114,10 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
     silenceMs: start.silenceMs,
+    failures: createFailureNotes({
+      ...{ log, clock: systemClock },
+      tell: failure => tell({ type: 'upstream-failed', failure }),
+    }),
     newRequestId: createUuid7(systemClock.nowMs),
     callers,
     snapshot: () => snapshot,
