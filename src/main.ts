@@ -17,6 +17,7 @@ import {
   modelFile,
   plantDefaults,
   refuseHalfRestored,
+  type TryProject,
 } from './control/index.ts';
 import { assertSecrets, type Cluster, createLeasing, joinCluster } from './fleet/cluster/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
@@ -241,7 +242,7 @@ export interface Running {
   /** Made at the first start only; shown once. */
   readonly firstKey: string | undefined;
   /** Where a key can be made; undefined where there is no project yet. */
-  readonly project: { readonly organizationId: string; readonly id: string } | undefined;
+  readonly project: TryProject | undefined;
   /** Engines that do not start, and why; they are tried again. */
   readonly failedEngines: readonly {
     readonly deploymentId: string;

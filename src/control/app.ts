@@ -9,6 +9,7 @@ import { pageRoutes } from './page/page.ts';
 import { renderFault } from './render-fault.ts';
 import { configRoutes } from './resources/config.ts';
 import { healthRoutes, statusRoutes } from './resources/health.ts';
+import { keyHolderRoutes } from './resources/key-holder.ts';
 import { keyRoutes } from './resources/keys.ts';
 import { ledgerRoutes } from './resources/ledger.ts';
 import { modelRoutes } from './resources/models.ts';
@@ -31,6 +32,7 @@ export function createControlApp(deps: ControlDeps, access: Access): ControlApp 
   healthRoutes(app, deps);
   app.use('/metrics', access === 'owner' ? requireAdmin : requireAdminOrLoopback);
   metricsRoutes(app, deps);
+  keyHolderRoutes(app, deps, access);
   app.use('/api/*', requireAdmin);
   statusRoutes(app, deps, access);
   organizationRoutes(app, deps);

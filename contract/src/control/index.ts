@@ -2,6 +2,7 @@
 // What a client sends is strict: an unknown field is refused. It must not know how anything is done.
 export * from './config.ts';
 export * from './error.ts';
+export * from './key-holder.ts';
 export * from './keys.ts';
 export * from './ledger.ts';
 export * from './models.ts';
