@@ -3,7 +3,8 @@ import type { Migration } from '../migrate.ts';
 import { core } from './0001-core.ts';
 import { ledger } from './0002-ledger.ts';
 import { nodes } from './0003-nodes.ts';
-import { walletEntries } from './0004-wallet-entries.ts';
+import { timeouts } from './0004-timeouts.ts';
+import { walletEntries } from './0005-wallet-entries.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, walletEntries];
+export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts, walletEntries];
