@@ -110,7 +110,7 @@ test('a wrong use is one sentence with what was meant, and exit code 2', async (
     [['plan', 'list', 'models', 'x'], 'plan: "x" is one word too many'],
     [['plan', 'run', 'deepseek-day', '--report', '/nowhere/x'], '/nowhere/x: cannot be written (ENOENT)'],
     [['org', 'list', '--lang', 'fr'], '--lang: "fr" is neither en nor zh'],
-    [['wallet', 'credit', '--org', 'a', '--amount', 'x', '--currency', 'CNY'], 'There is no organization a'],
+    [['wallet', 'credit', '--org', 'a', '--amount', '1', '--currency', 'CNY'], 'There is no organization a'],
   ];
   for (const [line, sentence] of cases) {
     const { code, stdout, stderr } = await cli(line);

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { route } from './route.ts';
 import { cursorText, dateText, limitText, parseDate, slugText, timeText } from './values.ts';
 
 export const usageQuerySchema = z
@@ -45,9 +46,10 @@ export const usageTotalSchema = z.object({
   ...usageCounts,
   revenue: z.string(),
   /** Of the `costedRequests`, whose cost is known and in the same currency. */
-  cost: z.string(),
+  cost: z.string().nullable(),
   costedRequests: z.number(),
-  margin: z.string(),
+  /** Null, as the cost, for whom it is nothing: a key that is bound to an organization. */
+  margin: z.string().nullable(),
 });
 export const usageGroupSchema = usageTotalSchema.extend({
   /** An id, or a time: `2026-11-28T08Z`, `2026-11-28`, `2026-11`. */
@@ -87,5 +89,22 @@ export const usageSchema = z.object({
 
 export type UsageQuery = z.output<typeof usageQuerySchema>;
 export type UsageView = z.output<typeof usageSchema>;
+export type UsageTotal = z.output<typeof usageTotalSchema>;
 export type UsageGroup = z.output<typeof usageGroupSchema>;
 export type UsageLine = z.output<typeof usageLineSchema>;
+
+export const usageRoutes = {
+  read: route({
+    method: 'GET',
+    path: '/api/v1/usage',
+    permission: 'usage.read',
+    tenant: { query: 'organization' },
+    summary: {
+      en: 'What was used and paid, what it cost, and the margin: line by line, or summed `by` organization, project, key, model or time',
+      zh: '用量、收入、成本与毛利：逐条列出，或用 `by` 按组织、项目、密钥、模型、时间汇总',
+    },
+    query: usageQuerySchema,
+    answer: usageSchema,
+    paging: 'cursor',
+  }),
+} as const;

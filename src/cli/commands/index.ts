@@ -1,7 +1,9 @@
 // The commands of the tool, one file per noun: each asks the control API and shows the answer. No rule of the domain lives here.
 import type { Command } from '../command.ts';
 import { apply } from './apply.ts';
+import { AUDIT_COMMANDS } from './audit.ts';
 import { backup, restore } from './backup.ts';
+import { JOB_COMMANDS } from './jobs.ts';
 import { KEY_COMMANDS } from './keys.ts';
 import { inspect, verify } from './ledger.ts';
 import { MODEL_COMMANDS } from './models.ts';
@@ -52,6 +54,8 @@ export const COMMANDS: readonly Command[] = [
   usage,
   verify,
   inspect,
+  ...JOB_COMMANDS,
+  ...AUDIT_COMMANDS,
   backup,
   restore,
   bench,

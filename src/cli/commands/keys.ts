@@ -1,9 +1,19 @@
-import { type KeyView, keyCreatedSchema, keyListSchema, keyViewSchema, revokedSchema } from '@millrace/contract';
+import {
+  type KeyView,
+  keyCreatedSchema,
+  keyListSchema,
+  keyViewSchema,
+  ROLE_NAMES,
+  revokedSchema,
+} from '@millrace/contract';
 import type { Lang } from '../../control/index.ts';
 import { systemClock } from '../../ground/std/index.ts';
 import { type Command, type CommandCall, type Flag, ORG } from '../command.ts';
 import { usageFault } from '../parse-argv.ts';
 import { facts, listText, time } from '../show.ts';
+
+/** The owner is whoever has the home; no key is. */
+const ADMIN_ROLES = ROLE_NAMES.filter(role => role !== 'owner');
 
 /** What a key may do, and until when. */
 const LIMITS: readonly Flag[] = [
@@ -58,24 +68,40 @@ const create: Command = {
         zh: '创建可通过网络访问控制 API 的管理密钥，而非模型密钥',
       },
     },
+    {
+      name: 'role',
+      value: 'ROLE',
+      about: {
+        en: `with --admin: ${ADMIN_ROLES.join(', ')}; with --org, for that organization alone`,
+        zh: `与 --admin 同用：${ADMIN_ROLES.join('、')}；同时给出 --org 则仅限该组织`,
+      },
+    },
     { name: 'quiet', about: { en: 'print the key alone, for a shell', zh: '只输出密钥，供脚本使用' } },
   ],
   examples: [
     'key create --org acme --project web',
     'key create --org acme --project web --models "deepseek-*" --rpm 60 --budget 10CNY/month --expires 2027-01-01',
     'key create --admin --name ops',
+    'key create --admin --role finance --org acme --name books',
   ],
   fields: {
     organizationId: '--org',
     projectId: '--project',
+    organization: '--org',
+    role: '--role',
     ...LIMIT_FIELDS,
   },
   json: '{"id","key"}',
   async run(call) {
     if (call.isSet('admin')) checkAdmin(call);
+    else if (call.isSet('role')) throw usageFault('--role goes with --admin', '--role 须与 --admin 同用');
     const client = await call.client();
     const made = call.isSet('admin')
-      ? await client.call(keyCreatedSchema, 'POST', '/api/v1/admin-keys', { name: call.optional('name') ?? 'admin' })
+      ? await client.call(keyCreatedSchema, 'POST', '/api/v1/admin-keys', {
+          name: call.optional('name') ?? 'admin',
+          role: call.optional('role'),
+          organization: call.optional('org'),
+        })
       : await client.call(keyCreatedSchema, 'POST', '/api/v1/keys', keyOf(call));
     const title = call.lang === 'zh' ? '密钥（仅显示这一次）：' : 'Key (shown this once):';
     const revoke = call.lang === 'zh' ? '吊销：' : 'To revoke it:';
@@ -88,7 +114,8 @@ const create: Command = {
 
 /** An admin key belongs to no project and has no limits: a flag that would do nothing must not look as if it did. */
 function checkAdmin(call: CommandCall): void {
-  const idle = create.flags.find(({ name }) => !['admin', 'name', 'quiet'].includes(name) && call.isSet(name));
+  const goes = ['admin', 'name', 'role', 'org', 'quiet'];
+  const idle = create.flags.find(({ name }) => !goes.includes(name) && call.isSet(name));
   if (idle) throw usageFault(`--${idle.name} does not go with --admin`, `--${idle.name} 不能与 --admin 同时使用`);
 }
 

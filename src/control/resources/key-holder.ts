@@ -1,7 +1,8 @@
 import { billingUsageQuerySchema, formatAmount, type Nano, parseDate } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
 import { readTotals, readUsageGroups, type UsageTotals } from '../../money/ledger/index.ts';
-import { type Budget, ipAllowed, type KeyEntry } from '../../people/identity/index.ts';
+import { ipAllowed } from '../../people/callers/index.ts';
+import type { Budget, KeyEntry } from '../../people/identity/index.ts';
 import { CLIENT_IP, keyIn } from '../access.ts';
 import { type Access, type ControlApp, type ControlContext, readQuery } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';

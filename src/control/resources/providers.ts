@@ -1,48 +1,48 @@
-import { providerAddSchema } from '@millrace/contract';
+import type { ROUTES } from '@millrace/contract';
 import { Fault, nearest } from '../../ground/std/index.ts';
 import { knownProviders } from '../../models/catalog/index.ts';
 import { applyConfig } from '../apply/apply.ts';
-import { type ControlApp, readBody } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
+import type { Handlers } from '../routes/mount.ts';
 
-/** `/api/v1/providers`: whose APIs are called. Several at once, with models and prices, come through `/api/v1/config/apply`. */
-export function providerRoutes(app: ControlApp, deps: ControlDeps): void {
+/** Whose APIs are called. Several at once, with models and prices, come through `config.apply`. */
+export function providerHandlers(deps: ControlDeps): Handlers<typeof ROUTES.providers> {
   const { catalog, store } = deps;
-
-  app.get('/api/v1/providers', async c => c.json({ providers: await catalog.providers() }));
-
-  app.get('/api/v1/providers/known', async c => {
-    const added = new Set((await catalog.providers()).map(({ id }) => id));
-    return c.json({ providers: knownProviders().map(known => ({ ...known, added: added.has(known.id) })) });
-  });
-
-  app.post('/api/v1/providers', async c => {
-    const { provider, replace } = await readBody(c, providerAddSchema);
-    refuseUnknown(provider);
-    let replaced: string | undefined;
-    const { changes } = await applyConfig(
-      deps,
-      { providers: [provider] },
-      {
-        dryRun: false,
-        async before(trx) {
-          const id = idOf(provider);
-          replaced = (await trx.selectFrom('providers').select('id').where('id', '=', id).executeTakeFirst())?.id;
-          if (replaced !== undefined && !replace) throw isThere(id);
+  return {
+    list: async () => ({ providers: await catalog.providers() }),
+    async known() {
+      const added = new Set((await catalog.providers()).map(({ id }) => id));
+      return { providers: knownProviders().map(known => ({ ...known, added: added.has(known.id) })) };
+    },
+    async add({ body: { provider, replace } }) {
+      refuseUnknown(provider);
+      let replaced: string | undefined;
+      const { changes } = await applyConfig(
+        deps,
+        { providers: [provider] },
+        {
+          dryRun: false,
+          async before(trx) {
+            const id = idOf(provider);
+            replaced = (await trx.selectFrom('providers').select('id').where('id', '=', id).executeTakeFirst())?.id;
+            if (replaced !== undefined && !replace) throw isThere(id);
+          },
         },
-      },
-    );
-    const added = (await catalog.providers()).find(({ id }) => id === changes[0]?.id);
-    return c.json({ ...added, replaced: replaced !== undefined }, 201);
-  });
+      );
+      const added = (await catalog.providers()).find(({ id }) => id === changes[0]?.id);
+      if (!added) throw noProvider(idOf(provider));
+      return { ...added, replaced: replaced !== undefined };
+    },
+    async remove({ params: { id } }) {
+      if (!(await store.transaction(trx => catalog.removeProvider(trx, id)))) throw noProvider(id);
+      await deps.publish();
+      return { id, removed: true };
+    },
+  };
+}
 
-  app.delete('/api/v1/providers/:id', async c => {
-    const id = c.req.param('id');
-    if (!(await store.transaction(trx => catalog.removeProvider(trx, id))))
-      throw new Fault('not_found', { message: `There is no provider ${id}`, messageZh: `不存在供应商 ${id}` });
-    await deps.publish();
-    return c.json({ id, removed: true });
-  });
+function noProvider(id: string): Fault {
+  return new Fault('not_found', { message: `There is no provider ${id}`, messageZh: `不存在供应商 ${id}` });
 }
 
 /** Without an address it must be a vendor that is known: what was mistyped is said, not that a field is missing. */

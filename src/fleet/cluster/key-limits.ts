@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SupplyAnswer } from '../../gateway/index.ts';
 import type { Clock, KeyShares, Share } from '../../ground/std/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { type LimitSource, placesName } from './limit-source.ts';
 import type { Valkey } from './valkey.ts';
 

@@ -1,7 +1,8 @@
 import type { Currency, Nano } from '@millrace/contract';
 import type { KeySlots } from '../../ground/std/index.ts';
 import { budgetLease } from '../../money/ledger/index.ts';
-import { type Budget, type Budgets, type CallerRecord, periodOf } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
+import { type Budget, type Budgets, periodOf } from '../../people/identity/index.ts';
 import type { Cell, LeaseKeeper, Supplied } from './lease-keeper.ts';
 
 /** Budgets of keys that several nodes spend from: their cells hold what this node leased of them, at first nothing. */

@@ -1,8 +1,8 @@
 import type { Currency, KeyId } from '@millrace/contract';
 import { type Clock, createSlotPool, Fault, type KeySlots, type SlotPool } from '../../ground/std/index.ts';
 import { type ApiKeyTable, readRevision, type Store } from '../../ground/store/index.ts';
+import type { CallerDelta, CallerRecord } from '../callers/index.ts';
 import { type Budgets, createBudgets } from './budgets.ts';
-import type { CallerDelta, CallerRecord } from './caller.ts';
 import type { Budget } from './key-spend.ts';
 import { decodeScopes } from './scopes.ts';
 

@@ -3,7 +3,8 @@ import { describe, type TestContext, test } from 'node:test';
 import { DIALECTS, testStores } from '../../../test/support/stores.ts';
 import { createSlots, Fault, openSlots, Secret } from '../../ground/std/index.ts';
 import { openStore, type Store } from '../../ground/store/index.ts';
-import { type CallerDelta, createCallerIndex, createIdentity, createKeyHasher, type KeyScopes } from './index.ts';
+import { type CallerDelta, createCallerIndex, createKeyHasher, type KeyScopes } from '../callers/index.ts';
+import { createIdentity } from './index.ts';
 import type { KeyChange } from './keys.ts';
 
 const stores = testStores();
@@ -192,7 +193,7 @@ for (const dialect of DIALECTS) {
         ['key_none', {}, 'not_found'],
         [made.id, { expiresAtMs: START_MS }, 'invalid_parameter'],
         [made.id, { scopes: { models: ['*x'] } }, 'invalid_parameter'],
-        [(await identity.createAdminKey('ops')).id, { scopes: { concurrency: 1 } }, 'invalid_parameter'],
+        [(await identity.createAdminKey({ name: 'ops' })).id, { scopes: { concurrency: 1 } }, 'invalid_parameter'],
       ];
       for (const [id, change, code] of refused) await assert.rejects(identity.changeKey(id, change), { code });
       await identity.revokeKey(made.id);
@@ -206,7 +207,7 @@ for (const dialect of DIALECTS) {
       await plant();
       const { id, key: text } = await key({}, START_MS + HOUR_MS);
       assert.equal((await identity.findLive(text))?.id, id);
-      for (const other of ['', 'mr_live_x', (await identity.createAdminKey('ops')).key])
+      for (const other of ['', 'mr_live_x', (await identity.createAdminKey({ name: 'ops' })).key])
         assert.equal(await identity.findLive(other), undefined);
       await identity.suspendOrganization('acme', true);
       assert.equal(await identity.findLive(text), undefined);
@@ -334,14 +335,14 @@ for (const dialect of DIALECTS) {
       if (!store) return;
       const { identity, plant, key, find } = await open(store, t);
       await plant();
-      const admin = await identity.createAdminKey('ops');
+      const admin = await identity.createAdminKey({ name: 'ops' });
       assert.match(admin.key, /^mr_admin_/);
-      assert.equal(await identity.verifyAdmin(admin.key), true);
-      assert.equal(await identity.verifyAdmin((await key()).key), false);
-      assert.equal(await identity.verifyAdmin(`${admin.key}x`), false);
+      assert.equal((await identity.principalOf(admin.key))?.role, 'admin');
+      assert.equal(await identity.principalOf((await key()).key), undefined);
+      assert.equal(await identity.principalOf(`${admin.key}x`), undefined);
       assert.equal(find(admin.key), undefined);
       await identity.revokeKey(admin.id);
-      assert.equal(await identity.verifyAdmin(admin.key), false);
+      assert.equal(await identity.principalOf(admin.key), undefined);
     });
   });
 }

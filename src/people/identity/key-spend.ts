@@ -1,6 +1,6 @@
 import type { Nano } from '@millrace/contract';
 import type { Store } from '../../ground/store/index.ts';
-import type { KeyScopes } from './caller.ts';
+import type { KeyScopes } from '../callers/index.ts';
 
 export type Budget = NonNullable<KeyScopes['budget']>;
 

@@ -1,9 +1,10 @@
-import type { KeyId } from '@millrace/contract';
+import type { KeyId, Role } from '@millrace/contract';
 import { type Clock, Fault } from '../../ground/std/index.ts';
 import { type ApiKeyTable, raiseRevision, type Store } from '../../ground/store/index.ts';
-import type { KeyScopes } from './caller.ts';
-import { createKeyText, type KeyKind, keyKindOf } from './key-text.ts';
-import { requireProject } from './organizations.ts';
+import type { KeyScopes } from '../callers/index.ts';
+import { createKeyText, type KeyKind, keyKindOf } from '../callers/index.ts';
+import { requireOrganization, requireProject } from './organizations.ts';
+import type { Principal } from './principal.ts';
 import { checkScopes, decodeScopes, encodeScopes } from './scopes.ts';
 
 export interface NewKey {
@@ -58,8 +59,21 @@ function checkExpiry(expiresAtMs: number, { nowMs }: Clock): void {
   });
 }
 
-export function createAdminKey(tools: Tools, name: string): Promise<CreatedKey> {
-  return insertKey(tools, 'admin', { name });
+export interface NewAdminKey {
+  readonly name: string;
+  readonly role?: Role | undefined;
+  /** Bound to this organization. */
+  readonly organizationId?: string | undefined;
+}
+
+/** Throws Fault `not_found` for an organization that is not there. */
+export async function createAdminKey(tools: Tools, { name, role, organizationId }: NewAdminKey): Promise<CreatedKey> {
+  if (organizationId !== undefined) await requireOrganization(tools.store.db, organizationId);
+  return insertKey(tools, 'admin', {
+    name,
+    ...(role ? { scopes: { role } } : {}),
+    ...(organizationId ? { organizationId } : {}),
+  });
 }
 
 async function insertKey(
@@ -186,16 +200,22 @@ export async function listKeys({ db }: Store, organizationId: string | undefined
   return (await query.execute()).map(entryOf);
 }
 
-export async function isAdminKey({ store, clock, hash }: Omit<Tools, 'newId'>, key: string): Promise<boolean> {
-  if (keyKindOf(key) !== 'admin') return false;
+/** Whose key it is; undefined where it administers nothing, whatever is wrong with it. */
+export async function principalOfKey(
+  { store, clock, hash }: Omit<Tools, 'newId'>,
+  key: string,
+): Promise<Principal | undefined> {
+  if (keyKindOf(key) !== 'admin') return undefined;
   const row = await store.db
     .selectFrom('api_keys')
-    .select('expires_us')
+    .select(['id', 'expires_us', 'organization_id', 'scopes'])
     .where('mac', '=', hash(key))
     .where('kind', '=', 'admin')
     .where('revoked_us', 'is', null)
     .executeTakeFirst();
-  return row !== undefined && (row.expires_us === null || row.expires_us > BigInt(clock.nowMs()) * 1000n);
+  if (!row || (row.expires_us !== null && row.expires_us <= BigInt(clock.nowMs()) * 1000n)) return undefined;
+  const { role = 'admin' } = decodeScopes(row.scopes);
+  return { id: row.id, role, ...(row.organization_id === null ? {} : { organizationId: row.organization_id }) };
 }
 
 function entryOf(row: ApiKeyTable): KeyEntry {
