@@ -1,7 +1,17 @@
 // Installs what is missing, and finds the Node to run on. Plain JavaScript for any Node >= 20.19: it runs before anything else is there.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -77,24 +87,36 @@ function isDevTree(mode, lock) {
   return alone.length > 0 && alone.every(each => existsSync(join(modules, each)));
 }
 
+/** What an install takes, in MB, rounded: Linux x64, 2026-11. */
+const SIZES = { run: 160, dev: 430, node: 210 };
+
 const STUB = 'in place of the pinned Node: the one at hand is as new';
 
 /**
  * The pinned Node is more than half of an install. Where the one at hand is as new, an empty package of its name and version stands in
  * its place, so that npm leaves it out; a developer gets the pinned one, which tests run on.
  */
-function chooseNode(isDev) {
-  if (!name) return;
+function chooseNode(isDev, lock) {
+  // npm on Windows asks for more links than one.
+  if (!name || process.platform === 'win32') return;
   const folder = join(modules, name);
   const isStub = existsSync(join(folder, 'package.json')) && read(join(folder, 'package.json')).description === STUB;
-  const isOurs = process.execPath.startsWith(modules);
+  const link = join(modules, '.bin', 'node');
+  const isOurs = realpathSync(process.execPath).startsWith(realpathSync(root));
   if (!isDev && !isOurs && isOwnAsNew()) {
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const stub = { name, version: pinnedVersion(), description: STUB };
+    // What npm compares before it takes a package for the one that the lock names: version, integrity, and its links.
+    const { integrity, bin } = lock.packages[`node_modules/${name}`] ?? {};
+    const stub = { name, version: pinnedVersion(), description: STUB, bin, _integrity: integrity };
     writeFileSync(join(folder, 'package.json'), JSON.stringify(stub));
-  } else if (isStub) rmSync(folder, { recursive: true });
-  else return;
+    mkdirSync(dirname(link), { recursive: true });
+    rmSync(link, { force: true });
+    symlinkSync(realpathSync(process.execPath), link);
+  } else if (isStub) {
+    rmSync(folder, { recursive: true });
+    rmSync(link, { force: true });
+  } else return;
   // What npm remembers of the tree is no longer so.
   rmSync(join(modules, '.package-lock.json'), { force: true });
 }
@@ -139,14 +161,16 @@ export async function setup({ dev }) {
   const want = createHash('sha256').update(lock).digest('hex');
   const stampPath = join(modules, '.millrace-setup');
   const [have, mode] = existsSync(stampPath) ? readFileSync(stampPath, 'utf8').split(' ') : [];
-  const isDev = dev || isDevTree(mode, JSON.parse(lock));
+  const locked = JSON.parse(lock);
+  const isDev = dev || isDevTree(mode, locked);
   const isThere = dev && place ? existsSync(join(modules, place)) : pinnedNode() !== undefined;
   if (have === want && (mode === 'dev' || !dev) && isThere) return;
+  const about = SIZES[isDev ? 'dev' : 'run'] + (isDev || !isOwnAsNew() ? SIZES.node : 0);
   say(
-    `Installing what is missing into node_modules (once, from the npm registry): the server's libraries, the llama.cpp engine${isDev ? ', what tests and checks need' : ''}${nodeWords(isDev).en}`,
-    `正在将缺少的组件安装到 node_modules（仅一次，来自 npm 源）：服务端依赖、llama.cpp 引擎${isDev ? '、测试和检查工具' : ''}${nodeWords(isDev).zh}`,
+    `Installing what is missing into node_modules (once, from the npm registry, about ${about} MB): the server's libraries, the llama.cpp engine${isDev ? ', what tests and checks need' : ''}${nodeWords(isDev).en}`,
+    `正在将缺少的组件安装到 node_modules（仅一次，来自 npm 源，约 ${about} MB）：服务端依赖、llama.cpp 引擎${isDev ? '、测试和检查工具' : ''}${nodeWords(isDev).zh}`,
   );
-  chooseNode(isDev);
+  chooseNode(isDev, locked);
   // Code that was compiled from what was there before.
   rmSync(join(modules, '.cache', 'millrace-compiled'), { recursive: true, force: true });
   // Not `npm ci`: it refuses a lock whose optional packages for other platforms a mirror does not carry. `install --no-save`

