@@ -335,8 +335,8 @@ async function startFacts(
     project: await firstProject(deps),
     failedEngines: engines
       .status()
-      .flatMap(({ deploymentId, state, lastFailure }) =>
-        lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
+      .flatMap(({ deploymentId, phase, lastFailure }) =>
+        lastFailure && phase === 'failed' ? [{ deploymentId, ...lastFailure }] : [],
       ),
     isHomeOpen: isOpenToOthers(config.home),
     isValkeyAway: deps.cluster?.status().valkeyUp === false,
@@ -348,15 +348,21 @@ function updateEngines({ engines, catalog }: Plane): void {
 }
 
 /** What is printed at start must work when it is typed: waits for the engines, within bounds, and not for one that fails. */
-async function enginesReady({ catalog, deps, engines }: Plane): Promise<void> {
-  const until = systemClock.monotonicMs() + ENGINES_READY_MS;
-  const loading = () => {
-    const failed = new Set(engines.status().flatMap(engine => (engine.lastFailure ? [engine.deploymentId] : [])));
-    return catalog
+async function enginesReady({ catalog, engines }: Plane): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = () => {
+    const phases = new Map(engines.status().map(({ deploymentId, phase }) => [deploymentId, phase]));
+    const isLoading = catalog
       .engines()
-      .some(({ deploymentId, slot }) => !failed.has(deploymentId) && deps.slots.deployments.get(slot, 'ready') !== 1);
+      .some(({ deploymentId }) => (phases.get(deploymentId) ?? 'loading') === 'loading');
+    if (!isLoading) resolve();
   };
-  while (loading() && systemClock.monotonicMs() < until) await new Promise(resolveWait => setTimeout(resolveWait, 20));
+  const timer = setTimeout(resolve, ENGINES_READY_MS);
+  const leave = engines.onChange(look);
+  look();
+  await promise;
+  leave();
+  clearTimeout(timer);
 }
 
 async function listen(deps: ControlDeps, access: 'owner' | 'public', path: string): Promise<Server> {

@@ -73,6 +73,7 @@ class RequestExchange implements Exchange, AttemptSink {
   private readonly stream: EventStream | undefined;
   private readonly coverage: Coverage;
   private readonly startedAtMs: number;
+  private readonly headers: string[];
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
   private news: NodeJS.Timeout | undefined = undefined;
@@ -100,10 +101,10 @@ class RequestExchange implements Exchange, AttemptSink {
     const { call } = ticket;
     const { res, requestId, lang } = inbound;
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(requestId, ticket.limitHeaders);
     const options = {
-      ...{ res, codec, call, requestId, lang },
+      ...{ res, codec, call, requestId, lang, headers: this.headers },
       meter: this.meter,
-      headers: baseHeaders(requestId, ticket.limitHeaders),
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
@@ -219,7 +220,8 @@ class RequestExchange implements Exchange, AttemptSink {
     });
   }
 
-  started(): void {
+  started(notes: readonly string[]): void {
+    this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
 
