@@ -54,6 +54,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private readonly stream: EventStream | undefined;
   private readonly coverage: Coverage;
   private readonly startedAtMs: number;
+  private readonly headers: string[];
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
   private news: NodeJS.Timeout | undefined = undefined;
@@ -82,9 +83,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     const { call } = ticket;
     const { res, requestId } = inbound;
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(requestId, ticket.limitHeaders);
     const options = {
-      ...{ ...inbound, codec, call, meter: this.meter },
-      headers: baseHeaders(requestId, ticket.limitHeaders),
+      ...{ ...inbound, codec, call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
@@ -225,8 +226,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     });
   }
 
-  started(): void {
+  started(notes: readonly string[]): void {
     crashPoint('gateway.upstream-head');
+    this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
 
