@@ -23,7 +23,7 @@ import {
   type Slots,
   systemClock,
 } from '../../src/ground/std/index.ts';
-import type { CatalogSnapshot } from '../../src/models/catalog/index.ts';
+import type { CatalogSnapshot, Model, Quirk } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
 import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
@@ -46,6 +46,9 @@ export interface TestDeployment {
   /** Of model, deployment and upstream model alike. */
   readonly id: string;
   readonly concurrency?: number;
+  readonly quirks?: readonly Quirk[];
+  /** What its model is, besides. */
+  readonly model?: Partial<Model>;
 }
 
 /** What the catalog sets. */
@@ -60,12 +63,17 @@ export async function openDataPlane(
   {
     wrap = journal => journal,
     clock = systemClock,
-  }: { readonly wrap?: (journal: JournalClient) => JournalClient; readonly clock?: Clock } = {},
+    walletNano = WALLET_NANO,
+  }: {
+    readonly wrap?: (journal: JournalClient) => JournalClient;
+    readonly clock?: Clock;
+    readonly walletNano?: bigint;
+  } = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
   const slots = openSlots(shared);
-  slots.wallets.add(WALLET, WALLET_NANO);
+  slots.wallets.add(WALLET, walletNano);
   const fail = (error: Error) => {
     throw error;
   };
@@ -101,7 +109,7 @@ export async function openDataPlane(
     key,
     slots,
     running,
-    walletNano: WALLET_NANO,
+    walletNano,
     spendableNano: () => slots.wallets.spendable(WALLET),
     settlements: () =>
       journal.reader
@@ -131,14 +139,14 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     allowPrivateNetwork: true,
     quirks: [],
   } as const;
-  const models = deployments.map(({ id, ...more }, slot) => ({
+  const models = deployments.map(({ id, quirks = [], model = {}, ...more }, slot) => ({
     ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
     prices: [price('sell', 4_000_000_000n)],
     deployments: [
       {
         ...{
           id,
-          upstream,
+          upstream: { ...upstream, quirks },
           upstreamModel: id,
           embedded: false,
           slot,
@@ -150,6 +158,7 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
         costs: [price('cost', 2_000_000_000n)],
       },
     ],
+    ...model,
   }));
   return { revision: 1, models: new Map(models.map(model => [model.id, model])) };
 }

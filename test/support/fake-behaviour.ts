@@ -15,6 +15,8 @@ export type UsageReport =
 
 /** How the fake provider answers one model. Everything is optional; `{}` is an honest provider with 8 tokens. */
 export interface Behaviour extends Speech {
+  /** Says this and nothing of its own: a whole answer, or the payloads of a stream, to which it adds the end mark. */
+  readonly script?: { readonly json: object } | { readonly events: readonly object[] };
   /** Output tokens it would make; `max_tokens` cuts them unless `ignoreMaxTokens`. */
   readonly tokens?: number;
   /** Text of the tokens in turn, in place of ` token0`, ` token1` …; without characters that JSON escapes. */
@@ -85,6 +87,7 @@ export interface Answer {
   readonly cachedTokens: number;
 }
 
+const DONE = { data: '[DONE]', tokens: 0 };
 const CREATED = 1_763_900_000;
 
 /** All bytes of an answer, before anything goes wrong with their delivery. */
@@ -126,7 +129,8 @@ function wholeSteps(asked: Asked, behaviour: Behaviour, counted: Planned): Step[
   const [usage = 'null'] = usageTexts(behaviour.usage ?? 'normal', counted);
   const base = `"created":${CREATED},"model":${JSON.stringify(asked.model)}`;
   let body: string;
-  if (behaviour.errorInBody) body = errorText('the fake provider fails with 200', 'server_error');
+  if (behaviour.script && 'json' in behaviour.script) body = JSON.stringify(behaviour.script.json);
+  else if (behaviour.errorInBody) body = errorText('the fake provider fails with 200', 'server_error');
   else if (asked.path.endsWith('/embeddings'))
     body = `{"object":"list","model":${JSON.stringify(asked.model)},"data":[{"object":"embedding","index":0,"embedding":[0.1,-0.2,0.3,0.4]}],"usage":${usage}}`;
   else {
@@ -160,7 +164,9 @@ function streamSteps(asked: Asked, behaviour: Behaviour, counted: Planned): Step
     }).map(usage => ({ data: `{${base},"choices":[],"usage":${usage}}`, tokens: 0 }));
   const events: { readonly data: string; readonly tokens: number }[] = [];
   const last = Math.min(counted.completionTokens, behaviour.errorAfterTokens ?? Number.POSITIVE_INFINITY);
-  if (behaviour.errorInBody)
+  if (behaviour.script && 'events' in behaviour.script)
+    events.push(...behaviour.script.events.map(event => ({ data: JSON.stringify(event), tokens: 1 })), DONE);
+  else if (behaviour.errorInBody)
     events.push({ data: errorText('the fake provider fails at once', 'server_error'), tokens: 0 });
   else {
     if (behaviour.usageFirst) events.push(...usages());

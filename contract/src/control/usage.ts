@@ -36,6 +36,8 @@ export const usageTotalSchema = z.object({
   cost: z.string(),
   costedRequests: z.number(),
   margin: z.string(),
+  /** What upstreams claim beyond the cost, in this currency: nobody was charged for it. */
+  disputed: z.string(),
 });
 export const usageLineSchema = z.object({
   requestId: z.string(),
@@ -56,6 +58,8 @@ export const usageLineSchema = z.object({
   /** Null where the cost is not known, or in another currency. */
   cost: z.string().nullable(),
   margin: z.string().nullable(),
+  /** What its upstreams claim beyond the cost; null: nothing, or in another currency. */
+  disputed: z.string().nullable(),
   durationMs: z.number(),
 });
 export const usageSchema = z.object({

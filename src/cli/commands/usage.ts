@@ -10,12 +10,14 @@ const TITLES = {
     lines: ['TIME', 'MODEL', 'PROJECT', 'OUTCOME', 'INPUT', 'CACHED', 'OUTPUT', 'AMOUNT', 'COST', ''],
     none: 'Nothing was used.',
     next: 'Older lines:',
+    disputed: 'In dispute with providers, charged to nobody:',
   },
   zh: {
     totals: ['币种', '请求数', '输入', '缓存', '输出', '收入', '成本', '毛利'],
     lines: ['时间', '模型', '项目', '结果', '输入', '缓存', '输出', '金额', '成本', ''],
     none: '没有用量。',
     next: '更早的记录：',
+    disputed: '与供应商有争议、未向任何人收费：',
   },
 } as const;
 
@@ -58,7 +60,7 @@ export const usage: Command = {
     project: '--project',
   },
   examples: ['usage --org acme', 'usage --org acme --from 2026-01-01 --to 2026-02-01 --json'],
-  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","margin"}],"lines":[{"requestId","at","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","margin","durationMs"}],"next"}',
+  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","margin","disputed"}],"lines":[{"requestId","at","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","margin","disputed","durationMs"}],"next"}',
   async run(call) {
     const query = new URLSearchParams({ organization: call.text('org') });
     for (const name of FILTERS) {
@@ -94,11 +96,15 @@ export const usage: Command = {
           ...[line.inputTokens, line.cachedInputTokens, line.outputTokens].map(String),
           line.amount,
           line.cost ?? '-',
-          `${line.currency}${line.estimated ? ' ~' : ''}`,
+          `${line.currency}${line.estimated ? ' ~' : ''}${line.disputed === null ? '' : ` +${line.disputed}?`}`,
         ]),
       );
+      const disputes = answer.totals
+        .filter(({ disputed }) => Number(disputed) > 0)
+        .map(({ disputed, currency }) => `\n\n${words.disputed} ${disputed} ${currency}`)
+        .join('');
       const next = answer.next === null ? '' : `\n\n${words.next} --cursor ${answer.next}`;
-      return `${totals}\n\n${lines}${next}`;
+      return `${totals}\n\n${lines}${disputes}${next}`;
     });
     return 0;
   },

@@ -29,20 +29,22 @@ export function usageRoutes(app: ControlApp, { store, identity, loader }: Contro
   });
 }
 
-function totalView({ revenueNano, costNano, ...counts }: UsageTotals): object {
+function totalView({ revenueNano, costNano, disputedNano, ...counts }: UsageTotals): object {
   return {
     ...counts,
     revenue: formatAmount(revenueNano),
     cost: formatAmount(costNano),
     margin: formatAmount(revenueNano - costNano),
+    disputed: formatAmount(disputedNano),
   };
 }
 
-function lineView({ amountNano, costNano, ...rest }: UsageLine): object {
+function lineView({ amountNano, costNano, disputedNano, ...rest }: UsageLine): object {
   return {
     ...rest,
     amount: formatAmount(amountNano),
     cost: costNano === null ? null : formatAmount(costNano),
     margin: costNano === null ? null : formatAmount(amountNano - costNano),
+    disputed: disputedNano === null ? null : formatAmount(disputedNano),
   };
 }

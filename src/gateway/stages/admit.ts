@@ -1,18 +1,24 @@
-import { formatAmount, type Nano } from '@millrace/contract';
 import { Fault, type RateVerdict, type Slots } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import { holdNano } from '../../money/pricing/index.ts';
 import type { CallerRecord } from '../../people/identity/index.ts';
 import { Hold, takeMoney } from './hold.ts';
+import type { AnswerBounds } from './meter.ts';
 import type { Plan } from './plan.ts';
+import { shortOfMoney } from './short-of-money.ts';
 import { type Need, Shortfall } from './shortfall.ts';
 
 /** Admitted: the limits taken and the money held. */
 export interface Ticket {
   readonly caller: CallerRecord;
   readonly call: Call;
+  /** With the payer that covers it. */
   readonly plan: Plan;
   readonly hold: Hold;
+  /** What may be charged at most; no more input than the context takes: an attachment's bound is far above it. */
+  readonly bounds: AnswerBounds;
+  /** How many output tokens the hold covers from the start, over all choices. */
+  readonly heldOutputTokens: number;
   /** `x-ratelimit-*` for the answer; empty where the key has no limits. */
   readonly limitHeaders: readonly string[];
 }
@@ -31,18 +37,26 @@ export function admit(
 ): Ticket {
   const { plan, slots, nowMs } = from;
   refuseWhenClosed(slots);
-  // No more input than the context takes can be charged: an attachment's bound is far above it.
-  const inputTokensMax = Math.min(call.inputTokensMax, plan.model.contextTokens ?? call.inputTokensMax);
-  const nano = holdNano({ inputTokensMax, outputTokensMax: plan.outputTokensMax, price: plan.price });
+  const bounds = boundsOf(call, plan);
   const tokens =
     call.inputTokensGuess +
-    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensMax, OUTPUT_GUESS_MAX) : plan.outputTokensMax);
+    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensHeld, OUTPUT_GUESS_MAX) : plan.outputTokensHeld);
   const limitHeaders = takeLimits(caller, slots, { tokens, nowMs });
-  if (!takeMoney(caller, plan, { slots, nano })) {
-    returnLimits(caller, slots, { requests: 1, tokens });
-    throw uncovered(nano, plan);
+  for (const payer of plan.payers) {
+    const outputTokensMax = plan.outputTokensHeld;
+    const nano = holdNano({ inputTokensMax: bounds.inputTokensMax, outputTokensMax, price: payer.price });
+    if (!takeMoney(caller, payer, { slots, nano })) continue;
+    const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
+    const paid = payer === plan.payers[0] ? plan : { ...plan, ...payer };
+    return { caller, call, plan: paid, hold, bounds, heldOutputTokens: outputTokensMax, limitHeaders };
   }
-  return { caller, call, plan, hold: new Hold(caller, plan, { slots, nano, tokensTaken: tokens }), limitHeaders };
+  returnLimits(caller, slots, { requests: 1, tokens });
+  throw shortOfMoney(caller, plan, { slots, inputTokensMax: bounds.inputTokensMax, nowMs });
+}
+
+function boundsOf({ inputTokensGuess, inputTokensMax }: Call, { model, outputTokensMax }: Plan): AnswerBounds {
+  const most = Math.min(inputTokensMax, model.contextTokens ?? inputTokensMax);
+  return { inputTokensGuess: Math.min(inputTokensGuess, most), inputTokensMax: most, outputTokensMax };
 }
 
 /** All of the key's limits or none; the headers that say what is left of them. Throws `rate_limited`. */
@@ -109,15 +123,6 @@ function refuseWhenClosed(slots: Slots): void {
       retryAfterMs: 2_000,
     });
   }
-}
-
-function uncovered(nano: Nano, plan: Plan): Fault {
-  const amount = `${formatAmount(nano)} ${plan.wallet.currency}`;
-  const details = {
-    message: `The wallet or the budget does not cover this request: it may cost up to ${amount}. A smaller max_tokens needs less`,
-    messageZh: `钱包余额或预算不足：此请求最多可能花费 ${amount}。减小 max_tokens 可降低所需金额`,
-  };
-  return new Shortfall('insufficient_funds', details, { what: 'money', nano });
 }
 
 function rateHeaders(what: 'requests' | 'tokens', limit: number, verdict: RateVerdict): string[] {

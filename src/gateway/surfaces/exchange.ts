@@ -1,4 +1,4 @@
-import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
+import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement } from '../../ground/journal/index.ts';
 import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import type { Codec } from '../../models/dialects/index.ts';
@@ -11,7 +11,8 @@ import type { HttpResponse } from '../server/index.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, type AttemptSink, attempt } from '../stages/attempt.ts';
 import { recordFailure, recordSuccess } from '../stages/circuit.ts';
-import { Coverage } from '../stages/coverage.ts';
+import { countingOf, learnFrom } from '../stages/counting.ts';
+import { Coverage, usedUp } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
 import type { Place, PlaceQueue } from '../stages/queue.ts';
 import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
@@ -63,7 +64,7 @@ class RequestExchange implements Exchange, AttemptSink {
   private readonly deps: ExchangeDeps;
   private readonly ticket: Ticket;
   private readonly inbound: Inbound;
-  private readonly meter = new Meter();
+  private readonly meter: Meter;
   private readonly relay: Relay;
   /** Of a streaming answer. */
   private readonly stream: EventStream | undefined;
@@ -97,6 +98,7 @@ class RequestExchange implements Exchange, AttemptSink {
     const { codec, journal } = deps;
     const { call } = ticket;
     const { res, requestId, lang } = inbound;
+    this.meter = new Meter(ticket.bounds);
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
     const options = {
       ...{ res, codec, call, requestId, lang },
@@ -113,6 +115,7 @@ class RequestExchange implements Exchange, AttemptSink {
           out: this.stream,
           nowMs: this.startedAtMs,
           upstreamModel: () => this.deployment?.upstreamModel ?? call.model,
+          covers: () => this.coverage.keep(this.unserved ? undefined : this.deployment),
         })
       : new JsonRelay(options);
   }
@@ -142,7 +145,7 @@ class RequestExchange implements Exchange, AttemptSink {
       this.place = this.deps.queue.wait({
         organizationId: caller.organizationId,
         weight: caller.weight,
-        cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
+        cost: call.inputTokensGuess + 2 * plan.outputTokensHeld,
         targets: plan.targets,
         granted: target => this.begin(target),
         refused: fault => this.endWithout(fault),
@@ -208,6 +211,7 @@ class RequestExchange implements Exchange, AttemptSink {
   private start(target: Deployment): void {
     const { clock, upstreams, codec } = this.deps;
     this.deployment = target;
+    this.meter.begin(countingOf(target, this.deps.slots.deployments));
     this.tried = [...this.tried, target];
     this.attemptStartedMs = clock.monotonicMs();
     this.answered = 0;
@@ -227,7 +231,7 @@ class RequestExchange implements Exchange, AttemptSink {
     try {
       if (!this.relay.data(chunk) && !this.clientGone) this.holdBack();
       crashPoint('gateway.mid-stream');
-      if (this.stream && this.phase === 'running') this.keepCovered();
+      if (this.relay.stopped() !== 'covered') this.stop();
       if (this.relay.ended()) this.complete();
     } catch (error) {
       this.broken(error);
@@ -252,7 +256,6 @@ class RequestExchange implements Exchange, AttemptSink {
     const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
     if (next) {
       this.relay.reset();
-      this.meter.reset();
       this.start(next);
       return;
     }
@@ -280,31 +283,37 @@ class RequestExchange implements Exchange, AttemptSink {
   private complete(): void {
     if (this.phase !== 'running') return;
     if (!this.relay.ended()) this.relay.end();
-    if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
-    this.closeAttempt('ok', 200);
-    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
-    this.settle(ending, settlement => this.relay.finish(settlement));
+    if (this.relay.stopped() !== 'covered') {
+      this.stop();
+      return;
+    }
+    this.meter.seeEnd();
+    if (this.deployment) {
+      learnFrom(this.meter, this.deployment, this.deps.slots.deployments);
+      recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
+    }
+    this.conclude('ok', 200);
+  }
+
+  private conclude(outcome: Attempt['outcome'], status: number): void {
+    this.closeAttempt(outcome, status);
+    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'ok'), settlement => this.relay.finish(settlement));
   }
 
   private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
-    this.upstream?.abort();
     this.closeAttempt('aborted', this.answered);
     this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
   }
 
   private closeAttempt(outcome: Attempt['outcome'], status: number): void {
-    const { deployment, upstreamRequestId, meter } = this;
+    const { deployment, upstreamRequestId, meter, attempts, deps } = this;
+    if (outcome === 'aborted') this.upstream?.abort();
     if (!deployment) return;
-    const { call, plan } = this.ticket;
-    const { clock } = this.deps;
-    const usage =
-      outcome === 'failed' && !this.relay.committed() ? NO_USAGE : meter.result(call.inputTokensGuess).usage;
-    const durationMs = clock.monotonicMs() - this.attemptStartedMs;
-    this.attempts.push(
-      attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, this.attempts.length + 1, {
-        currency: plan.wallet.currency,
-        nowMs: clock.nowMs(),
-      }),
+    const cost = meter.cost(outcome === 'failed' && !this.relay.committed());
+    const durationMs = deps.clock.monotonicMs() - this.attemptStartedMs;
+    const result = { deployment, status, outcome, durationMs, upstreamRequestId, ...cost };
+    attempts.push(
+      attemptOf(result, attempts.length + 1, { currency: this.ticket.plan.wallet.currency, nowMs: deps.clock.nowMs() }),
     );
     this.giveBackPlace(outcome === 'ok' ? durationMs : undefined);
   }
@@ -320,13 +329,11 @@ class RequestExchange implements Exchange, AttemptSink {
     this.inbound.res.onDrain(() => this.upstream?.resume());
   }
 
-  private keepCovered(): void {
-    if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
-    const usedUp = new Fault('insufficient_funds', {
-      message: 'The money set aside for this answer is used up',
-      messageZh: '为此回答预留的金额已用尽',
-    });
-    this.cut(usedUp, 'cut-off');
+  /** The upstream goes on, and nothing of it may go out any more. */
+  private stop(): void {
+    if (this.phase !== 'running') return;
+    if (this.relay.stopped() === 'used-up') this.cut(usedUp(), 'cut-off');
+    else this.conclude('aborted', this.answered);
   }
 
   // The end.
@@ -348,7 +355,6 @@ class RequestExchange implements Exchange, AttemptSink {
   }
 
   private leave(): void {
-    this.upstream?.abort();
     this.closeAttempt('aborted', this.answered);
     this.settle(this.endingOf('client-gone'), () => {});
   }

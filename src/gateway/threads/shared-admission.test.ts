@@ -18,14 +18,16 @@ const model = { id: 'm', operations: ['chat'], maxOutputTokens: 10, createdAtMs:
 const timeoutMs = { connect: 1, firstByte: 1, idle: 1, total: 1 };
 const prices = [{ ...price, nanoPerMillion: { input: 0n, output: 1_000_000n } }] as const;
 const deployment = { id: 'd', upstream, upstreamModel: 'm', embedded: false, slot: 0, priority: 0, weight: 1 } as const;
+const payer = { price: prices[0], wallet: { currency: 'CNY', slot: 3 } };
 /** Ten nano a request. */
 const plan: Plan = {
   model: { ...model, prices, deployments: [{ ...deployment, timeoutMs, costs: [] }] },
-  price: prices[0],
-  wallet: { currency: 'CNY', slot: 3 },
+  ...payer,
+  payers: [payer],
   targets: [{ ...deployment, timeoutMs, costs: [] }],
   maxOutputTokens: 10,
   outputTokensMax: 10,
+  outputTokensHeld: 10,
 };
 const asks = { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: 'Hi' }] };
 const call = codecs['openai-chat'].decodeRequest('chat', Buffer.from(JSON.stringify(asks)));

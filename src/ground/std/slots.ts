@@ -226,7 +226,7 @@ function openSharedKeys(cells: BigInt64Array): KeySlots {
   };
 }
 
-const DEPLOYMENT_FIELDS = 10;
+const DEPLOYMENT_FIELDS = 16;
 const DEPLOYMENT = {
   inFlight: 0,
   waiting: 1,
@@ -238,6 +238,14 @@ const DEPLOYMENT = {
   queuedTokens: 7,
   durationMs: 8,
   threadLimit: 9,
+  /** How its vendor counts tokens, as learnt from its reports. */
+  countSamples: 10,
+  countPerText: 11,
+  countTextSpread: 12,
+  countPerPiece: 13,
+  countPieceSpread: 14,
+  /** Longest output of late that it reported and did not show. */
+  hiddenTokens: 15,
 } as const;
 export type DeploymentGauge = keyof typeof DEPLOYMENT;
 

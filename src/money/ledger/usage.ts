@@ -28,6 +28,8 @@ export interface UsageTotals {
   /** Of the `costedRequests` whose cost is known in this currency. */
   readonly costNano: Nano;
   readonly costedRequests: number;
+  /** Cost in dispute, in this currency: what upstreams claim beyond it. */
+  readonly disputedNano: Nano;
 }
 
 export interface UsageLine {
@@ -50,6 +52,8 @@ export interface UsageLine {
   readonly amountNano: Nano;
   /** Null where the cost is not known or in another currency. */
   readonly costNano: Nano | null;
+  /** What its upstreams claim beyond it; null: nothing, or in another currency. */
+  readonly disputedNano: Nano | null;
   readonly durationMs: number;
 }
 
@@ -83,6 +87,7 @@ export async function readUsage(
     .limit(query.limit)
     .execute();
   const last = rows.at(-1);
+  const disputed = await readDisputes(store, rows);
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -104,6 +109,7 @@ export async function readUsage(
       currency: row.currency,
       amountNano: row.amount_nano,
       costNano: row.cost_currency === row.currency ? row.cost_nano : null,
+      disputedNano: disputed.get(row.seq) ?? null,
       durationMs: Number(row.duration_ms),
     })),
     next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
@@ -175,7 +181,12 @@ async function readTotals(store: Store, query: UsageQuery): Promise<readonly Usa
       revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
       costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
       costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
+      disputedNano: 0n,
     });
+  }
+  for (const { currency, nano } of await sumDisputes(store, query)) {
+    const total = totals.get(currency);
+    if (total) totals.set(currency, { ...total, disputedNano: BigInt(nano) });
   }
   return [...totals.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1));
 }
@@ -227,5 +238,34 @@ async function sumRequests(store: Store, query: UsageQuery): Promise<readonly Su
       sql<bigint>`sum(${costed})`.as('costed'),
     ])
     .groupBy('currency')
+    .execute();
+}
+
+/** Of the requests of a page, by their numbers. */
+async function readDisputes(
+  store: Store,
+  rows: readonly { readonly seq: bigint; readonly currency: string }[],
+): Promise<ReadonlyMap<bigint, Nano>> {
+  const sums = new Map<bigint, Nano>();
+  if (rows.length === 0) return sums;
+  const currencies = new Map(rows.map(({ seq, currency }) => [seq, currency]));
+  const found = await store.reader
+    .selectFrom('attempts')
+    .select(['seq', 'cost_currency', 'disputed_nano'])
+    .where('disputed_nano', 'is not', null)
+    .where('seq', 'in', [...currencies.keys()])
+    .execute();
+  for (const { seq, cost_currency, disputed_nano } of found)
+    if (cost_currency === currencies.get(seq)) sums.set(seq, (sums.get(seq) ?? 0n) + (disputed_nano ?? 0n));
+  return sums;
+}
+
+async function sumDisputes(store: Store, query: UsageQuery) {
+  return selectRequests(store, query)
+    .innerJoin('attempts', 'attempts.seq', 'requests.seq')
+    .where('disputed_nano', 'is not', null)
+    .whereRef('attempts.cost_currency', '=', 'series.currency')
+    .select(({ fn }) => ['series.currency as currency', fn.sum<bigint>('disputed_nano').as('nano')])
+    .groupBy('series.currency')
     .execute();
 }

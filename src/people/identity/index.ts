@@ -4,6 +4,6 @@ export type { Budgets } from './budgets.ts';
 export * from './caller.ts';
 export * from './caller-index.ts';
 export * from './identity.ts';
-export { type Budget, periodOf } from './key-spend.ts';
+export { type Budget, periodEndMs, periodOf } from './key-spend.ts';
 export * from './key-text.ts';
 export type { CreatedKey, KeyEntry, NewKey } from './keys.ts';
