@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
-import type { Exchange } from '../../src/gateway/surfaces/exchange.ts';
+import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
 import {
@@ -23,7 +23,7 @@ import {
   type Slots,
   systemClock,
 } from '../../src/ground/std/index.ts';
-import type { CatalogSnapshot, Model, Quirk } from '../../src/models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment, Model, Quirk } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
 import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
@@ -49,10 +49,16 @@ export interface TestDeployment {
   readonly quirks?: readonly Quirk[];
   /** What its model is, besides. */
   readonly model?: Partial<Model>;
+  /** What its model is served by, in this order; itself alone unless told otherwise. */
+  readonly targets?: readonly TestTarget[];
 }
 
+/** A deployment of its own, whose id is that of its upstream model too. */
+export type TestTarget = Pick<Deployment, 'id'> &
+  Partial<Pick<Deployment, 'timeoutMs' | 'retriesTimeouts' | 'costs' | 'upstream' | 'upstreamModel' | 'concurrency'>>;
+
 /** What the catalog sets. */
-const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 };
+export const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, answer: 600_000, idle: 120_000, total: 1_800_000 };
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
@@ -64,10 +70,12 @@ export async function openDataPlane(
     wrap = journal => journal,
     clock = systemClock,
     walletNano = WALLET_NANO,
+    silenceMs = 10_000,
   }: {
     readonly wrap?: (journal: JournalClient) => JournalClient;
     readonly clock?: Clock;
     readonly walletNano?: bigint;
+    readonly silenceMs?: number;
   } = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
@@ -96,7 +104,7 @@ export async function openDataPlane(
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false },
+    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false, silenceMs },
     journal: wrap(client),
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
@@ -126,12 +134,14 @@ export async function openDataPlane(
   };
 }
 
+/** In CNY unless told otherwise. */
+export function testPrice(version: string, inputNano: bigint, currency = 'CNY'): PriceVersion {
+  const nanoPerMillion = { input: inputNano, output: inputNano * 4n };
+  return { version, currency, effectiveFromMs: 0, rounding: 'ceil', nanoPerMillion };
+}
+
 /** Prices as everywhere in these tests: 4 and 16 per million tokens, half of it for us. */
 function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): CatalogSnapshot {
-  const price = (version: string, input: bigint): PriceVersion => ({
-    ...{ version, currency: 'CNY', effectiveFromMs: 0, rounding: 'ceil' },
-    nanoPerMillion: { input, output: input * 4n },
-  });
   const upstream = {
     providerId: 'mock',
     dialect: 'openai-chat',
@@ -139,25 +149,17 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     allowPrivateNetwork: true,
     quirks: [],
   } as const;
-  const models = deployments.map(({ id, quirks = [], model = {}, ...more }, slot) => ({
+  let slot = 0;
+  const models = deployments.map(({ id, targets = [{ id }], quirks = [], model = {}, ...more }) => ({
     ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
-    prices: [price('sell', 4_000_000_000n)],
-    deployments: [
-      {
-        ...{
-          id,
-          upstream: { ...upstream, quirks },
-          upstreamModel: id,
-          embedded: false,
-          slot,
-          priority: 0,
-          weight: 1,
-          timeoutMs: TIMEOUT_MS,
-          ...more,
-        },
-        costs: [price('cost', 2_000_000_000n)],
-      },
-    ],
+    prices: [testPrice('sell', 4_000_000_000n)],
+    deployments: targets.map((target, priority) => ({
+      ...{ upstream: { ...upstream, quirks }, upstreamModel: target.id, embedded: false, slot: slot++ },
+      ...{ priority, weight: 1, timeoutMs: TIMEOUT_MS, retriesTimeouts: false },
+      costs: [testPrice('cost', 2_000_000_000n)],
+      ...more,
+      ...target,
+    })),
     ...model,
   }));
   return { revision: 1, models: new Map(models.map(model => [model.id, model])) };

@@ -15,8 +15,6 @@ export type UsageReport =
 
 /** How the fake provider answers one model. Everything is optional; `{}` is an honest provider with 8 tokens. */
 export interface Behaviour extends Speech {
-  /** Says this and nothing of its own: a whole answer, or the payloads of a stream, to which it adds the end mark. */
-  readonly script?: { readonly json: object } | { readonly events: readonly object[] };
   /** Output tokens it would make; `max_tokens` cuts them unless `ignoreMaxTokens`. */
   readonly tokens?: number;
   /** Text of the tokens in turn, in place of ` token0`, ` token1` …; without characters that JSON escapes. */
@@ -44,6 +42,8 @@ export interface Behaviour extends Speech {
   readonly errorInBody?: boolean;
   /** An error event after that many tokens, and then the end. */
   readonly errorAfterTokens?: number;
+  /** Says exactly this, whatever was asked. */
+  readonly script?: Script;
   /** Before the first byte of the head. */
   readonly headersDelayMs?: number;
   /** Dies when that many bytes of the whole answer, head included, have been sent. */
@@ -87,7 +87,14 @@ export interface Answer {
   readonly cachedTokens: number;
 }
 
-const DONE = { data: '[DONE]', tokens: 0 };
+/** What a vendor was seen to say. */
+export interface Script {
+  /** A whole answer. */
+  readonly json?: unknown;
+  /** One event each, then `[DONE]`; or what goes out as it is; or a silence. */
+  readonly events?: readonly (object | { readonly raw: string } | { readonly wait: number })[];
+}
+
 const CREATED = 1_763_900_000;
 
 /** All bytes of an answer, before anything goes wrong with their delivery. */
@@ -103,6 +110,7 @@ export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
   const counted = { completionTokens, promptTokens, cachedTokens: behaviour.cachedTokens ?? 0 };
   const planned = { ...counted, speech };
   const status = behaviour.status ?? 200;
+  if (behaviour.script) return { status, steps: scriptSteps(behaviour.script, behaviour, status), ...counted };
   if (status !== 200) {
     const body = errorText(
       `the fake provider answers ${status}`,
@@ -112,6 +120,24 @@ export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
   }
   const steps = asked.stream ? streamSteps(asked, behaviour, planned) : wholeSteps(asked, behaviour, planned);
   return { status, steps, ...counted };
+}
+
+function scriptSteps({ json, events = [] }: Script, behaviour: Behaviour, status: number): Step[] {
+  if (json !== undefined) return jsonSteps(status, JSON.stringify(json), { behaviour, tokens: 0 });
+  const steps: Step[] = [];
+  let waitMs = 0;
+  for (const event of [...events, '[DONE]']) {
+    if (typeof event === 'object' && 'wait' in event) {
+      waitMs += Number(event.wait);
+      continue;
+    }
+    const raw = typeof event === 'object' && 'raw' in event ? String(event.raw) : undefined;
+    const text = typeof event === 'string' ? event : JSON.stringify(event);
+    steps.push({ bytes: Buffer.from(raw ?? `data: ${text}\n\n`), waitMs, tokens: 0 });
+    waitMs = 0;
+  }
+  const headers = { 'content-type': 'text/event-stream; charset=utf-8' };
+  return framed(headText(status, headers, behaviour), steps, behaviour.framing);
 }
 
 interface Counted {
@@ -129,8 +155,7 @@ function wholeSteps(asked: Asked, behaviour: Behaviour, counted: Planned): Step[
   const [usage = 'null'] = usageTexts(behaviour.usage ?? 'normal', counted);
   const base = `"created":${CREATED},"model":${JSON.stringify(asked.model)}`;
   let body: string;
-  if (behaviour.script && 'json' in behaviour.script) body = JSON.stringify(behaviour.script.json);
-  else if (behaviour.errorInBody) body = errorText('the fake provider fails with 200', 'server_error');
+  if (behaviour.errorInBody) body = errorText('the fake provider fails with 200', 'server_error');
   else if (asked.path.endsWith('/embeddings'))
     body = `{"object":"list","model":${JSON.stringify(asked.model)},"data":[{"object":"embedding","index":0,"embedding":[0.1,-0.2,0.3,0.4]}],"usage":${usage}}`;
   else {
@@ -164,9 +189,7 @@ function streamSteps(asked: Asked, behaviour: Behaviour, counted: Planned): Step
     }).map(usage => ({ data: `{${base},"choices":[],"usage":${usage}}`, tokens: 0 }));
   const events: { readonly data: string; readonly tokens: number }[] = [];
   const last = Math.min(counted.completionTokens, behaviour.errorAfterTokens ?? Number.POSITIVE_INFINITY);
-  if (behaviour.script && 'events' in behaviour.script)
-    events.push(...behaviour.script.events.map(event => ({ data: JSON.stringify(event), tokens: 1 })), DONE);
-  else if (behaviour.errorInBody)
+  if (behaviour.errorInBody)
     events.push({ data: errorText('the fake provider fails at once', 'server_error'), tokens: 0 });
   else {
     if (behaviour.usageFirst) events.push(...usages());

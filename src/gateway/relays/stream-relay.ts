@@ -9,8 +9,6 @@ import { type Relay, type RelayOptions, stampOf } from './relay.ts';
 export interface StreamRelayOptions extends RelayOptions {
   readonly out: EventStream;
   readonly nowMs: number;
-  /** Model id as the upstream of the attempt under way writes it. */
-  readonly upstreamModel: () => string;
   /** Whether what the meter has seen by now may go out; asked before it does. */
   readonly covers: () => Verdict;
 }
@@ -74,6 +72,7 @@ export class StreamRelay implements Relay {
   fail(fault: Fault, settlement: Settlement | undefined): void {
     const { res, out, requestId, meter } = this.options;
     if (!res.headSent) {
+      out.stop();
       sendFault(res, fault, this.options);
       return;
     }
@@ -96,9 +95,8 @@ export class StreamRelay implements Relay {
   }
 
   private newDecoder(): StreamDecoder {
-    const { codec, call, upstreamModel } = this.options;
-    const from = upstreamModel();
-    return codec.decoder(call.operation, { rename: from === call.model ? undefined : { from, to: call.model } });
+    const { codec, call } = this.options;
+    return codec.decoder(call.operation, { model: call.model });
   }
 
   private take({ raw, events }: Frame): boolean {
@@ -108,8 +106,10 @@ export class StreamRelay implements Relay {
     meter.see(events);
     let fault: Fault | undefined;
     let says = false;
+    let foreign = false;
     for (const event of events) {
       if (event.type === 'delta' || event.type === 'finish') says = true;
+      else if (event.type === 'foreign') foreign = true;
       else if (event.type === 'error') fault = event.fault;
     }
     let flowing = true;
@@ -119,6 +119,9 @@ export class StreamRelay implements Relay {
       if (says) {
         if (raw) this.encoder.observe(events);
         flowing = this.say(raw ?? this.encoder.encode(events));
+      } else if (foreign && raw) {
+        // No part of the answer: another target may still give it.
+        flowing = this.options.out.write(raw);
       } else if (call.wantsUsage) this.encoder.observe(events);
     }
     if (fault && this.verdict === 'covered') throw fault;

@@ -1,55 +1,28 @@
-import { type Attempt, ENTRY_KIND, type JournalClient, type Settlement } from '../../ground/journal/index.ts';
-import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
+import { type Attempt, ENTRY_KIND, type Settlement } from '../../ground/journal/index.ts';
+import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec } from '../../models/dialects/index.ts';
-import type { UpstreamCall, Upstreams } from '../../serving/engines/index.ts';
+import type { ReportedUsage } from '../../models/dialects/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
-import type { HttpResponse } from '../server/index.ts';
 import type { Ticket } from '../stages/admit.ts';
-import { type AttemptFailure, type AttemptSink, attempt } from '../stages/attempt.ts';
+import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
 import { recordFailure, recordSuccess } from '../stages/circuit.ts';
 import { countingOf, learnFrom } from '../stages/counting.ts';
 import { Coverage, usedUp } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
-import type { Place, PlaceQueue } from '../stages/queue.ts';
-import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import type { Place } from '../stages/queue.ts';
+import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
-import { baseHeaders, type Lang } from './respond.ts';
-import type { Listed, Running } from './running.ts';
+import { baseHeaders } from './respond.ts';
 
 const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
 /** A waiting stream hears of its place after this, and then this often. */
 const WAIT_NEWS_MS = 1_000;
-
-export interface ExchangeDeps {
-  readonly slots: Slots;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly journal: JournalClient;
-  readonly upstreams: Upstreams;
-  readonly queue: PlaceQueue;
-  readonly codec: Codec;
-  /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
-  readonly running: Running<Exchange>;
-  readonly logRequests: boolean;
-}
-
-export interface Inbound {
-  readonly res: HttpResponse;
-  readonly requestId: string;
-  readonly lang: Lang;
-  readonly arrivedMonotonicMs: number;
-}
-
-export interface Exchange extends Listed {
-  /** The node must stop: settles what was delivered and says so. */
-  cutOff(fault: Fault): void;
-}
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
@@ -77,11 +50,9 @@ class RequestExchange implements Exchange, AttemptSink {
   private tried: readonly Deployment[] = [];
   /** Whose place is held. */
   private deployment: Deployment | undefined = undefined;
-  private upstream: UpstreamCall | undefined = undefined;
-  /** Status that the upstream answered; 0 before it did. */
-  private answered = 0;
-  private upstreamRequestId: string | undefined = undefined;
-  private attemptStartedMs = 0;
+  private run: AttemptRun | undefined = undefined;
+  private intentAtMs = 0;
+  private intentMonotonicMs = 0;
   private ttftMs: number | undefined = undefined;
   private clientGone = false;
   /** The client left before the first byte of the answer: it pays nothing, whatever comes of it still. */
@@ -108,13 +79,14 @@ class RequestExchange implements Exchange, AttemptSink {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream ? createEventStream(res, options.headers) : undefined;
+    this.stream = call.stream
+      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
+      : undefined;
     this.relay = this.stream
       ? new StreamRelay({
           ...options,
           out: this.stream,
           nowMs: this.startedAtMs,
-          upstreamModel: () => this.deployment?.upstreamModel ?? call.model,
           covers: () => this.coverage.keep(this.unserved ? undefined : this.deployment),
         })
       : new JsonRelay(options);
@@ -172,8 +144,10 @@ class RequestExchange implements Exchange, AttemptSink {
     this.deployment = target;
     this.phase = 'intending';
     crashPoint('gateway.before-intent');
-    const nowMs = this.deps.clock.nowMs();
-    const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs, deployment: target });
+    const { clock } = this.deps;
+    this.intentAtMs = clock.nowMs();
+    this.intentMonotonicMs = clock.monotonicMs();
+    const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs: this.intentAtMs, deployment: target });
     this.deps.journal.append([intent], fault => {
       crashPoint('gateway.after-intent');
       if (fault) {
@@ -210,19 +184,20 @@ class RequestExchange implements Exchange, AttemptSink {
 
   private start(target: Deployment): void {
     const { clock, upstreams, codec } = this.deps;
+    const { timeoutMs } = this.inbound;
     this.deployment = target;
     this.meter.begin(countingOf(target, this.deps.slots.deployments));
     this.tried = [...this.tried, target];
-    this.attemptStartedMs = clock.monotonicMs();
-    this.answered = 0;
-    this.upstreamRequestId = undefined;
     crashPoint('gateway.before-upstream');
-    this.upstream = attempt(this.ticket, target, { upstreams, codec, sink: this });
+    this.run = new AttemptRun(this.ticket, target, {
+      ...{ clock, upstreams, codec, sink: this, number: this.attempts.length + 1 },
+      spentMs: clock.monotonicMs() - this.intentMonotonicMs,
+      leftMs: timeoutMs === undefined ? undefined : timeoutMs - this.sinceArrivalMs(),
+    });
   }
 
-  started(status: number, upstreamRequestId: string | undefined): void {
-    this.answered = status;
-    this.upstreamRequestId = upstreamRequestId;
+  started(): void {
+    if (!this.clientGone) this.stream?.accept();
   }
 
   data(chunk: Buffer): void {
@@ -246,13 +221,13 @@ class RequestExchange implements Exchange, AttemptSink {
     }
   }
 
-  failed({ fault, status, retryable, reached }: AttemptFailure): void {
+  failed({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
     const { slots, clock } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
-    this.closeAttempt('failed', status);
+    this.closeAttempt('failed', usage);
     const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
     if (next) {
       this.relay.reset();
@@ -274,9 +249,9 @@ class RequestExchange implements Exchange, AttemptSink {
 
   /** What the upstream sent is not what it should be. */
   private broken(error: unknown): void {
-    this.upstream?.abort();
+    this.run?.abort();
     const fault = toFault(error);
-    this.failed({ fault, status: 200, retryable: fault.status >= 500, reached: true });
+    this.failed({ fault, retryable: this.run?.isRetryable(fault, true) ?? false, reached: true });
   }
 
   /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
@@ -292,30 +267,30 @@ class RequestExchange implements Exchange, AttemptSink {
       learnFrom(this.meter, this.deployment, this.deps.slots.deployments);
       recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
     }
-    this.conclude('ok', 200);
+    this.conclude('ok');
   }
 
-  private conclude(outcome: Attempt['outcome'], status: number): void {
-    this.closeAttempt(outcome, status);
+  private conclude(outcome: Attempt['outcome']): void {
+    this.closeAttempt(outcome);
     this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'ok'), settlement => this.relay.finish(settlement));
   }
 
   private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
-    this.closeAttempt('aborted', this.answered);
+    this.closeAttempt('aborted');
     this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
   }
 
-  private closeAttempt(outcome: Attempt['outcome'], status: number): void {
-    const { deployment, upstreamRequestId, meter, attempts, deps } = this;
-    if (outcome === 'aborted') this.upstream?.abort();
-    if (!deployment) return;
+  /** `reported`: what the upstream said that it used, beside the answer. */
+  private closeAttempt(outcome: Attempt['outcome'], reported?: ReportedUsage): void {
+    const { run, meter, intentAtMs } = this;
+    if (outcome === 'aborted') run?.abort();
+    if (!run || !this.deployment) return;
+    if (reported) meter.seeUsage(reported);
     const cost = meter.cost(outcome === 'failed' && !this.relay.committed());
-    const durationMs = deps.clock.monotonicMs() - this.attemptStartedMs;
-    const result = { deployment, status, outcome, durationMs, upstreamRequestId, ...cost };
-    attempts.push(
-      attemptOf(result, attempts.length + 1, { currency: this.ticket.plan.wallet.currency, nowMs: deps.clock.nowMs() }),
+    this.attempts.push(
+      run.record(outcome, { ...cost, currency: this.ticket.plan.wallet.currency, costAtMs: intentAtMs }),
     );
-    this.giveBackPlace(outcome === 'ok' ? durationMs : undefined);
+    this.giveBackPlace(outcome === 'ok' ? run.durationMs() : undefined);
   }
 
   private giveBackPlace(durationMs: number | undefined): void {
@@ -325,21 +300,22 @@ class RequestExchange implements Exchange, AttemptSink {
 
   /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
   private holdBack(): void {
-    this.upstream?.pause();
-    this.inbound.res.onDrain(() => this.upstream?.resume());
+    this.run?.pause();
+    this.inbound.res.onDrain(() => this.run?.resume());
   }
 
   /** The upstream goes on, and nothing of it may go out any more. */
   private stop(): void {
     if (this.phase !== 'running') return;
     if (this.relay.stopped() === 'used-up') this.cut(usedUp(), 'cut-off');
-    else this.conclude('aborted', this.answered);
+    else this.conclude('aborted');
   }
 
   // The end.
 
   private clientClosed(): void {
     this.clientGone = true;
+    this.stream?.stop();
     if (this.phase === 'ended' || this.phase === 'settling') return;
     // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
     this.unserved = !this.relay.committed() || !this.inbound.res.hasTurn();
@@ -348,14 +324,14 @@ class RequestExchange implements Exchange, AttemptSink {
       this.endWithout(new Fault('client_closed'));
     } else if (this.phase === 'running') {
       if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
-        this.upstream?.resume();
+        this.run?.resume();
         this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
       } else this.leave();
     }
   }
 
   private leave(): void {
-    this.closeAttempt('aborted', this.answered);
+    this.closeAttempt('aborted');
     this.settle(this.endingOf('client-gone'), () => {});
   }
 

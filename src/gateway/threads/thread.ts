@@ -26,7 +26,7 @@ import {
 import { createUpstreams } from '../../serving/engines/index.ts';
 import { createPlaceQueue } from '../stages/queue.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
-import type { Exchange } from '../surfaces/exchange.ts';
+import type { Exchange } from '../surfaces/exchange-deps.ts';
 import { createDataPlane } from '../surfaces/http.ts';
 import { createRunning } from '../surfaces/running.ts';
 import { createSharedAdmission, type SupplyAnswer, type SupplyRequest } from './shared-admission.ts';
@@ -43,6 +43,8 @@ export interface ThreadStart {
   readonly snapshot: CatalogSnapshot;
   readonly controlSocket: string;
   readonly logLevel: LogLevel;
+  /** A stream that says nothing for so long says that it lives. */
+  readonly silenceMs: number;
   readonly crashAt: string | undefined;
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
@@ -109,6 +111,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     codec: codecs['openai-chat'],
     running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
+    silenceMs: start.silenceMs,
     newRequestId: createUuid7(systemClock.nowMs),
     callers,
     snapshot: () => snapshot,

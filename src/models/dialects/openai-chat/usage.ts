@@ -1,5 +1,6 @@
 import { type JsonObject, type JsonValue, type ReportedUsage, TOKENS_MAX, type UsageStamp } from '../codec.ts';
 import { isArray, isObject } from '../json.ts';
+import { isPriceName } from './vendor-prices.ts';
 
 /** What is read of a usage object; everything else is kept for the client. */
 interface Counters {
@@ -149,7 +150,7 @@ export function writeUsage(
 ): JsonObject {
   const kept: Record<string, JsonValue | undefined> = {};
   // What the upstream charges us is nobody's business but the operator's.
-  for (const [key, value] of Object.entries(source)) if (!key.startsWith('cost')) kept[key] = value;
+  for (const [key, value] of Object.entries(source)) if (!isPriceName(key)) kept[key] = value;
   const total_tokens = Math.max(totalTokens, usage.inputTokens + usage.outputTokens);
   if (kind === 'embeddings') {
     // Some vendors write the field though there is nothing that it could count.
