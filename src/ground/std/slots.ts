@@ -247,6 +247,8 @@ const DEPLOYMENT = {
   /** Longest output of late that it reported and did not show. */
   hiddenTokens: 15,
 } as const;
+/** `ready` of an engine that cannot serve its model; 1 is ready, all else is not yet. */
+export const ENGINE_FAILED = 2;
 export type DeploymentGauge = keyof typeof DEPLOYMENT;
 
 /** Load and health of each deployment, from what this node has itself admitted: never stale (routing facts, Mooncake §6). */
