@@ -53,7 +53,7 @@ export function createTraffic(): Traffic {
         countDispute(seriesOf(model, attempt.deploymentId), attempt);
         if (costCurrency === undefined) continue;
         if (costNano !== undefined) add(cost, costCurrency, costNano);
-        if (attempt.disputed?.costNano !== undefined) add(disputed, costCurrency, attempt.disputed.costNano);
+        add(disputed, costCurrency, attempt.disputed?.costNano ?? 0n);
       }
       // An answer that is sent whole has its first byte at its end: it would tell nothing of the first token.
       if (stream && ttftMs !== undefined) series.ttft.observe(ttftMs / 1000);
@@ -119,7 +119,7 @@ function outcomeSamples({ labels, outcomes }: Series): Sample[] {
 }
 
 function disputedTokens({ labels, disputed }: Series): Sample[] {
-  return disputed.input + disputed.output === 0 ? [] : counts(labels, 'kind', Object.entries(disputed));
+  return counts(labels, 'kind', Object.entries(disputed));
 }
 
 function add(totals: Map<string, Nano>, currency: string, nano: Nano): void {

@@ -18,7 +18,7 @@ export interface Metered {
 
 export const NOTHING_METERED: Metered = { usage: NO_USAGE, source: 'none', estimated: false };
 
-const NOTHING_COST = { usage: NO_USAGE, disputed: { inputTokens: 0, outputTokens: 0 } };
+const NOTHING_JUDGED: Judged = { ...NOTHING_METERED, disputed: { inputTokens: 0, outputTokens: 0 }, totalTokens: 0 };
 
 /** What an answer may come to, whoever gives it. */
 export type AnswerBounds = Omit<UsageBounds, 'thinkingInTotal' | 'spokenTokensMax'>;
@@ -140,7 +140,7 @@ export class Meter {
 
   /** What is charged: what went out, by the best evidence there is. */
   result(): Judged {
-    this.judged ??= this.judge(0, this.report);
+    this.judged ??= this.saidNothing() ? NOTHING_JUDGED : this.judge(0, this.report);
     return this.judged;
   }
 
@@ -150,7 +150,7 @@ export class Meter {
    */
   cost(onlyReported = false): Pick<Judged, 'usage' | 'disputed'> {
     const { lost } = this;
-    if (onlyReported && !this.report) return NOTHING_COST;
+    if (onlyReported && !this.report) return NOTHING_JUDGED;
     return lost ? this.judge(lost.count.tokens(this.counting.calibration), lost.report ?? this.report) : this.result();
   }
 
@@ -170,6 +170,11 @@ export class Meter {
   /** Output that the upstream reported and nobody saw: thinking that is not shown. */
   hidden(): number {
     return Math.max(0, (this.report?.outputTokens ?? 0) - this.counted());
+  }
+
+  /** It ended before anything was said: nothing is known of any work. */
+  private saidNothing(): boolean {
+    return !this.whole && !this.report && this.counted() === 0;
   }
 
   private judge(lostTokens: number, report: ReportedUsage | undefined): Judged {

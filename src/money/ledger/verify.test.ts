@@ -22,8 +22,7 @@ async function fill(store: Store): Promise<{ journal: ListJournal; nowMs: number
   for (const id of ['a', 'b', 'c']) journal.append(money.admit(id), money.settle(id));
   money.clock.advance(3 * 3_600_000);
   journal.append(money.admit('d'), money.settle('d'), money.admit('e'), note('e', 3));
-  journal.append(money.admit('f'), fallenBack(money.settle('f')));
-  journal.append(money.admit('g'), disputed(money.settle('g'), money.cost));
+  journal.append(money.admit('f'), fallenBack(disputed(money.settle('f'), money.cost)));
   await (await money.createLoader(journal)).flush();
   return { journal, nowMs: money.clock.nowMs() };
 }
