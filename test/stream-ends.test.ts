@@ -284,7 +284,7 @@ test('another deployment takes over before the first byte, and never after it', 
           // What it says it used it will bill, though nobody got it.
           {
             ...{ deployment: first, status: dead.head ? 200 : 0, ...FAILED },
-            ...(dead.reported ? { ...REPORTED, inputTokens: 900 } : {}),
+            ...(dead.reported ? { ...REPORTED, inputTokens: 600 } : {}),
           },
           { deployment: second, status: 200, outcome: 'ok', ...tokens },
         ],
