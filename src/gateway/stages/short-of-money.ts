@@ -1,7 +1,8 @@
-import { formatAmount, type Nano } from '@millrace/contract';
+import { formatAmount, type Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
 import { holdNano } from '../../money/pricing/index.ts';
-import { type Budget, type CallerRecord, periodEndMs } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
+import { type Budget, periodEndMs } from '../../people/identity/index.ts';
 import { budgetApplies } from './hold.ts';
 import type { Payer, Plan } from './plan.ts';
 import { Shortfall } from './shortfall.ts';

@@ -148,9 +148,8 @@ export function writeUsage(
   { usage, totalTokens = 0, cost, source = {} }: UsageStamp,
   kind: 'tokens' | 'embeddings',
 ): JsonObject {
-  const kept: Record<string, JsonValue | undefined> = {};
   // What the upstream charges us is nobody's business but the operator's.
-  for (const [key, value] of Object.entries(source)) if (!isPriceName(key)) kept[key] = value;
+  const kept = Object.fromEntries(Object.entries(source).filter(([key]) => !isPriceName(key)));
   const total_tokens = Math.max(totalTokens, usage.inputTokens + usage.outputTokens);
   if (kind === 'embeddings') {
     // Some vendors write the field though there is nothing that it could count.

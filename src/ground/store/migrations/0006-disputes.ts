@@ -5,7 +5,7 @@ import type { Migration } from '../migrate.ts';
  * request whose own row tells its call has none, and the index holds the others alone.
  */
 export const disputes: Migration = {
-  id: 5,
+  id: 6,
   statements: dialect => {
     const integer = dialect === 'sqlite' ? 'integer' : 'bigint';
     return [
