@@ -1,6 +1,7 @@
 import type { DeploymentGauge, DeploymentSlots } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { calibrationOf, type Learnt, learn } from '../../money/metering/index.ts';
+import { recordSuccess } from './circuit.ts';
 import type { Counting, Meter } from './meter.ts';
 
 /** Where what was learnt of a deployment stands: in the counters that all threads of the node share. */
@@ -34,8 +35,20 @@ export function countingOf({ slot, upstream }: Deployment, slots: DeploymentSlot
   };
 }
 
+/** An answer came to its end: of health, and of how its vendor counts. */
+export function recordAnswer(
+  meter: Meter,
+  deployment: Deployment | undefined,
+  { slots, ttftMs }: { readonly slots: DeploymentSlots; readonly ttftMs: number | undefined },
+): void {
+  meter.seeEnd();
+  if (!deployment) return;
+  learnFrom(meter, deployment, slots);
+  recordSuccess(slots, deployment.slot, ttftMs);
+}
+
 /** Takes in what a whole answer teaches. Two threads at once may lose one of two lessons, which is no harm. */
-export function learnFrom(meter: Meter, { slot }: Deployment, slots: DeploymentSlots): void {
+function learnFrom(meter: Meter, { slot }: Deployment, slots: DeploymentSlots): void {
   const sample = meter.sample();
   if (!sample) return;
   const hidden = Math.max(meter.hidden(), Math.floor(slots.get(slot, 'hiddenTokens') * HIDDEN_KEPT));

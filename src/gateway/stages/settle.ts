@@ -8,6 +8,7 @@ import {
   type Settlement,
   type Usage,
 } from '../../ground/journal/index.ts';
+import type { Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { type PriceVersion, priceInForce, rate } from '../../money/pricing/index.ts';
 import type { Ticket } from './admit.ts';
@@ -117,6 +118,24 @@ export interface Ending {
   readonly faultCode?: string;
   /** Whether anything of value reached the client, or was spent for it: else nothing is charged. */
   readonly chargeable: boolean;
+}
+
+/** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
+export function endingOf(
+  outcome: Ending['outcome'],
+  {
+    fault,
+    unserved,
+    committed,
+  }: { readonly fault: Fault | undefined; readonly unserved: boolean; readonly committed: boolean },
+): Ending {
+  const served = !unserved && (fault === undefined || committed);
+  return {
+    outcome,
+    status: served ? 200 : unserved ? 0 : (fault?.status ?? 0),
+    ...(fault ? { faultCode: fault.code } : {}),
+    chargeable: served,
+  };
 }
 
 /** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */

@@ -8,12 +8,12 @@ import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
-import { recordFailure, recordSuccess } from '../stages/circuit.ts';
-import { countingOf, learnFrom } from '../stages/counting.ts';
+import { recordFailure } from '../stages/circuit.ts';
+import { countingOf, recordAnswer } from '../stages/counting.ts';
 import { Coverage, usedUp } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
 import type { Place } from '../stages/queue.ts';
-import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { type Ending, endingOf, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
 import { Contained } from './contained.ts';
 import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
@@ -290,16 +290,11 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     if (this.phase !== 'running') return;
     crashPoint('gateway.complete');
     if (!this.relay.ended()) this.relay.end();
-    if (this.relay.stopped() !== 'covered') {
-      this.stop();
-      return;
+    if (this.relay.stopped() !== 'covered') this.stop();
+    else {
+      recordAnswer(this.meter, this.deployment, { slots: this.deps.slots.deployments, ttftMs: this.ttftMs });
+      this.conclude('ok');
     }
-    this.meter.seeEnd();
-    if (this.deployment) {
-      learnFrom(this.meter, this.deployment, this.deps.slots.deployments);
-      recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
-    }
-    this.conclude('ok');
   }
 
   private conclude(outcome: Attempt['outcome']): void {
@@ -367,15 +362,8 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     this.settle(this.endingOf('client-gone'), () => {});
   }
 
-  /** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
   private endingOf(outcome: Ending['outcome'], fault?: Fault): Ending {
-    const served = !this.unserved && (fault === undefined || this.relay.committed());
-    return {
-      outcome,
-      status: served ? 200 : this.unserved ? 0 : (fault?.status ?? 0),
-      ...(fault ? { faultCode: fault.code } : {}),
-      chargeable: served,
-    };
+    return endingOf(outcome, { fault, unserved: this.unserved, committed: this.relay.committed() });
   }
 
   /** The one place where a request is settled. `say` runs when the settlement is durable. */
