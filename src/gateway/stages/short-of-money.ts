@@ -1,8 +1,7 @@
 import { formatAmount, type Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
 import { holdNano } from '../../money/pricing/index.ts';
-import type { CallerRecord } from '../../people/callers/index.ts';
-import { type Budget, periodEndMs } from '../../people/identity/index.ts';
+import type { CallerRecord, KeyScopes } from '../../people/callers/index.ts';
 import { budgetApplies } from './hold.ts';
 import type { Payer, Plan } from './plan.ts';
 import { Shortfall } from './shortfall.ts';
@@ -50,6 +49,16 @@ export function shortOfMoney(
     },
     need,
   );
+}
+
+type Budget = NonNullable<KeyScopes['budget']>;
+
+/** When the period of a time ends, by UTC; undefined: never. */
+function periodEndMs(period: Budget['period'], nowMs: number): number | undefined {
+  if (period === 'total') return undefined;
+  const now = new Date(nowMs);
+  const [day, months] = period === 'day' ? [now.getUTCDate() + 1, 0] : [1, 1];
+  return Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months, day);
 }
 
 const WORDS = {

@@ -19,11 +19,10 @@ import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
 import { nextTargets, placeFor } from './next-targets.ts';
 import { baseHeaders } from './respond.ts';
+import { WaitNews } from './wait-news.ts';
 
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
-/** A waiting stream hears of its place after this, and then this often. */
-const WAIT_NEWS_MS = 1_000;
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
@@ -53,7 +52,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private readonly startedAtMs: number;
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
-  private news: NodeJS.Timeout | undefined = undefined;
+  private news: WaitNews | undefined = undefined;
   private readonly attempts: Attempt[] = [];
   private tried: readonly Deployment[] = [];
   /** Whose place is held. */
@@ -138,7 +137,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   protected abandon(): void {
     const { hold } = this.ticket;
     this.phase = 'ended';
-    this.stopNews();
+    this.news?.stop();
     this.stream?.stop();
     clearTimeout(this.drainTimer);
     this.run?.abort();
@@ -157,25 +156,14 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
         granted: target => this.contain(() => this.begin(target)),
         refused: fault => this.contain(() => this.endWithout(fault)),
       });
-      if (this.stream) this.news = setInterval(() => this.contain(() => this.tellPlace()), WAIT_NEWS_MS);
+      if (this.stream) this.news = new WaitNews(this.stream, this.place, tell => this.contain(tell));
     } catch (error) {
       this.endWithout(toFault(error));
     }
   }
 
-  private tellPlace(): void {
-    crashPoint('gateway.news');
-    const place = this.place?.report();
-    if (place) this.stream?.write(`: queue position=${place.position} eta_ms=${place.etaMs}\n\n`);
-  }
-
-  private stopNews(): void {
-    clearInterval(this.news);
-    this.news = undefined;
-  }
-
   private begin(target: Deployment): void {
-    this.stopNews();
+    this.news?.stop();
     this.deployment = target;
     this.phase = 'intending';
     crashPoint('gateway.before-intent');
@@ -207,7 +195,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private endWithout(fault: Fault): void {
     this.phase = 'ended';
     this.deps.slots.refusals.count(fault.code);
-    this.stopNews();
+    this.news?.stop();
     this.ticket.hold.cancel();
     this.deps.running.delete(this);
     if (!this.clientGone) this.relay.fail(fault, undefined);

@@ -2,6 +2,6 @@
 // It must not know models' prices, wallets' balances or requests.
 export type { Budgets } from './budgets.ts';
 export * from './identity.ts';
-export { type Budget, periodEndMs, periodOf } from './key-spend.ts';
+export { type Budget, periodOf } from './key-spend.ts';
 export type { CreatedKey, KeyEntry, NewKey } from './keys.ts';
 export * from './principal.ts';

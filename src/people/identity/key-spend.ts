@@ -34,11 +34,6 @@ export function periodAfter(period: Budget['period'], nowMs: number): string {
   return periodOf(period, atMs);
 }
 
-/** When the period of a time ends, in ms since the epoch; undefined: never. */
-export function periodEndMs(period: Budget['period'], nowMs: number): number | undefined {
-  return period === 'total' ? undefined : Date.parse(periodAfter(period, nowMs));
-}
-
 /** Keys asked for in one query. */
 const KEYS_PER_QUERY = 500;
 
