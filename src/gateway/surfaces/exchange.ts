@@ -50,6 +50,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private readonly stream: EventStream | undefined;
   private readonly coverage: Coverage;
   private readonly startedAtMs: number;
+  private readonly headers: string[];
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
   private news: WaitNews | undefined = undefined;
@@ -79,9 +80,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     const { res, requestId } = inbound;
     this.meter = new Meter(ticket.bounds);
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(requestId, ticket.limitHeaders);
     const options = {
-      ...{ ...inbound, codec, call, meter: this.meter },
-      headers: baseHeaders(requestId, ticket.limitHeaders),
+      ...{ ...inbound, codec, call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
@@ -217,8 +218,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     });
   }
 
-  started(): void {
+  started(notes: readonly string[]): void {
     crashPoint('gateway.upstream-head');
+    this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
 
