@@ -75,21 +75,17 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     this.ticket = ticket;
     this.inbound = inbound;
     this.startedAtMs = deps.clock.nowMs();
-    const { codec, journal } = deps;
-    const { call } = ticket;
-    const { res, requestId } = inbound;
+    const { codec, journal, silenceMs } = deps;
     this.meter = new Meter(ticket.bounds);
-    this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
-    this.headers = baseHeaders(requestId, ticket.limitHeaders);
+    this.coverage = new Coverage(ticket, { requestId: inbound.requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(inbound.requestId, ticket.limitHeaders);
     const options = {
-      ...{ ...inbound, codec, call, meter: this.meter, headers: this.headers },
+      ...{ ...inbound, codec, call: ticket.call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream
-      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
-      : undefined;
+    this.stream = ticket.call.stream ? createEventStream(options.res, { headers: this.headers, silenceMs }) : undefined;
     this.relay = this.stream
       ? new StreamRelay({
           ...options,
@@ -370,9 +366,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     clearTimeout(this.drainTimer);
     const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
     const settlement = settlementOf(this.inbound.requestId, ticket, {
-      ending,
-      meter,
-      attempts,
+      ...{ ending, meter, attempts },
       timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
       nowMs: this.deps.clock.nowMs(),
     });
