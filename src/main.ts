@@ -286,6 +286,8 @@ export async function serve(config: Config): Promise<Running> {
       silenceMs: config.silenceMs,
       crashAt: config.crashAt,
       bodyLimits: config.bodyLimits,
+      trustedProxies: config.trustedProxies,
+      corsOrigins: config.corsOrigins,
       connectJournal: () => plane.journal.connect(),
       supply: plane.cluster && (request => plane.cluster?.supply(request) ?? Promise.resolve({ supplied: false })),
       callers: () => plane.deps.identity.callers(),

@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import { Fault } from '../ground/std/index.ts';
-import { type Access, BODY_BYTES_MAX, type ControlEnv, langOf } from './context.ts';
+import { type Access, BODY_BYTES_MAX, bodyTooLarge, type ControlEnv, langOf } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 
 type Middleware = MiddlewareHandler<ControlEnv>;
 
-/** Set by gateway threads, who drop a client's own. */
+/** Set by gateway threads, who drop a client's own: empty where a proxy that is not trusted passed the request on. */
 const CLIENT_IP = 'x-millrace-client-ip';
 
 export function isLoopback(address: string): boolean {
@@ -42,11 +42,7 @@ export function guard({ identity, host }: ControlDeps, access: Access): Middlewa
         message: 'This node is not called by that name: use its address, or bind it publicly (MILLRACE_HOST)',
         messageZh: '本节点不以此名称提供服务：请使用其地址，或将其绑定到公共地址（MILLRACE_HOST）',
       });
-    if (Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX)
-      throw new Fault('payload_too_large', {
-        message: `The body is larger than ${BODY_BYTES_MAX / 1_048_576} MiB`,
-        messageZh: `请求体超过 ${BODY_BYTES_MAX / 1_048_576} MiB`,
-      });
+    if (Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX) throw bodyTooLarge();
     const key = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
     c.set('admin', access === 'owner' || (key !== undefined && (await identity.verifyAdmin(key))));
     await next();
@@ -64,13 +60,9 @@ export const requireAdmin: Middleware = async (c, next) => {
   await next();
 };
 
-/** Set by proxies, which are neighbours on this machine themselves while who asks through them is not. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
-
 /** An admin, or a client on this machine: for what scrapes the node beside it. */
 export const requireAdminOrLoopback: Middleware = async (c, next) => {
-  const isForwarded = FORWARDED.some(name => c.req.header(name) !== undefined);
-  if (!isForwarded && isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
+  if (isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
   else await requireAdmin(c, next);
 };
 

@@ -4,10 +4,13 @@ import { type CallerIndex, modelAllowed } from '../../people/identity/index.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { BODY_BYTES_MAX } from '../stages/read-body.ts';
+import type { ClientAddress } from './client-address.ts';
 import type { ControlProxy } from './control-proxy.ts';
+import { allowOrigin } from './cors.ts';
 import { type IncomingCallDeps, serveCall } from './incoming-call.ts';
 import { listModels } from './models.ts';
 import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
+import { nothingAt } from './unknown-path.ts';
 
 const LIMITS = {
   /** Slow senders (slowloris) are cut: heads within 15 s, the whole request within 300 s. */
@@ -28,6 +31,9 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 export interface DataPlaneDeps extends IncomingCallDeps {
   readonly newRequestId: () => string;
   readonly callers: CallerIndex;
+  readonly clientAddress: ClientAddress;
+  /** Of pages that may call the model API from a browser. */
+  readonly corsOrigins: ReadonlySet<string>;
   readonly control: ControlProxy;
 }
 
@@ -39,8 +45,9 @@ export function createDataPlane(deps: DataPlaneDeps): HttpServer {
     limits: LIMITS,
     serve(http) {
       const path = pathOf(http.head.target);
-      if (path.startsWith('/v1/')) serve(deps, path, http);
-      else deps.control.forward(http);
+      if (path.startsWith('/v1/')) {
+        if (!allowOrigin(http, deps.corsOrigins)) serve(deps, path, http);
+      } else deps.control.forward(http);
     },
   });
 }
@@ -64,7 +71,7 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
       return;
     }
     if (http.head.method !== 'POST') throw new Fault('method_not_allowed', { headers: { allow: 'POST' } });
-    const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+    const caller = authenticate(http, { ...deps, nowMs: deps.clock.nowMs() });
     const timeoutMs = timeoutOf(http.head.timeoutMs);
     const inbound = { res: http, requestId, lang, arrivedMonotonicMs, timeoutMs };
     serveCall(deps, { operation, caller, http, inbound, refuse });
@@ -90,14 +97,10 @@ function timeoutOf(text: string | undefined): number | undefined {
 }
 
 function serveModels(deps: DataPlaneDeps, path: string, http: HttpExchange, requestId: string): void {
-  if (path !== '/v1/models' && !path.startsWith('/v1/models/'))
-    throw new Fault('not_found', {
-      message: `Nothing is served at ${path.slice(0, 128)}`,
-      messageZh: `此路径没有服务：${path.slice(0, 128)}`,
-    });
+  if (path !== '/v1/models' && !/^\/v1\/models\/./.test(path)) throw nothingAt(path);
   if (http.head.method !== 'GET' && http.head.method !== 'HEAD')
     throw new Fault('method_not_allowed', { headers: { allow: 'GET' } });
-  const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+  const caller = authenticate(http, { ...deps, nowMs: deps.clock.nowMs() });
   const id = path.startsWith('/v1/models/') ? decodeId(path.slice('/v1/models/'.length)) : undefined;
   const body = listModels(deps.snapshot(), { allowed: model => modelAllowed(caller, model), id });
   sendJson(http, 200, { body, headers: ['x-request-id', requestId] });

@@ -29,6 +29,7 @@ import {
 import { createUpstreams } from '../../serving/engines/index.ts';
 import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
 import { createPlaceQueue } from '../stages/queue.ts';
+import { createClientAddress } from '../surfaces/client-address.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
 import { createDataPlane } from '../surfaces/http.ts';
@@ -51,6 +52,9 @@ export interface ThreadStart {
   readonly silenceMs: number;
   readonly crashAt: string | undefined;
   readonly bodyLimits: BodyRoomLimits;
+  /** Addresses and ranges of proxies whose word is taken for who asks. */
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
 }
@@ -115,6 +119,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   const tell = (message: FromThread) => main.postMessage(message);
   const supplies = createSupplyLine(tell);
   const term = openTerm(start.shared.term, { ...systemClock, bootMs });
+  const clientAddress = createClientAddress(start.trustedProxies);
   const server = createDataPlane({
     sharing: start.sharing
       ? createSharedAdmission({ slots, term, clock: systemClock, supply: supplies.ask })
@@ -133,8 +138,10 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     callers,
     snapshot: () => snapshot,
     room: createBodyRoom(slots.bodies, start.bodyLimits, slots.keys),
+    corsOrigins: new Set(start.corsOrigins),
+    clientAddress,
     control: createControlProxy(start.controlSocket, {
-      log,
+      ...{ log, clientAddress },
       room: createBodyRoom(slots.controlBodies, CONTROL_BODIES),
     }),
   });
