@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Fault, type LogLevel } from './ground/std/index.ts';
-import { parseCidr } from './people/identity/index.ts';
+import { parseCidr } from './people/callers/index.ts';
 
 export interface Config {
   readonly home: string;

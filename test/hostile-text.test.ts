@@ -9,7 +9,7 @@ import { fieldValue, hasConnectionOption } from '../src/ground/std/index.ts';
 import { codecs } from '../src/models/dialects/index.ts';
 import { retryAfterMs } from '../src/models/dialects/retry-after.ts';
 import { scrub, withoutKey } from '../src/models/dialects/scrub.ts';
-import { keyKindOf, parseCidr } from '../src/people/identity/index.ts';
+import { keyKindOf, parseCidr } from '../src/people/callers/index.ts';
 import { createResponseParser } from '../src/serving/engines/http/response-parser.ts';
 
 const LENGTH = 1_000_000;

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
+import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
 import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
@@ -34,7 +35,7 @@ import {
   createCallerIndex,
   createKeyHasher,
   createKeyText,
-} from '../../src/people/identity/index.ts';
+} from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
@@ -46,6 +47,8 @@ export interface TestDataPlane extends AsyncDisposable {
   /** What the only wallet holds at the start. */
   readonly walletNano: bigint;
   spendableNano(): bigint;
+  /** Why deployments failed, as the operator is told. */
+  readonly failed: readonly UpstreamFailure[];
   /** All that is in the journal. */
   settlements(): readonly Settlement[];
 }
@@ -102,18 +105,8 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const hash = createKeyHasher(new Secret('pepper'));
-  const key = createKeyText('live');
-  const callers = createCallerIndex({ hash, slots: slots.keys });
-  callers.apply({
-    upserted: [
-      {
-        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
-        wallets: [{ currency: 'CNY', slot: WALLET }],
-      },
-    ],
-    removed: [],
-  });
+  const { key, callers } = oneCaller(slots, scopes);
+  const failed: UpstreamFailure[] = [];
   const queue = createPlaceQueue(slots.deployments, clock);
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
@@ -127,6 +120,7 @@ export async function openDataPlane(
     corsOrigins: new Set(edge.corsOrigins),
     clientAddress: createClientAddress(edge.trustedProxies ?? []),
     room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
+    failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
   const port = await server.listen({ port: 0, host: '127.0.0.1', reusePort: false });
@@ -135,6 +129,7 @@ export async function openDataPlane(
     key,
     slots,
     running,
+    failed,
     walletNano: WALLET_NANO,
     spendableNano: () => slots.wallets.spendable(WALLET),
     settlements: () =>
@@ -150,6 +145,23 @@ export async function openDataPlane(
       rmSync(dir, { recursive: true });
     },
   };
+}
+
+/** The one key there is, without limits. */
+function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
+  const hash = createKeyHasher(new Secret('pepper'));
+  const key = createKeyText('live');
+  const callers = createCallerIndex({ hash, slots: slots.keys });
+  callers.apply({
+    upserted: [
+      {
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
+        wallets: [{ currency: 'CNY', slot: WALLET }],
+      },
+    ],
+    removed: [],
+  });
+  return { key, callers };
 }
 
 /** In CNY unless told otherwise. */

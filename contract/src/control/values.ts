@@ -116,6 +116,8 @@ export const noteText = text(value => PLAIN.test(value) && value.length <= 200, 
 });
 /** A count in a query, where all is text. */
 export const countText = text(value => /^\d{1,9}$/.test(value), { en: 'is not a whole number', zh: '不是整数' });
+/** Entries of one page. */
+export const limitText = countText.transform(Number).pipe(z.int().min(1).max(1_000)).default(100);
 export const cursorText = text(value => /^\d{1,18}-\d{1,18}$/.test(value), {
   en: 'is not the `next` of a page',
   zh: '不是上一页返回的 `next`',

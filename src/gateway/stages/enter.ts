@@ -1,5 +1,5 @@
 import { Fault, type RateVerdict, type Slots } from '../../ground/std/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { type Need, Shortfall } from './shortfall.ts';
 
 /**

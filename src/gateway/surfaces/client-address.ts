@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { parseCidr } from '../../people/identity/index.ts';
+import { parseCidr } from '../../people/callers/index.ts';
 import type { HttpRequest } from '../server/index.ts';
 import { fieldsOf } from './field-values.ts';
 

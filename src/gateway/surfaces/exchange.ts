@@ -258,8 +258,11 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
-    const { slots, clock } = this.deps;
+    const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const { run } = this;
+    const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
+    if (about) failures.note(this.inbound.requestId, about);
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const from = { tried: this.tried, unreached: reached ? undefined : last };

@@ -1,6 +1,6 @@
 import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Operation } from '../../models/dialects/index.ts';
-import { type CallerIndex, modelAllowed } from '../../people/identity/index.ts';
+import { type CallerIndex, modelAllowed } from '../../people/callers/index.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { BODY_BYTES_MAX } from '../stages/read-body.ts';

@@ -1,7 +1,7 @@
 import { crashPoint } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import type { Operation } from '../../models/dialects/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import type { HttpExchange } from '../server/index.ts';
 import { admit, type Ticket } from '../stages/admit.ts';
 import type { BodyRoom } from '../stages/body-room.ts';

@@ -20,14 +20,10 @@ import {
 } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
-import {
-  type CallerDelta,
-  type CallerRecord,
-  createCallerIndex,
-  createKeyHasher,
-} from '../../people/identity/index.ts';
+import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../../people/callers/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
 import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
+import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
 import { createPlaceQueue } from '../stages/queue.ts';
 import { createClientAddress } from '../surfaces/client-address.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
@@ -71,6 +67,7 @@ export type FromThread =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'supply'; readonly id: number; readonly request: SupplyRequest }
+  | { readonly type: 'upstream-failed'; readonly failure: UpstreamFailure }
   | { readonly type: 'drained'; readonly cutOff: number };
 
 /** Of the control plane's own, which may be sent without a key: eight of the largest. */
@@ -124,22 +121,20 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     sharing: start.sharing
       ? createSharedAdmission({ slots, term, clock: systemClock, supply: supplies.ask })
       : undefined,
-    slots,
+    ...{ slots, log, upstreams, queue, running, callers, clientAddress },
     clock: systemClock,
-    log,
     journal: openJournalClient(start.journal),
-    upstreams,
-    queue,
     codec: codecs['openai-chat'],
-    running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
     silenceMs: start.silenceMs,
+    failures: createFailureNotes({
+      ...{ log, clock: systemClock },
+      tell: failure => tell({ type: 'upstream-failed', failure }),
+    }),
     newRequestId: createUuid7(systemClock.nowMs),
-    callers,
     snapshot: () => snapshot,
     room: createBodyRoom(slots.bodies, start.bodyLimits, slots.keys),
     corsOrigins: new Set(start.corsOrigins),
-    clientAddress,
     control: createControlProxy(start.controlSocket, {
       ...{ log, clientAddress },
       room: createBodyRoom(slots.controlBodies, CONTROL_BODIES),
