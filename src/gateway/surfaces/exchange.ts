@@ -250,13 +250,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     const last = this.deployment;
     const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
-    const { run, ticket } = this;
-    if (run)
-      failures.note(this.inbound.requestId, {
-        ...{ deployment: run.deployment, status: run.status },
-        call: ticket.call,
-        fault,
-      });
+    const { run } = this;
+    const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
+    if (about) failures.note(this.inbound.requestId, about);
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const from = { tried: this.tried, unreached: reached ? undefined : last };
