@@ -1,10 +1,10 @@
-import type { Attempt, Usage } from '../../ground/journal/index.ts';
+import type { Attempt } from '../../ground/journal/index.ts';
 import { type Clock, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { type Codec, type ReportedUsage, withoutKey } from '../../models/dialects/index.ts';
 import type { UpstreamCall, UpstreamSink, Upstreams } from '../../serving/engines/index.ts';
 import type { Ticket } from './admit.ts';
-import { attemptOf } from './settle.ts';
+import { type AttemptResult, attemptOf } from './settle.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 /** An upstream's error answer is read up to here; what it means stands in its first lines. */
@@ -102,10 +102,13 @@ export class AttemptRun implements UpstreamSink {
   }
 
   /** What is settled of it. `costAtMs`: of the intent, whose moment says which prices hold. */
-  record(outcome: Attempt['outcome'], from: { usage: Usage; currency: string; costAtMs: number }): Attempt {
+  record(
+    outcome: Attempt['outcome'],
+    from: Pick<AttemptResult, 'usage' | 'disputed'> & { readonly currency: string; readonly costAtMs: number },
+  ): Attempt {
     const { deployment, number, status, upstreamRequestId } = this;
-    const { usage, currency, costAtMs } = from;
-    const result = { deployment, status, outcome, usage, durationMs: this.durationMs(), upstreamRequestId };
+    const { usage, disputed, currency, costAtMs } = from;
+    const result = { deployment, status, outcome, usage, disputed, durationMs: this.durationMs(), upstreamRequestId };
     return attemptOf(result, number, { currency, nowMs: costAtMs });
   }
 

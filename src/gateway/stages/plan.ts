@@ -5,17 +5,25 @@ import type { PriceVersion } from '../../money/pricing/index.ts';
 import { priceInForce } from '../../money/pricing/index.ts';
 import { type CallerRecord, modelAllowed } from '../../people/callers/index.ts';
 
-/** Where a call may go, in order, and what it will be charged by. */
-export interface Plan {
-  readonly model: Model;
+/** A price, and the wallet that it is paid from. */
+export interface Payer {
   readonly price: PriceVersion;
   readonly wallet: { readonly currency: string; readonly slot: number };
+}
+
+/** Where a call may go, in order, and what it will be charged by. */
+export interface Plan extends Payer {
+  readonly model: Model;
+  /** All that could pay, in the organization's order of its wallets; never empty. The first whose wallet covers the request does. */
+  readonly payers: readonly Payer[];
   /** Never empty; the first is tried first. */
   readonly targets: readonly Deployment[];
-  /** Of one choice; 0 for embeddings. */
+  /** Of one choice, as the upstream is told; 0: it is told none. */
   readonly maxOutputTokens: number;
-  /** What the hold covers, over all choices. */
+  /** What may be charged at most, over all choices. */
   readonly outputTokensMax: number;
+  /** What is held from the start; a stream's hold grows from there. */
+  readonly outputTokensHeld: number;
 }
 
 /** How often an engine that failed is tried again, about. */
@@ -38,16 +46,9 @@ export function planCall(
       param: 'model',
     });
   }
-  const maxOutputTokens = outputCap(call, model);
-  const { price, wallet } = priceFor(model, caller, nowMs);
-  return {
-    model,
-    price,
-    wallet,
-    targets: orderTargets(model.deployments, slots, nowMs),
-    maxOutputTokens,
-    outputTokensMax: maxOutputTokens * call.choices,
-  };
+  const output = outputPlan(call, model);
+  const payers = payersOf(model, caller, nowMs);
+  return { model, ...payers[0], payers, targets: orderTargets(model.deployments, slots, nowMs), ...output };
 }
 
 function noSuchModel(id: string): Fault {
@@ -58,6 +59,22 @@ function noSuchModel(id: string): Fault {
     param: 'model',
   });
 }
+
+function outputPlan(call: Call, model: Model): Pick<Plan, 'maxOutputTokens' | 'outputTokensMax' | 'outputTokensHeld'> {
+  const each = outputCap(call, model);
+  const all = each * call.choices;
+  if (all > OUTPUT_TOKENS_MAX) {
+    throw new Fault('invalid_parameter', {
+      message: `This request could give ${call.choices} answers of ${each} tokens each, more than ${OUTPUT_TOKENS_MAX} in all: ask for fewer, or for shorter ones by max_tokens`,
+      messageZh: `该请求最多可生成 ${call.choices} 个回答、每个 ${each} 个词元，总数超过 ${OUTPUT_TOKENS_MAX}：请减少数量，或用 max_tokens 缩短`,
+      param: 'n',
+    });
+  }
+  return { maxOutputTokens: each, outputTokensMax: all, outputTokensHeld: all };
+}
+
+/** Most output tokens of one request that are rated. */
+const OUTPUT_TOKENS_MAX = 1_000_000_000;
 
 function outputCap(call: Call, model: Model): number {
   if (call.operation === 'embeddings') return 0;
@@ -73,11 +90,15 @@ function outputCap(call: Call, model: Model): number {
   return call.maxOutputTokens;
 }
 
-function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan, 'price' | 'wallet'> {
+/** Every wallet in whose currency the model has a price. Throws `insufficient_funds` or `unpriced`. */
+function payersOf(model: Model, caller: CallerRecord, nowMs: number): readonly [Payer, ...Payer[]] {
+  const payers: Payer[] = [];
   for (const wallet of caller.wallets) {
     const price = priceInForce(model.prices, wallet.currency, nowMs);
-    if (price) return { price, wallet };
+    if (price) payers.push({ price, wallet });
   }
+  const [first, ...more] = payers;
+  if (first) return [first, ...more];
   if (caller.wallets.length === 0) {
     throw new Fault('insufficient_funds', {
       message: 'This organization has no wallet yet',
