@@ -85,7 +85,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = ticket.call.stream ? createEventStream(options.res, { headers: this.headers, silenceMs }) : undefined;
+    this.stream = call.stream
+      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
+      : undefined;
     this.relay = this.stream
       ? new StreamRelay({
           ...options,
@@ -362,7 +364,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     clearTimeout(this.drainTimer);
     const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
     const settlement = settlementOf(this.inbound.requestId, ticket, {
-      ...{ ending, meter, attempts },
+      ending,
+      meter,
+      attempts,
       timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
       nowMs: this.deps.clock.nowMs(),
     });
