@@ -93,9 +93,10 @@ export const providerListSchema = z.object({ providers: z.array(providerViewSche
 export const priceViewSchema = z.object({
   version: z.string(),
   currency: z.string(),
-  inputPerM: z.string(),
+  /** Null: rules say it. */
+  inputPerM: z.string().nullable(),
   cachedInputPerM: z.string().nullable(),
-  outputPerM: z.string(),
+  outputPerM: z.string().nullable(),
   /** Null: in force from the beginning. */
   effectiveFrom: timeText.nullable(),
 });

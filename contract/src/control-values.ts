@@ -3,7 +3,7 @@ import { MODEL_ID, SLUG } from './ids.ts';
 import { isCurrency, NANO_PER_UNIT, parseAmount } from './money.ts';
 
 /** A rule for texts whose refusal is one clause in both languages: `"4x" is not a decimal number`. */
-function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
+export function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
   return z.string().superRefine((value, context) => {
     if (holds(value)) return;
     // A password in a URL is not repeated.

@@ -5,4 +5,6 @@ export * from './control-config.ts';
 export * from './control-values.ts';
 export * from './faults.ts';
 export * from './ids.ts';
+export * from './meters.ts';
 export * from './money.ts';
+export * from './price-rules.ts';

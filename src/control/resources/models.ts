@@ -1,4 +1,4 @@
-import { formatAmount, type ModelView, modelInspectSchema } from '@millrace/contract';
+import { formatAmount, type ModelView, modelInspectSchema, type Nano } from '@millrace/contract';
 import { type DeploymentSlots, Fault } from '../../ground/std/index.ts';
 import type { Deployment, Model } from '../../models/catalog/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
@@ -66,14 +66,16 @@ function modelView(deps: ControlDeps, model: Model): ModelView {
   };
 }
 
-function priceView({ version, currency, nanoPerMillion, effectiveFromMs }: PriceVersion): ModelView['prices'][number] {
-  const { input, cachedInput, output } = nanoPerMillion;
+function priceView(price: PriceVersion): ModelView['prices'][number] {
+  const { version, currency, effectiveFromMs } = price;
+  const figure = (nano: Nano | undefined) => (nano === undefined ? null : formatAmount(nano));
+  const figures = price.book === undefined ? price.nanoPerMillion : undefined;
   return {
     version,
     currency,
-    inputPerM: formatAmount(input),
-    cachedInputPerM: cachedInput === undefined ? null : formatAmount(cachedInput),
-    outputPerM: formatAmount(output),
+    inputPerM: figure(figures?.input),
+    cachedInputPerM: figure(figures?.cachedInput),
+    outputPerM: figure(figures?.output),
     effectiveFrom: effectiveFromMs === 0 ? null : new Date(effectiveFromMs).toISOString(),
   };
 }

@@ -126,7 +126,7 @@ for (const dialect of DIALECTS) {
       for (const object of [
         read,
         read.prices,
-        read.prices[0]?.nanoPerMillion,
+        read.prices[0],
         deployment.upstream,
         deployment.timeoutMs,
       ])

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { METERS, type MeterCount, type UsageVector, WHOLES } from '@millrace/contract';
+import fc from 'fast-check';
+import { priceInputs, requests, usages } from '../../../test/support/price-books.ts';
+import { Fault } from '../../ground/std/index.ts';
+import { holdNano } from './hold.ts';
+import { type PriceInput, priceVersionOf } from './parse-price.ts';
+import { type PriceVersion, readPriceVersion } from './price-version.ts';
+import { type RateContext, rate } from './rate.ts';
+import { unitsOf } from './usage-vector.ts';
+
+const RUNS = 1_000;
+const versionOf = (input: PriceInput): PriceVersion => priceVersionOf(input, 'sell m', 'p').version;
+
+function holdOf(price: PriceVersion, usage: UsageVector, request: RateContext & { untilMs: number; knows: boolean }) {
+  const moreMax = METERS.flatMap(({ id }): MeterCount[] => {
+    const units = unitsOf(usage, id);
+    return units > 0 && id !== 'input' && id !== 'output' ? [{ meter: id, units }] : [];
+  });
+  try {
+    return holdNano({
+      price,
+      inputTokensMax: usage.inputTokens,
+      outputTokensMax: usage.outputTokens,
+      // Parts that are not listed may be as much as their whole.
+      moreMax: request.knows ? moreMax : moreMax.filter(({ meter }) => WHOLES.some(({ id }) => id === meter)),
+      fromMs: request.startMs,
+      untilMs: request.untilMs,
+      ...(request.knows ? { serviceClass: request.serviceClass, attributes: request.attributes } : {}),
+    });
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'unpriced') return undefined;
+    throw error;
+  }
+}
+
+test('a hold covers whatever usage within its bounds costs, at any moment within its time', () => {
+  let held = 0;
+  fc.assert(
+    fc.property(
+      priceInputs,
+      usages,
+      requests,
+      fc.record({
+        used: fc.double({ min: 0, max: 1, noNaN: true }),
+        ends: fc.double({ min: 0, max: 1, noNaN: true }),
+        knows: fc.boolean(),
+      }),
+      (input, most, request, { used, ends, knows }) => {
+        const price = versionOf(input);
+        const hold = holdOf(price, most, { ...request, untilMs: request.endMs, knows });
+        if (hold === undefined) return;
+        held++;
+        const startMs = request.startMs;
+        const endMs = startMs + Math.floor((request.endMs - startMs) * ends);
+        for (const usage of [most, scaled(most, used)]) {
+          const { amountNano, unpriced } = rate(usage, price, { ...request, endMs });
+          assert.equal(unpriced, undefined, 'what was held for has a price');
+          assert.ok(amountNano <= hold, `${amountNano} of ${hold}`);
+        }
+      },
+    ),
+    { numRuns: RUNS },
+  );
+  assert.ok(held > RUNS / 20, `only ${held} were held for`);
+});
+
+/** Less of everything, parts within their wholes still. */
+function scaled(usage: UsageVector, by: number): UsageVector {
+  const part = (units: number) => Math.floor(units * by);
+  const more = usage.more?.map(({ meter, units }) => ({ meter, units: part(units) })).filter(({ units }) => units > 0);
+  return {
+    inputTokens: part(usage.inputTokens),
+    cachedInputTokens: part(usage.cachedInputTokens),
+    outputTokens: part(usage.outputTokens),
+    reasoningTokens: part(usage.reasoningTokens),
+    ...(more === undefined || more.length === 0 ? {} : { more }),
+  };
+}
+
+test('each unit is charged once: lines and what has no price are all that was used', () => {
+  const plain = priceInputs.map(input => ({
+    ...input,
+    rules: (input.rules ?? []).map(rule => ({
+      ...rule,
+      prices: Object.fromEntries(
+        Object.entries(rule.prices).map(([meter, price]) => [meter, typeof price === 'string' ? price : price.price]),
+      ),
+    })),
+  }));
+  fc.assert(
+    fc.property(plain, usages, requests, (input, usage, request) => {
+      const { lines, unpriced = [] } = rate(usage, versionOf(input), request);
+      const charged = [...lines, ...unpriced].reduce((sum, { units }) => sum + units, 0);
+      assert.equal(
+        charged,
+        WHOLES.reduce((sum, { id }) => sum + unitsOf(usage, id), 0),
+      );
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('a version is read back as it was made, and its name follows from what it says', () => {
+  fc.assert(
+    fc.property(priceInputs, input => {
+      const { version, content } = priceVersionOf(input, 'sell m', 'p');
+      assert.deepEqual(readPriceVersion(content), version);
+      assert.deepEqual(structuredClone(version), version);
+      assert.notEqual(readPriceVersion(content.replace('sell m', 'sell n')).version, version.version);
+    }),
+  );
+});
+
+test('the same rules written otherwise are the same version', () => {
+  const rule = {
+    when: { timeZone: 'Asia/Shanghai', hours: ['09:00-12:00', '14:00-18:00'], serviceClass: ['batch', 'flex'] },
+    prices: { input: '0.50', output: '2' },
+  };
+  const base = { currency: 'CNY', inputPerM: '1', outputPerM: '4', rules: [rule] };
+  const name = (input: PriceInput) => versionOf(input).version;
+  const same: readonly PriceInput[] = [
+    { ...base, rules: [{ ...rule, when: { ...rule.when, hours: ['14:00-18:00', '09:00-10:30', '10:00-12:00'] } }] },
+    { ...base, rules: [{ ...rule, when: { ...rule.when, serviceClass: ['flex', 'batch', 'flex'] } }] },
+    { ...base, rules: [{ ...rule, prices: { output: '2.0', input: { price: '0.5', free: 0, block: 1 } } }] },
+    { ...base, rules: [rule, { prices: { input: '1', output: '4' } }], inputPerM: '9', outputPerM: '9' },
+    { currency: 'CNY', rules: [rule, { when: {}, prices: { output: '4', input: '1' } }] },
+    {
+      ...base,
+      rules: [
+        { when: rule.when, prices: { output: '2' } },
+        { when: { ...rule.when, days: ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] }, prices: { input: '0.5' } },
+      ],
+    },
+  ];
+  for (const input of same) assert.equal(name(input), name(base), JSON.stringify(input));
+  const other: readonly PriceInput[] = [
+    { ...base, pricedAt: 'end' },
+    { ...base, minimum: '0.1' },
+    { ...base, roundTo: '0.01' },
+    { ...base, rules: [{ ...rule, when: { ...rule.when, timeZone: 'Asia/Tokyo' } }] },
+    { ...base, rules: [{ ...rule, prices: { input: '0.5', output: { price: '2', free: 1 } } }] },
+  ];
+  assert.equal(new Set([base, ...other].map(name)).size, other.length + 1);
+});
+
+test('what three figures can say keeps the name it has always had', () => {
+  const figures = { currency: 'CNY', inputPerM: '4', outputPerM: '16' };
+  // Made before there were rules.
+  const known = 'dfd6b1d8126a4cb2dbdcef5a44a4a791812558db93e8277752dc79ed452d17cf';
+  const same: readonly PriceInput[] = [
+    figures,
+    { currency: 'CNY', rules: [{ prices: { input: '4', output: '16' } }] },
+    { ...figures, minimum: '0', roundTo: '0.000000001', pricedAt: 'start' },
+    { ...figures, rules: [{ when: {}, prices: { output: '16' } }] },
+  ];
+  for (const input of same) assert.equal(versionOf(input).version, known);
+});

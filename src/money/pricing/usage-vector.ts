@@ -1,0 +1,94 @@
+import { METERS, type MeterCount, type MeterId, UNITS_MAX, type UsageVector, WHOLES } from '@millrace/contract';
+import { Fault } from '../../ground/std/index.ts';
+
+/** How many units of a meter were used. */
+export function unitsOf(usage: UsageVector, meter: MeterId): number {
+  switch (meter) {
+    case 'input':
+      return usage.inputTokens;
+    case 'cachedInput':
+      return usage.cachedInputTokens;
+    case 'output':
+      return usage.outputTokens;
+    case 'reasoning':
+      return usage.reasoningTokens;
+    default:
+      if (usage.more !== undefined) for (const count of usage.more) if (count.meter === meter) return count.units;
+      return 0;
+  }
+}
+
+/** Meters that stand in the list of a vector, in its order. */
+const LISTED: readonly MeterId[] = METERS.map(({ id }) => id).filter(
+  id => id !== 'input' && id !== 'cachedInput' && id !== 'output' && id !== 'reasoning',
+);
+
+/** Whole, and parts of it that do not overlap: together they are at most the whole. */
+const DIVISIONS: readonly (readonly [whole: MeterId, parts: readonly MeterId[]])[] = METERS.flatMap(whole => {
+  const parts = METERS.filter(part => 'partOf' in part && part.partOf === whole.id);
+  const byAxis = Map.groupBy(parts, part => ('axis' in part ? part.axis : undefined));
+  return [...byAxis.values()].map(group => [whole.id, group.map(({ id }) => id)] as const);
+});
+
+const WHOLE_IDS: ReadonlySet<MeterId> = new Set(WHOLES.map(({ id }) => id));
+
+/** Whether a meter is part of no other. */
+export function isWhole(meter: MeterId): boolean {
+  return WHOLE_IDS.has(meter);
+}
+
+/**
+ * Throws Fault `upstream_error` where a count is not an integer within 0…1e9, or parts exceed their whole: refused, never taken
+ * for zero.
+ */
+export function checkUsage(usage: UsageVector): void {
+  const { inputTokens, cachedInputTokens, outputTokens, reasoningTokens, more } = usage;
+  checkUnits('input', inputTokens);
+  checkUnits('cachedInput', cachedInputTokens);
+  checkUnits('output', outputTokens);
+  checkUnits('reasoning', reasoningTokens);
+  if (cachedInputTokens > inputTokens) throw badUnits('cachedInput', cachedInputTokens);
+  if (reasoningTokens > outputTokens) throw badUnits('reasoning', reasoningTokens);
+  if (more !== undefined) checkMore(usage, more);
+}
+
+function checkMore(usage: UsageVector, more: readonly MeterCount[]): void {
+  let last = -1;
+  for (const { meter, units } of more) {
+    checkUnits(meter, units);
+    const at = LISTED.indexOf(meter);
+    if (units === 0 || at <= last) throw badUnits(meter, units);
+    last = at;
+  }
+  for (const [whole, parts] of DIVISIONS) {
+    let sum = 0;
+    for (const part of parts) sum += unitsOf(usage, part);
+    if (sum > 0 && sum > unitsOf(usage, whole)) throw badUnits(whole, sum);
+  }
+}
+
+export function checkUnits(meter: MeterId, units: number): void {
+  if (!Number.isSafeInteger(units) || units < 0 || units > UNITS_MAX) throw badUnits(meter, units);
+}
+
+function badUnits(meter: MeterId, units: number): Fault {
+  return new Fault('upstream_error', { internal: `units of ${meter} out of range: ${units}` });
+}
+
+/** Whether nothing at all was used: that costs nothing, whatever the price. */
+export function isNothing({ inputTokens, outputTokens, more }: UsageVector): boolean {
+  return inputTokens === 0 && outputTokens === 0 && (more === undefined || more.length === 0);
+}
+
+/** Several reports of one answer: each count at its largest, never overwritten by a smaller one. */
+export function mergeUsage(a: UsageVector, b: UsageVector): UsageVector {
+  const usage: UsageVector = {
+    inputTokens: Math.max(a.inputTokens, b.inputTokens),
+    cachedInputTokens: Math.max(a.cachedInputTokens, b.cachedInputTokens),
+    outputTokens: Math.max(a.outputTokens, b.outputTokens),
+    reasoningTokens: Math.max(a.reasoningTokens, b.reasoningTokens),
+  };
+  if (a.more === undefined && b.more === undefined) return usage;
+  const more = LISTED.map(meter => ({ meter, units: Math.max(unitsOf(a, meter), unitsOf(b, meter)) }));
+  return { ...usage, more: more.filter(({ units }) => units > 0) };
+}
