@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { amountText, dateText, positiveAmountText, priceText, text } from './control-values.ts';
+import { amountText, currencyText, dateText, positiveAmountText, priceText, text } from './control-values.ts';
 import { METER_IDS, PRICE_ATTRIBUTE_IDS, UNITS_MAX } from './meters.ts';
 
 /** Far above any published price list, far below what would be slow to look through. */
@@ -66,18 +66,34 @@ const priceRuleSchema = z.strictObject({
   prices: z.partialRecord(z.enum(METER_IDS), z.union([priceText, meterPriceSchema])),
 });
 
-/** What a price may say beside its three common figures. */
-export const priceRuleFields = {
-  /** The first that holds gives a meter's price; the figures beside the rules stand behind them all. */
-  rules: z.array(priceRuleSchema).min(1).max(RULES_MAX).exactOptional(),
-  /** Least that a request costs which used anything. */
-  minimum: amountText.exactOptional(),
-  rounding: z.enum(['ceil', 'half-even', 'half-up', 'floor']).exactOptional(),
-  /** Each line of a charge is a whole multiple of it. */
-  roundTo: positiveAmountText.exactOptional(),
-  /** Which moment of a request counts for hours and dates. */
-  pricedAt: z.enum(['start', 'end']).exactOptional(),
-};
+/** A price as people write it: three common figures, rules before them, or both. */
+export const ruledPriceSchema = z
+  .strictObject({
+    currency: currencyText,
+    /** Units of the currency per 1,000,000 tokens. */
+    inputPerM: priceText.exactOptional(),
+    /** Absent: cached tokens are charged as input. */
+    cachedInputPerM: priceText.exactOptional(),
+    outputPerM: priceText.exactOptional(),
+    /** Absent: in force from the beginning. */
+    effectiveFrom: dateText.exactOptional(),
+    /** The first that holds gives a meter's price; the figures beside the rules stand behind them all. */
+    rules: z.array(priceRuleSchema).min(1).max(RULES_MAX).exactOptional(),
+    /** Least that a request costs which used anything. */
+    minimum: amountText.exactOptional(),
+    rounding: z.enum(['ceil', 'half-even', 'half-up', 'floor']).exactOptional(),
+    /** Each line of a charge is a whole multiple of it. */
+    roundTo: positiveAmountText.exactOptional(),
+    /** Which moment of a request counts for hours and dates. */
+    pricedAt: z.enum(['start', 'end']).exactOptional(),
+  })
+  .superRefine((price, context) => {
+    // Rules may say all that is charged; without any, both figures do.
+    if (price.rules !== undefined) return;
+    for (const field of ['inputPerM', 'outputPerM'] as const)
+      if (price[field] === undefined)
+        context.addIssue({ code: 'custom', path: [field], message: 'is missing', params: { zh: '缺失' } });
+  });
 
 export type PriceRuleSpec = z.output<typeof priceRuleSchema>;
 export type PriceWhenSpec = z.output<typeof priceWhenSchema>;

@@ -15,4 +15,5 @@ export {
 export { type RateContext, type Rated, type RatedLine, rate } from './rate.ts';
 export { lineNano, type Rounding, roundDivide } from './rounding.ts';
 export { showPrice } from './show-price.ts';
+export { unitPriceNano } from './unit-price.ts';
 export { checkUsage, mergeUsage, unitsOf } from './usage-vector.ts';
