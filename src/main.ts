@@ -1,19 +1,20 @@
 // The composition root: the only file that starts things.
 import { readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { getRequestListener } from '@hono/node-server';
 import { type Config, controlSocket } from './config.ts';
 import {
-  BUILTIN_MODEL,
   type ControlDeps,
   createBackup,
   createControlApp,
   createTraffic,
+  engineDeps,
   firstProject,
   isReady,
+  modelFile,
   plantDefaults,
   refuseHalfRestored,
 } from './control/index.ts';
@@ -41,13 +42,10 @@ import { type Catalog, createCatalog, createSeal } from './models/catalog/index.
 import { createLedger, createLoader, type Loader } from './money/ledger/index.ts';
 import { settleOrphans } from './money/metering/index.ts';
 import { createIdentity } from './people/identity/index.ts';
-import { type Engines, inspectGguf, superviseEngines } from './serving/engines/index.ts';
+import { type Engines, superviseEngines } from './serving/engines/index.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const VERSION: string = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version;
-const BUILTIN_FILES: ReadonlyMap<string, string> = new Map([
-  [BUILTIN_MODEL, join(ROOT, 'models', 'nano', 'millrace-nano.gguf')],
-]);
 
 const ENGINES_READY_MS = 20_000;
 /** `sockaddr_un.sun_path` is 104 bytes on macOS and 108 on Linux, its ending zero included. */
@@ -76,6 +74,8 @@ interface Opened {
 }
 
 interface PlaneOptions {
+  /** A server runs every engine of the catalog; a command line only one that it asks for. */
+  readonly serves: boolean;
   readonly onCrash: (error: unknown) => void;
   readonly gatewayBusyMs?: ControlDeps['gatewayBusyMs'];
 }
@@ -163,7 +163,8 @@ async function openDomain(
   const { nodeId } = journal;
   const cluster = await joinCluster(config, { store, nodeId, shared, slots, secrets, log, clock });
   opened.push(() => cluster?.[Symbol.asyncDispose]());
-  await ledger.publishBalances();
+  await ledger.publishBalances(loader.charged);
+  loader.onShippedAgain(ledger.settleSetBack);
   const newId = createUuid7(clock.nowMs);
   const walletsOf = (id: string) => ledger.walletsOf(id);
   const { pepper } = secrets;
@@ -190,10 +191,7 @@ async function openDomain(
     startedAtMs: clock.nowMs(),
     traffic,
     cluster,
-    async inspectModel(file) {
-      const { name, contextTokens } = await inspectGguf(modelFile(file));
-      return { name: name ?? '', contextTokens };
-    },
+    ...engineDeps({ engines, catalog, serves: options.serves }),
     backup: createBackup({ home: config.home, ...kept }),
     gatewayBusyMs: options.gatewayBusyMs ?? (() => []),
   };
@@ -228,6 +226,7 @@ export async function openControlPlane(
   config: Config,
 ): Promise<{ fetch(request: Request): Promise<Response>; close(): Promise<void> }> {
   const plane = await openPlane(config, {
+    serves: false,
     onCrash: error => {
       throw error;
     },
@@ -269,7 +268,7 @@ export async function serve(config: Config): Promise<Running> {
     process.exit(70);
   };
   let gateway: GatewayThreads | undefined;
-  const plane = await openPlane(config, { onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
+  const plane = await openPlane(config, { serves: true, onCrash: crash, gatewayBusyMs: () => gateway?.busyMs() ?? [] });
   const servers: Server[] = [];
   try {
     servers.push(
@@ -341,17 +340,6 @@ async function startFacts(
     isHomeOpen: isOpenToOthers(config.home),
     isValkeyAway: deps.cluster?.status().valkeyUp === false,
   };
-}
-
-/** Where the weights are. Throws Fault `config_invalid` for a built-in model that there is not. */
-function modelFile(file: string): string {
-  const builtin = BUILTIN_FILES.get(file);
-  if (builtin === undefined && file.startsWith('builtin:'))
-    throw new Fault('config_invalid', {
-      message: `there is no ${file}; built in are ${[...BUILTIN_FILES.keys()].join(', ')}`,
-      messageZh: `不存在 ${file}；内置的有 ${[...BUILTIN_FILES.keys()].join('、')}`,
-    });
-  return builtin ?? resolve(file);
 }
 
 function updateEngines({ engines, catalog }: Plane): void {

@@ -10,7 +10,6 @@ import {
   copySecrets,
   eventually,
   gauge,
-  LEASE_MS,
   makeKey,
   newestKey,
   openWorld,
@@ -175,7 +174,7 @@ test('several nodes', { timeout: 280_000 }, async t => {
     await eventually('it is booked', async () => (await booksOf(world, 'small')).settled === 1_020_000n);
     b.process.kill('SIGSTOP');
     try {
-      await eventually('its lease lapsed', async () => (await gauge(a, 'cluster_nodes')) === 1, 4 * LEASE_MS);
+      await eventually('its lease lapsed', async () => (await gauge(a, 'cluster_nodes')) === 1);
       const alone = tally(await times(60, () => ask(a, key)));
       t.diagnostic(`while the other stands still: ${JSON.stringify(alone)}`);
       assert.equal(alone[200], 18, 'all that is left, and not one more');
@@ -198,7 +197,7 @@ test('several nodes', { timeout: 280_000 }, async t => {
     await eventually('it runs', async () => world.upstream.calls.length > seen);
     b.process.kill('SIGSTOP');
     try {
-      await eventually('its lease lapsed', async () => (await gauge(a, 'cluster_nodes')) === 1, 4 * LEASE_MS);
+      await eventually('its lease lapsed', async () => (await gauge(a, 'cluster_nodes')) === 1);
       assert.equal(tally(await times(20, () => ask(a, key)))[200], 4, 'as though it did not run');
     } finally {
       b.process.kill('SIGCONT');
@@ -241,7 +240,7 @@ test('several nodes', { timeout: 280_000 }, async t => {
   });
 
   await t.test('what lies idle goes back; a single node and several exclude one another', async () => {
-    await eventually('nothing is held', async () => (await booksOf(world, 'rich')).held === 0n, 30_000);
+    await eventually('nothing is held', async () => (await booksOf(world, 'rich')).held === 0n);
     const alone = { DATABASE_URL: world.env['DATABASE_URL'] ?? '', VALKEY_URL: '' };
     const { homes } = world;
     assert.equal(await a.signal('SIGTERM'), 0);

@@ -103,7 +103,7 @@ test('an engine that does not start is told of, and start does not wait for it',
   const fresh = newHome();
   const weights = `${fresh.home}.gguf`;
   copyFileSync(NANO, weights);
-  const added = await runCli(fresh.home, ['model', 'add', weights, '--id', 'own']);
+  const added = await runCli(fresh.home, ['model', 'add', weights, '--id', 'own', '--free']);
   assert.equal(added.code, 0, added.err);
   rmSync(weights);
   const server = await start(fresh.home, { MILLRACE_LOG: 'silent' });

@@ -157,7 +157,7 @@ const METRIC_WORDS = {
       '| `rate(millrace_journal_commit_seconds_sum[5m]) / rate(millrace_journal_commit_seconds_count[5m])` 大于 0.05 | 磁盘落盘太慢，而每个请求要等它两次 |',
       '| `rate(millrace_gateway_busy_seconds_total[1m])` 在所有线程上都大于 0.9 | 需要更多网关线程或另一个节点 |',
       '| `rate(millrace_refusals_total{code="capacity"}[5m])` 大于 0 | 某个模型的并发容量低于需求 |',
-      '| `millrace_deployment_resting == 1` | 某个提供商或引擎出现故障 |',
+      '| `millrace_deployment_resting == 1` | 某个供应商或引擎出现故障 |',
     ],
   },
 } as const;

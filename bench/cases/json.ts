@@ -134,5 +134,5 @@ function notesOf(rounds: readonly Round[]): Words[] {
 
 const HOW: Words = {
   en: 'Millrace (authentication, limits of the key on requests, tokens, concurrency and budget, hold, durable intent, durable settlement, metering, loading into the store) and the bare undici relay in turn, each on a processor of its own, mock engine and load on the other; kept connections, one request at a time on each. CPU is user and system time of the whole process, from the first request to the last answer, divided by the answered requests; "until all is in the store" goes on until millrace_loader_lag_entries is 0, because the loader lets requests go first while the processors are busy. Threads are counted by the scheduler.',
-  zh: 'Millrace（鉴权，密钥的请求数、令牌数、并发与预算限制，预扣，持久化的意向与结算，计量，装载入库）与裸 undici 转发轮流测量，各自独占一个处理器，模拟引擎与负载在另一个上；保持连接，每条连接一次一个请求。CPU 为整个进程的用户态与内核态时间，从第一个请求到最后一个回答，除以已回答的请求数；处理器繁忙时装载器让请求先行，因此“直到全部入库”一直计到 millrace_loader_lag_entries 为 0。各线程的时间取自内核调度器。',
+  zh: 'Millrace（鉴权，密钥的请求数、词元数、并发与预算限制，预留，持久化的意向与结算，计量，装载入库）与裸 undici 转发轮流测量，各自独占一个处理器，模拟引擎与负载在另一个上；保持连接，每条连接一次一个请求。CPU 为整个进程的用户态与内核态时间，从第一个请求到最后一个回答，除以已回答的请求数；处理器繁忙时装载器让请求先行，因此“直到全部入库”一直计到 millrace_loader_lag_entries 为 0。各线程的时间取自内核调度器。',
 };

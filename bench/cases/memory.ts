@@ -134,5 +134,5 @@ function openFilesMax(pid: number): number {
 
 const HOW: Words = {
   en: 'A fresh server after a short warm-up; then all streams at once, each with a token at a steady pace. Resident memory of the whole process, less what it had before, divided by the streams; sampled every 200 ms while all are open. Compared are the second and the last fifth of that time: in the first the heap still finds its size.',
-  zh: '全新启动并短暂预热的服务；随后所有流同时打开，各自以固定节奏收到令牌。整个进程的常驻内存减去此前的占用，再除以流的数量；所有流都打开期间每 200 毫秒采样一次，并比较这段时间的第二个与最后一个五分之一：在第一个五分之一里，堆还在调整大小。',
+  zh: '全新启动并短暂预热的服务；随后所有流同时打开，各自以固定节奏收到词元。整个进程的常驻内存减去此前的占用，再除以流的数量；所有流都打开期间每 200 毫秒采样一次，并比较这段时间的第二个与最后一个五分之一：在第一个五分之一里，堆还在调整大小。',
 };

@@ -46,7 +46,7 @@ export async function measureNginx(input: CaseInput): Promise<CaseReport> {
     ...report,
     figures: [
       ...figuresOf(jsonRounds, 'json', { en: 'CPU per JSON request', zh: '每个 JSON 请求的 CPU' }),
-      ...figuresOf(streamRounds, 'stream', { en: 'CPU per streamed token', zh: '每个流式令牌的 CPU' }),
+      ...figuresOf(streamRounds, 'stream', { en: 'CPU per streamed token', zh: '每个流式词元的 CPU' }),
     ],
     failures: failuresOf([...jsonRounds, ...streamRounds]),
     notes: [{ en: version, zh: version }],

@@ -32,14 +32,14 @@ export async function measureStream(input: CaseInput): Promise<CaseReport> {
   }
   return {
     name: 'stream',
-    title: { en: 'Streamed tokens against the bare relay', zh: '流式令牌与裸转发对比' },
+    title: { en: 'Streamed tokens against the bare relay', zh: '流式词元与裸转发对比' },
     how: HOW,
     figures: [
       ...figuresOf(saturated, 'saturated', { en: 'as fast as it goes', zh: '全速' }),
       ...pacedRounds.flatMap(({ streams, rounds }) =>
         figuresOf(rounds, `paced${streams}`, {
           en: `${streams} streams, a token every ${paced.intervalMs} ms`,
-          zh: `${streams} 条流，每 ${paced.intervalMs} 毫秒一个令牌`,
+          zh: `${streams} 条流，每 ${paced.intervalMs} 毫秒一个词元`,
         }),
       ),
     ],
@@ -58,7 +58,7 @@ function figuresOf(rounds: readonly Round[], id: string, load: Words): Figure[] 
     ...figureOf(
       {
         id: `${id}.ratioToRelay`,
-        what: named('Millrace ÷ bare relay, CPU per token', 'Millrace ÷ 裸转发，每个令牌的 CPU'),
+        what: named('Millrace ÷ bare relay, CPU per token', 'Millrace ÷ 裸转发，每个词元的 CPU'),
         unit: '×',
         target: { most: RATIO_MAX },
       },
@@ -74,7 +74,7 @@ function figuresOf(rounds: readonly Round[], id: string, load: Words): Figure[] 
       rounds.map(({ millrace, relay }) => ratio(millrace?.cpu?.loading?.usPerUnit, relay?.cpu?.usPerUnit)),
     ),
     ...figureOf(
-      { id: `${id}.cpuPerToken`, what: named('Millrace, CPU per token', 'Millrace，每个令牌的 CPU'), unit: 'µs' },
+      { id: `${id}.cpuPerToken`, what: named('Millrace, CPU per token', 'Millrace，每个词元的 CPU'), unit: 'µs' },
       rounds.map(({ millrace }) => millrace?.cpu?.usPerUnit),
     ),
     ...(['millrace', 'relay'] as const).flatMap(name =>
@@ -88,7 +88,7 @@ function figuresOf(rounds: readonly Round[], id: string, load: Words): Figure[] 
       ),
     ),
     ...figureOf(
-      { id: `${id}.relayCpuPerToken`, what: named('bare relay, CPU per token', '裸转发，每个令牌的 CPU'), unit: 'µs' },
+      { id: `${id}.relayCpuPerToken`, what: named('bare relay, CPU per token', '裸转发，每个词元的 CPU'), unit: 'µs' },
       rounds.map(({ relay }) => relay?.cpu?.usPerUnit),
     ),
   ];
@@ -103,7 +103,7 @@ function notesOf({ streams, rounds }: { readonly streams: number; readonly round
     : [
         {
           en: `${streams} paced streams: tokens came several at a time (${behind.map(name => WORD[name].en).join(', ')}), because the core was full or not free. That makes a token cheaper than it is at this pace.`,
-          zh: `${streams} 条按节奏的流：令牌成批到达（${behind.map(name => WORD[name].zh).join('、')}），因为核心已满载或被他人占用。每个令牌因此显得比该节奏下更便宜。`,
+          zh: `${streams} 条按节奏的流：词元成批到达（${behind.map(name => WORD[name].zh).join('、')}），因为核心已满载或被他人占用。每个词元因此显得比该节奏下更便宜。`,
         },
       ];
 }
@@ -115,5 +115,5 @@ const WORD = {
 
 const HOW: Words = {
   en: 'Millrace and the bare undici relay in turn, as with JSON requests. CPU of the whole process divided by the tokens of the streams that were answered in full. As fast as it goes: the engine writes a token at a time without waiting, so that several may lie ready when they are read. Paced: all streams at once, from the first request to the last answer, connections included.',
-  zh: 'Millrace 与裸 undici 转发轮流测量，方式与 JSON 请求相同。整个进程的 CPU 除以完整回答的流的令牌数。全速：引擎逐个令牌写出而不等待，读取时可能已有多个就绪。按节奏：所有流同时进行，从第一个请求计到最后一个回答，含建立连接。',
+  zh: 'Millrace 与裸 undici 转发轮流测量，方式与 JSON 请求相同。整个进程的 CPU 除以完整回答的流的词元数。全速：引擎逐个词元写出而不等待，读取时可能已有多个就绪。按节奏：所有流同时进行，从第一个请求计到最后一个回答，含建立连接。',
 };

@@ -106,7 +106,7 @@ export const FAULTS = {
     openaiType: 'rate_limit_error',
     title: {
       en: 'A rate, token or concurrency limit of this key is reached',
-      zh: '已达到此密钥的速率、令牌或并发上限',
+      zh: '已达到此密钥的速率、词元或并发上限',
     },
   },
   client_closed: {

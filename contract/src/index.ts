@@ -1,10 +1,7 @@
 // The vocabulary that servers, the SDK and browsers share: ids, money, fault codes, schemas of the control API.
 // It must not know anything that runs only on a server, and imports nothing of ours.
-export * from './control-api.ts';
-export * from './control-config.ts';
-export * from './control-values.ts';
+export * from './control/index.ts';
 export * from './faults.ts';
 export * from './ids.ts';
 export * from './meters.ts';
 export * from './money.ts';
-export * from './price-rules.ts';

@@ -1,3 +1,5 @@
+import { CURRENCIES } from './currencies.ts';
+
 /** Integer nano-units (1e-9) of a currency. A `number` never holds money. */
 export type Nano = bigint;
 
@@ -33,6 +35,7 @@ export function formatAmount(nano: Nano): string {
   return `${sign}${whole}.${fraction.toString().padStart(9, '0').replace(/0+$/, '')}`;
 }
 
+/** Whether it is the code of a currency that is in use: a slip of the pen (`CYN`) must not open books of its own. */
 export function isCurrency(text: string): boolean {
-  return /^[A-Z]{3}$/.test(text);
+  return CURRENCIES.has(text);
 }

@@ -30,7 +30,7 @@ export const PLAN_USAGE: Readonly<Record<Language, string>> = {
   zh: `millrace plan：这个模型能赚钱吗？
 
   plan case 名称|all            用规划器复算公开数字；已核实的数字超差时退出码为 1
-  plan run 方案                 完整结果：节点、延迟、成本、收入、利润率、盈亏平衡、敏感性
+  plan run 方案                 完整结果：节点、延迟、成本、收入、毛利率、盈亏平衡、敏感性
   plan curve 方案               成本与吞吐随每用户速度变化的曲线
   plan study 方案               一次模拟上千种情景          --samples N  --seed N
   plan compare 方案…            多个方案并排对比

@@ -246,7 +246,7 @@ test('amounts are decimal numbers and nothing else', async () => {
   }
   const tooMuch = await cli(['wallet', 'credit', '--org', 'acme', '--currency', 'CNY', '--amount', '-500']);
   assert.deepEqual([tooMuch.code, tooMuch.stderr], [1, 'The wallet does not hold 500 CNY\n']);
-  for (const currency of ['cny', 'EURO', '人民币']) {
+  for (const currency of ['cny', 'EURO', '人民币', 'XYZ', 'XXX', 'CYN']) {
     const { code, stderr } = await cli(['wallet', 'credit', '--org', 'acme', '--currency', currency, '--amount', '1']);
     assert.deepEqual([code, stderr.startsWith(`--currency: "${currency}" is not a currency code`)], [2, true]);
   }

@@ -39,6 +39,8 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['GET', '/api/v1/organizations/acme/wallets', 200],
   ['POST', '/api/v1/organizations/acme/wallets/credit', 400],
   ['GET', '/api/v1/models', 200],
+  ['POST', '/api/v1/models', 400],
+  ['GET', '/api/v1/models/none', 404],
   ['POST', '/api/v1/models/inspect', 400],
   ['DELETE', '/api/v1/models/none', 404],
   ['GET', '/api/v1/providers', 200],

@@ -13,6 +13,7 @@ import { keyRoutes } from './resources/keys.ts';
 import { ledgerRoutes } from './resources/ledger.ts';
 import { modelRoutes } from './resources/models.ts';
 import { organizationRoutes } from './resources/organizations.ts';
+import { providerRoutes } from './resources/providers.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { walletRoutes } from './resources/wallets.ts';
 
@@ -36,6 +37,7 @@ export function createControlApp(deps: ControlDeps, access: Access): ControlApp 
   keyRoutes(app, deps);
   walletRoutes(app, deps);
   modelRoutes(app, deps);
+  providerRoutes(app, deps);
   configRoutes(app, deps);
   usageRoutes(app, deps);
   ledgerRoutes(app, deps);

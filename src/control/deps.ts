@@ -5,6 +5,7 @@ import type { Store } from '../ground/store/index.ts';
 import type { Catalog } from '../models/catalog/index.ts';
 import type { Ledger, Loader } from '../money/ledger/index.ts';
 import type { Identity } from '../people/identity/index.ts';
+import type { EngineStatus } from '../serving/engines/index.ts';
 import type { Traffic } from './metrics/traffic.ts';
 
 /** What the control plane works with; put together in main.ts. */
@@ -29,6 +30,10 @@ export interface ControlDeps {
   readonly gatewayBusyMs: () => readonly number[];
   /** Reads a GGUF file's head: what `model add` needs to know of it. Throws Fault `config_invalid`. */
   readonly inspectModel: (file: string) => Promise<{ readonly name: string; readonly contextTokens: number }>;
+  /** How each engine of this node fares. */
+  readonly engineStatus: () => readonly EngineStatus[];
+  /** Starts the engine of a deployment where nothing else does: without a server, to see whether it loads. */
+  readonly startEngine: (deploymentId: string) => void;
   /** This node among others; undefined where it works alone. */
   readonly cluster: Pick<Cluster, 'status' | 'recall'> | undefined;
   /** Copies the whole home, consistently, into a new folder. */

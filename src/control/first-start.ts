@@ -1,9 +1,7 @@
 import { claimFact } from '../ground/store/index.ts';
 import { applyConfig } from './apply/apply.ts';
 import type { ControlDeps } from './deps.ts';
-
-/** The model that comes with the program: named, not by its path, so that a program which is moved or updated finds its own. */
-export const BUILTIN_MODEL = 'builtin:millrace-nano';
+import { BUILTIN_MODEL } from './model-file.ts';
 
 const price = (currency: string, inputPerM: string, cachedInputPerM: string, outputPerM: string) => ({
   currency,

@@ -27,6 +27,19 @@ export interface TestPlane extends AsyncDisposable {
   readonly public: App;
 }
 
+/** No engine runs, and the one file that is there is `good.gguf`. */
+const NO_ENGINES: Pick<ControlDeps, 'engineStatus' | 'startEngine' | 'inspectModel'> = {
+  engineStatus: () => [],
+  startEngine() {},
+  async inspectModel(file) {
+    if (file.endsWith('good.gguf')) return { name: 'Good', contextTokens: 512 };
+    throw new Fault('config_invalid', {
+      message: `${file}: cannot be opened (ENOENT)`,
+      messageZh: `${file}：无法打开（ENOENT）`,
+    });
+  },
+};
+
 export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: string } = {}): Promise<TestPlane> {
   const home = mkdtempSync(join(tmpdir(), 'millrace-control-'));
   const shared = createSlots();
@@ -73,13 +86,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
       await identity.refresh();
       await catalog.refresh();
     },
-    async inspectModel(file) {
-      if (file.endsWith('good.gguf')) return { name: 'Good', contextTokens: 512 };
-      throw new Fault('config_invalid', {
-        message: `${file}: cannot be opened (ENOENT)`,
-        messageZh: `${file}：无法打开（ENOENT）`,
-      });
-    },
+    ...NO_ENGINES,
     backup: createBackup({ home, store, journal, loader, clock: systemClock }),
     cluster: undefined,
     gatewayBusyMs: () => [],

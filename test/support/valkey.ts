@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { aptGet } from './apt-get.ts';
 import { findProgram } from './find-program.ts';
+import { freePort } from './free-port.ts';
 
 /** A real Valkey, or Redis, on a port of its own that stays the same over restarts. It keeps nothing. */
 export interface TestValkey extends AsyncDisposable {
@@ -74,12 +74,4 @@ function findServer(): { readonly path: string } | { readonly reason: string } {
     reason = refused?.reason ?? `apt-get installed no ${name}`;
   }
   return { reason: `there is no Valkey or Redis server. ${reason}` };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise(resolve => server.close(resolve));
-  return port;
 }

@@ -14,7 +14,6 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/ground/journal/client.ts#openJournalClient': 100,
     'src/ground/journal/group-commit.ts#createGroupCommit': 87,
     'src/money/ledger/ledger.ts#createLedger': 140,
-    'src/money/ledger/loading/slice-loader.ts#createSliceLoader': 73,
   },
   cast: {
     // Hono asks for a literal type of its own.

@@ -6,7 +6,7 @@ import { readConfigFile } from '../document.ts';
 
 const MARKS: Readonly<Record<Change['action'], string>> = { created: '+', changed: '~', removed: '-', unchanged: '=' };
 const KINDS_ZH: Readonly<Record<Change['kind'], string>> = {
-  provider: '提供商',
+  provider: '供应商',
   model: '模型',
   deployment: '部署',
   organization: '组织',
@@ -18,7 +18,7 @@ export const apply: Command = {
   name: 'apply',
   about: {
     en: 'bring providers, models, prices and customers to what a file says; what it does not name is left alone',
-    zh: '使提供商、模型、价格与客户符合文件所述；文件未提及的对象保持不变',
+    zh: '使供应商、模型、价格与客户符合文件所述；文件未提及的对象保持不变',
   },
   flags: [
     {

@@ -16,7 +16,7 @@ const create: Command = {
     { name: 'name', value: 'NAME', about: { en: 'what people call it', zh: '名称' } },
     { name: 'models', value: 'A,B*', about: { en: 'only these models', zh: '只能调用这些模型' } },
     { name: 'rpm', value: 'N', about: { en: 'requests per minute', zh: '每分钟请求数' } },
-    { name: 'tpm', value: 'N', about: { en: 'tokens per minute', zh: '每分钟令牌数' } },
+    { name: 'tpm', value: 'N', about: { en: 'tokens per minute', zh: '每分钟词元数' } },
     { name: 'concurrency', value: 'N', about: { en: 'requests at once', zh: '并发请求数' } },
     {
       name: 'budget',

@@ -1,8 +1,19 @@
-import { basename, resolve } from 'node:path';
-import { applyResultSchema, type ModelView, modelFileSchema, modelListSchema, removedSchema } from '@millrace/contract';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type ModelAdded,
+  type ModelView,
+  modelAddedSchema,
+  modelListSchema,
+  modelViewSchema,
+  type PriceView,
+  removedSchema,
+} from '@millrace/contract';
 import type { Lang } from '../../control/index.ts';
+import { Fault, systemClock } from '../../ground/std/index.ts';
 import type { Command, CommandCall } from '../command.ts';
-import { facts, listText } from '../show.ts';
+import { usageFault } from '../parse-argv.ts';
+import { facts, listText, time } from '../show.ts';
 
 const list: Command = {
   name: 'model list',
@@ -15,7 +26,7 @@ const list: Command = {
     const answer = await client.call(modelListSchema, 'GET', '/api/v1/models');
     const titles =
       call.lang === 'zh'
-        ? ['模型', '上下文', '价格（每百万令牌：输入/缓存/输出）', '部署']
+        ? ['模型', '上下文', '价格（每百万词元：输入/缓存/输出）', '部署']
         : ['MODEL', 'CONTEXT', 'PRICE (PER MILLION: INPUT/CACHED/OUTPUT)', 'DEPLOYMENTS'];
     call.answer(answer, () =>
       listText(
@@ -28,121 +39,170 @@ const list: Command = {
   },
 };
 
+const STATES = {
+  en: { ready: 'ready', starting: 'loading', failed: 'failed', resting: 'resting' },
+  zh: { ready: '就绪', starting: '加载中', failed: '加载失败', resting: '暂停' },
+} as const;
+
 function modelRow({ id, contextTokens, prices, deployments }: ModelView, lang: Lang): string[] {
-  const states =
-    lang === 'zh'
-      ? { ready: '就绪', starting: '加载中', resting: '暂停' }
-      : { ready: 'ready', starting: 'loading', resting: 'resting' };
-  const price = ({ currency, inputPerM, cachedInputPerM, outputPerM }: ModelView['prices'][number]) =>
-    `${inputPerM}/${cachedInputPerM ?? inputPerM}/${outputPerM} ${currency}`;
   return [
     id,
     contextTokens === null ? '-' : String(contextTokens),
-    prices.map(price).join(', ') || '-',
-    deployments.map(deployment => `${deployment.id} (${deployment.provider}, ${states[deployment.state]})`).join(', '),
+    prices.length === 0 ? '-' : priceText(prices, lang),
+    deployments
+      .map(deployment => `${deployment.id} (${deployment.provider}, ${STATES[lang][deployment.state]})`)
+      .join(', '),
   ];
 }
 
-/** Share of the context that one answer may take, so that a question fits beside it. */
-const ANSWER_SHARE = 0.75;
-const ANSWER_TOKENS_MAX = 4_096;
+/** `free (CNY)`, or `0.5/0.1/2 CNY`: input, cached input, output, per million; `from` where it is not in force from the beginning. */
+function priceText(prices: readonly PriceView[], lang: Lang): string {
+  if (prices.every(({ inputPerM, outputPerM }) => inputPerM === '0' && outputPerM === '0'))
+    return `${lang === 'zh' ? '免费' : 'free'} (${prices.map(({ currency }) => currency).join(', ')})`;
+  return prices
+    .map(({ currency, inputPerM, cachedInputPerM, outputPerM, effectiveFrom }) => {
+      const from = effectiveFrom === null ? '' : ` ${lang === 'zh' ? '自' : 'from'} ${time(effectiveFrom)}`;
+      return `${inputPerM}/${cachedInputPerM ?? inputPerM}/${outputPerM} ${currency}${from}`;
+    })
+    .join(', ');
+}
 
 const add: Command = {
   name: 'model add',
-  about: { en: 'serve a GGUF file on this machine', zh: '提供本机上的 GGUF 模型文件' },
+  about: {
+    en: 'serve a GGUF file on this machine; waits until it is loaded',
+    zh: '提供本机上的 GGUF 模型文件，并等待其加载完成',
+  },
   operands: [{ name: 'FILE.gguf', about: { en: 'the weights', zh: '模型文件' } }],
   flags: [
     {
       name: 'id',
       value: 'ID',
-      about: { en: "what clients call it; else the file's own name", zh: '客户端使用的名称；默认取文件自带的名称' },
+      about: { en: "what clients call it; else the file's name", zh: '客户端使用的名称；默认取文件名' },
     },
     { name: 'currency', value: 'CNY', about: { en: 'of the prices', zh: '价格的币种' } },
-    { name: 'input-price', value: 'P', about: { en: 'per million input tokens', zh: '每百万输入令牌的价格' } },
+    { name: 'input-price', value: 'P', about: { en: 'per million input tokens', zh: '每百万输入词元的价格' } },
     {
       name: 'cached-input-price',
       value: 'P',
-      about: { en: 'per million cached input tokens', zh: '每百万缓存输入令牌的价格' },
+      about: { en: 'per million cached input tokens', zh: '每百万缓存输入词元的价格' },
     },
-    { name: 'output-price', value: 'P', about: { en: 'per million output tokens', zh: '每百万输出令牌的价格' } },
+    { name: 'output-price', value: 'P', about: { en: 'per million output tokens', zh: '每百万输出词元的价格' } },
+    {
+      name: 'free',
+      about: { en: 'it costs nothing: in place of the prices', zh: '免费，代替各项价格' },
+    },
+    {
+      name: 'replace',
+      about: { en: 'set a model of that id anew, whatever serves it now', zh: '替换同名模型，无论它现在由什么提供' },
+    },
+    { name: 'no-wait', about: { en: 'do not wait until it is loaded', zh: '不等待加载完成' } },
   ],
   fields: {
+    id: '--id',
     'models.id': '--id',
-    'models.prices.currency': '--currency',
-    'models.prices.inputPerM': '--input-price',
-    'models.prices.cachedInputPerM': '--cached-input-price',
-    'models.prices.outputPerM': '--output-price',
+    'models.deployments.id': '--id',
+    'prices.currency': '--currency',
+    'prices.inputPerM': '--input-price',
+    'prices.cachedInputPerM': '--cached-input-price',
+    'prices.outputPerM': '--output-price',
   },
   examples: [
-    'model add ./qwen3-4b-q4_k_m.gguf',
+    'model add ./qwen3-4b-q4_k_m.gguf --free',
     'model add ./qwen3-4b-q4_k_m.gguf --id qwen3-4b --currency CNY --input-price 0.5 --output-price 2',
   ],
-  json: '{"id","file","contextTokens","prices":[…]}',
+  json: '{"id","file","contextTokens","prices":[…],"replaced","loaded"}',
   async run(call) {
-    const [operand = ''] = call.operands;
-    const file = resolve(operand);
-    const client = await call.client();
-    const found = await client.call(modelFileSchema, 'POST', '/api/v1/models/inspect', { file });
-    const id = call.optional('id') ?? modelIdOf(found.name || basename(file, '.gguf'));
     const prices = pricesOf(call);
-    const { contextTokens } = found;
-    const maxOutputTokens = Math.max(1, Math.min(ANSWER_TOKENS_MAX, Math.floor(contextTokens * ANSWER_SHARE)));
-    const deployment = { id: deploymentIdOf(id), engine: { file } };
-    const operations = ['chat', 'completions', 'embeddings'];
-    await client.call(applyResultSchema, 'POST', '/api/v1/config/apply', {
-      config: { models: [{ id, operations, contextTokens, maxOutputTokens, prices, deployments: [deployment] }] },
-    });
-    if (!isPriced(call))
-      call.note(
-        call.lang === 'zh'
-          ? '未指定价格，因此免费；用 --input-price 与 --output-price 定价。'
-          : 'No price was given, so it is free; --input-price and --output-price set one.',
-      );
-    const names = call.lang === 'zh' ? ['模型', '文件', '上下文'] : ['model', 'file', 'context'];
-    call.answer({ id, file, contextTokens, prices }, () =>
+    const file = resolve(call.operands[0] ?? '');
+    const client = await call.client();
+    const body = { file, id: call.optional('id'), prices, replace: call.isSet('replace') };
+    const added = await client.call(modelAddedSchema, 'POST', '/api/v1/models', body);
+    const { id, contextTokens, replaced } = added;
+    const loaded = call.isSet('no-wait') ? null : await waitLoaded(call, added);
+    const zh = call.lang === 'zh';
+    call.answer({ id, file, contextTokens, prices: added.prices, replaced, loaded }, () =>
       facts([
-        [names[0] ?? '', id],
-        [names[1] ?? '', file],
-        [names[2] ?? '', String(contextTokens)],
+        [zh ? '模型' : 'model', id],
+        [zh ? '文件' : 'file', file],
+        [zh ? '上下文' : 'context', String(contextTokens)],
+        [zh ? '价格' : 'price', priceText(added.prices, call.lang)],
+        [zh ? '状态' : 'state', loaded ? STATES[call.lang].ready : STATES[call.lang].starting],
       ]),
     );
     return 0;
   },
 };
 
-const isPriced = (call: CommandCall) =>
-  ['input-price', 'cached-input-price', 'output-price'].some(name => call.optional(name) !== undefined);
+/** Weights of hundreds of gigabytes from a slow disk; afterwards it goes on by itself. */
+const LOAD_WAIT_MS = 600_000;
+const LOOK_MS = 200;
 
-/** Without a price a model would be refused to everyone: then it is free, in the currencies of the price books. */
-function pricesOf(call: CommandCall): readonly object[] {
-  const price = (currency: string) => ({
-    currency,
-    inputPerM: call.optional('input-price') ?? '0',
-    cachedInputPerM: call.optional('cached-input-price'),
-    outputPerM: call.optional('output-price') ?? '0',
+/**
+ * Whether its engine came to serve; false where that still goes on. One that cannot be loaded is taken out again, unless it took
+ * another's place: Fault `unavailable` with the reason.
+ */
+async function waitLoaded(call: CommandCall, { id, replaced }: ModelAdded): Promise<boolean> {
+  const client = await call.client();
+  const target = `/api/v1/models/${encodeURIComponent(id)}`;
+  const until = systemClock.monotonicMs() + LOAD_WAIT_MS;
+  for (;;) {
+    const { deployments } = await client.call(modelViewSchema, 'GET', target);
+    const failed = deployments.find(({ state }) => state === 'failed');
+    if (failed) {
+      if (!replaced) await client.call(removedSchema, 'DELETE', target);
+      throw notLoaded(id, failed.reason ?? '', replaced);
+    }
+    if (deployments.every(({ state }) => state !== 'starting')) return true;
+    if (systemClock.monotonicMs() > until) return false;
+    await sleep(LOOK_MS);
+  }
+}
+
+function notLoaded(id: string, reason: string, replaced: boolean): Fault {
+  return new Fault('unavailable', {
+    message: `${id} cannot be loaded: ${reason}. ${replaced ? 'It stays in the place of what it replaced, and is tried again' : 'It was taken out again'}`,
+    messageZh: `${id} 无法加载：${reason}。${replaced ? '它已替换原有模型，将继续重试' : '已将其下线'}`,
   });
+}
+
+/** Both prices, or the word that there is none: one that was forgotten would be given away. */
+function pricesOf(call: CommandCall): readonly object[] {
+  const given = PRICE_FLAGS.filter(name => call.isSet(name));
   const currency = call.optional('currency');
-  if (currency !== undefined || isPriced(call)) return [price(currency ?? 'CNY')];
-  return [price('CNY'), price('USD')];
+  if (call.isSet('free')) {
+    const [first] = given;
+    if (first !== undefined)
+      throw usageFault(`--${first} does not go with --free`, `--${first} 不能与 --free 同时使用`);
+    // In the currencies of most wallets.
+    return (currency === undefined ? ['CNY', 'USD'] : [currency]).map(code => ({
+      currency: code,
+      inputPerM: '0',
+      outputPerM: '0',
+    }));
+  }
+  const missing = ['input-price', 'output-price'].filter(name => !call.isSet(name));
+  if (missing.length === 2 && given.length === 0)
+    throw usageFault(
+      'model add: it has no price: give --input-price and --output-price, or --free',
+      'model add：缺少价格：请给出 --input-price 与 --output-price，或 --free',
+    );
+  if (missing.length > 0)
+    throw usageFault(
+      `model add: --${missing[0]} is missing: a price needs both (millrace model add --help)`,
+      `model add：缺少 --${missing[0]}：两个价格都需要（millrace model add --help）`,
+    );
+  return [
+    {
+      currency: currency ?? 'CNY',
+      inputPerM: call.text('input-price'),
+      cachedInputPerM: call.optional('cached-input-price'),
+      outputPerM: call.text('output-price'),
+    },
+  ];
 }
 
-function modelIdOf(name: string): string {
-  const id = name
-    .trim()
-    .replace(/[^A-Za-z0-9._:/@-]+/g, '-')
-    .slice(0, 128)
-    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
-  return id || 'model';
-}
-
-function deploymentIdOf(modelId: string): string {
-  const id = modelId
-    .toLowerCase()
-    .replace(/[^a-z0-9._-]+/g, '-')
-    .slice(0, 64)
-    .replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '');
-  return id || 'model';
-}
+const PRICE_FLAGS = ['input-price', 'cached-input-price', 'output-price'] as const;
 
 const remove: Command = {
   name: 'model remove',

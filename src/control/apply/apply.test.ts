@@ -224,7 +224,7 @@ const BAD: readonly [value: unknown, ...issues: string[]][] = [
   ],
   [
     model({ prices: [{ ...price, currency: 'yuan' }] }),
-    'models[0].prices[0].currency "yuan" is not a currency code: use three capital letters, such as CNY or USD',
+    'models[0].prices[0].currency "yuan" is not a currency code of ISO 4217, such as CNY or USD',
   ],
   [
     model({ prices: [{ ...price, effectiveFrom: '2026-02-30' }] }),

@@ -1,5 +1,6 @@
 import { type ApplyResult, type Change, type ConfigDocument, configSchema, pathText } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
+import type { StoreTransaction } from '../../ground/store/index.ts';
 import { withKnownProviders } from '../../models/catalog/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import { type Checked, check } from '../issue-text.ts';
@@ -7,6 +8,12 @@ import { checkReferences } from './check.ts';
 import { applyModel } from './model.ts';
 import { applyOrganization } from './organization.ts';
 import { applyProvider } from './provider.ts';
+
+export interface ApplyOptions {
+  readonly dryRun: boolean;
+  /** Runs first in the transaction: what it throws ends it, nothing changed. */
+  readonly before?: ((trx: StoreTransaction) => Promise<void>) | undefined;
+}
 
 /** Ends the transaction of a dry run: everything was tried, nothing stays. */
 class DryRun extends Error {}
@@ -20,14 +27,14 @@ class DryRun extends Error {}
 export async function applyDocument(
   deps: ControlDeps,
   value: unknown,
-  { dryRun }: { readonly dryRun: boolean },
+  { dryRun, before }: ApplyOptions,
 ): Promise<Checked<ApplyResult>> {
   const parsed = check(configSchema, withKnownProviders(value ?? {}));
   if (!parsed.ok) return parsed;
   const document = parsed.value;
   const issues = await checkReferences(deps, document);
   if (issues.length > 0) return { ok: false, issues };
-  const changes = await changeStore(deps, document, dryRun);
+  const changes = await changeStore(deps, document, { dryRun, before });
   // In a dry run too: credits that were tried and rolled back are forgotten there.
   if (dryRun || changes.some(({ action }) => action !== 'unchanged')) await deps.publish();
   return {
@@ -37,12 +44,8 @@ export async function applyDocument(
 }
 
 /** As {@link applyDocument}, for documents of our own: throws Fault `config_invalid` with the first issue. */
-export async function applyConfig(
-  deps: ControlDeps,
-  document: unknown,
-  { dryRun }: { readonly dryRun: boolean },
-): Promise<ApplyResult> {
-  const outcome = await applyDocument(deps, document, { dryRun });
+export async function applyConfig(deps: ControlDeps, document: unknown, options: ApplyOptions): Promise<ApplyResult> {
+  const outcome = await applyDocument(deps, document, options);
   if (outcome.ok) return outcome.value;
   const [first] = outcome.issues;
   const path = pathText(first?.path ?? []);
@@ -53,12 +56,17 @@ export async function applyConfig(
   });
 }
 
-async function changeStore(deps: ControlDeps, document: ConfigDocument, dryRun: boolean): Promise<readonly Change[]> {
+async function changeStore(
+  deps: ControlDeps,
+  document: ConfigDocument,
+  { dryRun, before }: ApplyOptions,
+): Promise<readonly Change[]> {
   const changes: Change[] = [];
   try {
     await deps.store.transaction(async trx => {
       // PostgreSQL may run this again after a conflict.
       changes.length = 0;
+      await before?.(trx);
       for (const provider of document.providers) changes.push(await applyProvider(deps, trx, provider));
       for (const model of document.models) changes.push(...(await applyModel(deps, trx, model)));
       for (const organization of document.organizations)

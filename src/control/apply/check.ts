@@ -101,7 +101,7 @@ async function checkModel(
       report(
         [...at, 'provider'],
         `there is no provider "${deployment.provider}", neither here nor on the server`,
-        `不存在提供商“${deployment.provider}”：此文件和服务器上都没有`,
+        `不存在供应商“${deployment.provider}”：此文件和服务器上都没有`,
       );
     checkPrices(deployment.costs, [...at, 'costs'], report);
     await checkEngine(deps, deployment, { path: at, report });

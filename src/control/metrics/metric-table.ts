@@ -51,6 +51,14 @@ export const METRICS = {
     labels: [],
     about: { en: 'Entries of the journal that are not in the ledger yet', zh: '尚未装入账簿的日志条目数' },
   },
+  ledger_set_backs_total: {
+    type: 'counter',
+    labels: [],
+    about: {
+      en: 'How often the database was found in an older state than this node had left it: what it lost of the journal is loaded again',
+      zh: '发现数据库回退到旧状态的次数：丢失的部分会从日志重新入账',
+    },
+  },
   cluster_nodes: {
     type: 'gauge',
     labels: [],
@@ -112,7 +120,7 @@ export const METRICS = {
     labels: ['model', 'deployment', 'kind'],
     about: {
       en: 'Tokens of settled requests. Kinds do not overlap: input without cached_input, output without reasoning',
-      zh: '已结算请求的令牌数。各类互不重叠：input 不含 cached_input，output 不含 reasoning',
+      zh: '已结算请求的词元数。各类互不重叠：input 不含 cached_input，output 不含 reasoning',
     },
   },
   revenue_total: {
@@ -186,7 +194,7 @@ export const METRICS = {
   deployment_ttft_seconds: {
     type: 'gauge',
     labels: ['model', 'deployment'],
-    about: { en: 'Smoothed time to the first token; what routing goes by', zh: '平滑后的首个令牌时间，供路由使用' },
+    about: { en: 'Smoothed time to the first token; what routing goes by', zh: '平滑后的首个词元时间，供路由使用' },
   },
   deployment_duration_seconds: {
     type: 'gauge',

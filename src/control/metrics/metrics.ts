@@ -46,6 +46,7 @@ function nodeFamilies({ loader, journal, slots, version, startedAtMs }: ControlD
       { labels: {}, value: commits.count, suffix: '_count' },
     ]),
     family('loader_lag_entries', loader.lag()),
+    family('ledger_set_backs_total', loader.setBacks().count),
   ];
 }
 
@@ -68,7 +69,8 @@ function refusalFamily({ slots }: ControlDeps): MetricFamily {
   );
 }
 
-function deploymentFamilies({ catalog, slots, clock }: ControlDeps): MetricFamily[] {
+function deploymentFamilies(deps: ControlDeps): MetricFamily[] {
+  const { catalog, slots } = deps;
   const deployments = [...catalog.snapshot().models.values()].flatMap(model =>
     model.deployments.map(deployment => ({ deployment, labels: { model: model.id, deployment: deployment.id } })),
   );
@@ -80,10 +82,9 @@ function deploymentFamilies({ catalog, slots, clock }: ControlDeps): MetricFamil
         return known === undefined ? [] : [{ labels, value: known }];
       }),
     );
-  const nowMs = clock.nowMs();
   const { get } = slots.deployments;
-  const isIn = (state: ReturnType<typeof stateOf>) => (deployment: Deployment) =>
-    stateOf(deployment, slots.deployments, nowMs) === state ? 1 : 0;
+  const isIn = (state: ReturnType<typeof stateOf>['state']) => (deployment: Deployment) =>
+    stateOf(deps, deployment).state === state ? 1 : 0;
   return [
     each('deployment_ready', isIn('ready')),
     each('deployment_resting', isIn('resting')),

@@ -1,3 +1,4 @@
+import type { ModelView } from '@millrace/contract';
 import type { Lang, Words } from '../language.ts';
 
 export interface PageWords {
@@ -6,7 +7,7 @@ export interface PageWords {
   readonly ready: string;
   readonly notReady: (reasons: readonly string[]) => string;
   readonly models: string;
-  readonly states: { readonly ready: string; readonly starting: string; readonly resting: string };
+  readonly states: Readonly<Record<ModelView['deployments'][number]['state'], string>>;
   readonly tokens: (count: string) => string;
   readonly noModels: string;
   readonly call: string;
@@ -46,7 +47,7 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     ready: 'Ready',
     notReady: reasons => `Not ready yet: ${reasons.map(reason => reasonText(reason, 'en')).join(', ')}`,
     models: 'Models',
-    states: { ready: 'ready', starting: 'loading', resting: 'resting after failures' },
+    states: { ready: 'ready', starting: 'loading', failed: 'could not be loaded', resting: 'resting after failures' },
     tokens: count => `${count} tokens of context`,
     noModels: 'There is no model yet. Serve a file of your own, or apply a configuration:',
     call: 'Call it',
@@ -59,7 +60,7 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     commands: [
       ['./millrace usage --org default', 'what was used, and what it cost'],
       ['./millrace wallet credit --org default --amount 100 --currency CNY', 'top up a wallet'],
-      ['./millrace model add FILE.gguf', 'serve your own weights'],
+      ['./millrace model add FILE.gguf --free', 'serve your own weights'],
       ['./millrace apply -f millrace.yaml', 'other vendors, prices, customers: one file'],
       ['./millrace ledger verify', 'prove that the books are right'],
     ],
@@ -77,8 +78,8 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     ready: '已就绪',
     notReady: reasons => `尚未就绪：${reasons.map(reason => reasonText(reason, 'zh')).join('，')}`,
     models: '模型',
-    states: { ready: '就绪', starting: '加载中', resting: '多次失败，暂停调用' },
-    tokens: count => `上下文 ${count} 令牌`,
+    states: { ready: '就绪', starting: '加载中', failed: '加载失败', resting: '多次失败，暂停调用' },
+    tokens: count => `上下文 ${count} 词元`,
     noModels: '还没有模型。可以直接提供本地模型文件，或应用一份配置：',
     call: '调用方法',
     makeKey: '创建密钥，密钥只显示一次。',
@@ -90,8 +91,8 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     commands: [
       ['./millrace usage --org default', '查看用量与费用'],
       ['./millrace wallet credit --org default --amount 100 --currency CNY', '给钱包充值'],
-      ['./millrace model add FILE.gguf', '提供自己的模型文件'],
-      ['./millrace apply -f millrace.yaml', '接入其他厂商、定价、客户，一份文件搞定'],
+      ['./millrace model add FILE.gguf --free', '提供自己的模型文件'],
+      ['./millrace apply -f millrace.yaml', '接入其他供应商、定价、客户，一份文件搞定'],
       ['./millrace ledger verify', '证明账目无误'],
     ],
     question: '47 + 38 等于多少？',

@@ -51,7 +51,7 @@ test('the page speaks the language of its reader', async () => {
     assert.match(text, new RegExp(`<html lang="${lang}">`), JSON.stringify(headers) + query);
     assert.match(text, lang === 'en' ? /Millrace is running/ : /Millrace 正在运行/);
     assert.match(text, /a\/model:1/);
-    assert.match(text, lang === 'en' ? /4,096 tokens of context/ : /上下文 4,096 令牌/);
+    assert.match(text, lang === 'en' ? /4,096 tokens of context/ : /上下文 4,096 词元/);
   }
 });
 

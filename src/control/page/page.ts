@@ -56,13 +56,13 @@ export function renderPage(deps: ControlDeps, { lang, origin }: { readonly lang:
 }
 
 function modelList(
-  { slots, clock }: ControlDeps,
+  deps: ControlDeps,
   { models, words, lang }: { readonly models: readonly Model[]; readonly words: PageWords; readonly lang: Lang },
 ) {
   if (models.length === 0)
-    return html`<p class="soft">${words.noModels}</p>${codeBlock('./millrace model add FILE.gguf', words)}`;
+    return html`<p class="soft">${words.noModels}</p>${codeBlock('./millrace model add FILE.gguf --free', words)}`;
   const rows = models.map(({ id, contextTokens, deployments }) => {
-    const states = deployments.map(deployment => stateOf(deployment, slots.deployments, clock.nowMs()));
+    const states = deployments.map(deployment => stateOf(deps, deployment).state);
     const state = states.includes('ready') ? 'ready' : (states[0] ?? 'resting');
     const context = contextTokens === undefined ? '' : words.tokens(new Intl.NumberFormat(lang).format(contextTokens));
     return html`<li><b>${id}</b><span>${context}<i class="dot${state === 'ready' ? '' : ' wait'}"></i>${words.states[state]}</span></li>`;

@@ -10,7 +10,8 @@ export function healthRoutes(app: ControlApp, deps: ControlDeps): void {
     const reasons = notReady(deps);
     const status = deps.cluster?.status();
     const cluster = status && { nodes: status.nodes, valkey: status.valkeyUp ? 'up' : 'away' };
-    return c.json({ ready: reasons.length === 0, reasons, ...cluster }, reasons.length === 0 ? 200 : 503);
+    const alarms = alarmsOf(deps);
+    return c.json({ ready: reasons.length === 0, reasons, alarms, ...cluster }, reasons.length === 0 ? 200 : 503);
   });
 }
 
@@ -24,12 +25,18 @@ export function statusRoutes(app: ControlApp, deps: ControlDeps, access: Access)
       startedAt: new Date(deps.startedAtMs).toISOString(),
       ready: reasons.length === 0,
       reasons: [...reasons],
+      alarms: [...alarmsOf(deps)],
       models: [...deps.catalog.snapshot().models.values()].map(model => ({
         id: model.id,
         ready: isReady(deps, model),
       })),
     } satisfies StatusView);
   });
+}
+
+/** What a person must look at, though the node serves: stable words for machines. */
+function alarmsOf({ loader }: ControlDeps): readonly string[] {
+  return loader.setBacks().count > 0 ? ['ledger_set_back'] : [];
 }
 
 /** Stable words for machines; the first is the weightiest. */

@@ -1,15 +1,26 @@
-import { formatAmount, type ModelView, modelInspectSchema, type Nano } from '@millrace/contract';
-import { type DeploymentSlots, Fault } from '../../ground/std/index.ts';
+import {
+  formatAmount,
+  type ModelView,
+  modelAddSchema,
+  modelInspectSchema,
+  type Nano,
+  type PriceView,
+} from '@millrace/contract';
+import { Fault } from '../../ground/std/index.ts';
 import type { Deployment, Model } from '../../models/catalog/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
+import { addModel } from '../apply/add-model.ts';
 import { type ControlApp, readBody } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
+import type { Lang, Words } from '../language.ts';
 
-/** `/api/v1/models` and `/api/v1/providers`: what can be called. They are made and changed through `/api/v1/config/apply`. */
+/** `/api/v1/models`: what can be called. A file of weights is added here; all else is made and changed through `/api/v1/config/apply`. */
 export function modelRoutes(app: ControlApp, deps: ControlDeps): void {
+  const { catalog } = deps;
+
   app.get('/api/v1/models', c => {
-    const models = [...deps.catalog.snapshot().models.values()];
-    return c.json({ models: models.map(model => modelView(deps, model)) });
+    const models = [...catalog.snapshot().models.values()];
+    return c.json({ models: models.map(model => modelView(deps, model, c.get('lang'))) });
   });
 
   app.post('/api/v1/models/inspect', async c => {
@@ -17,33 +28,52 @@ export function modelRoutes(app: ControlApp, deps: ControlDeps): void {
     return c.json(await deps.inspectModel(file));
   });
 
+  app.post('/api/v1/models', async c => {
+    const body = await readBody(c, modelAddSchema);
+    const { id, replaced } = await addModel(deps, body);
+    const model = catalog.snapshot().models.get(id);
+    if (!model) throw noModel(id);
+    return c.json({ ...modelView(deps, model, c.get('lang')), file: body.file, replaced }, 201);
+  });
+
+  app.get('/api/v1/models/:id{.+}', c => {
+    const id = c.req.param('id');
+    const model = catalog.snapshot().models.get(id);
+    if (!model) throw noModel(id);
+    return c.json(modelView(deps, model, c.get('lang')));
+  });
+
   app.delete('/api/v1/models/:id{.+}', async c => {
     const id = c.req.param('id');
-    if (!(await deps.store.transaction(trx => deps.catalog.removeModel(trx, id))))
-      throw new Fault('not_found', { message: `There is no model ${id}`, messageZh: `不存在模型 ${id}` });
+    if (!(await deps.store.transaction(trx => catalog.removeModel(trx, id)))) throw noModel(id);
     await deps.publish();
     return c.json({ id, removed: true });
   });
-
-  app.get('/api/v1/providers', async c => c.json({ providers: await deps.catalog.providers() }));
 }
 
-/** `starting`: an engine that loads. `resting`: it failed and is left alone for a while. */
+function noModel(id: string): Fault {
+  return new Fault('not_found', { message: `There is no model ${id}`, messageZh: `不存在模型 ${id}` });
+}
+
+/** How a deployment fares, and why where it failed. */
 export function stateOf(
-  { embedded, slot }: Deployment,
-  slots: DeploymentSlots,
-  nowMs: number,
-): ModelView['deployments'][number]['state'] {
-  if (embedded && slots.get(slot, 'ready') !== 1) return 'starting';
-  return slots.get(slot, 'closedUntilS') > Math.floor(nowMs / 1000) ? 'resting' : 'ready';
+  { slots: { deployments }, clock, engineStatus }: ControlDeps,
+  { id, embedded, slot }: Deployment,
+): { readonly state: ModelView['deployments'][number]['state']; readonly reason: Words | null } {
+  if (embedded && deployments.get(slot, 'ready') !== 1) {
+    const failure = engineStatus().find(({ deploymentId }) => deploymentId === id)?.lastFailure;
+    if (!failure) return { state: 'starting', reason: null };
+    return { state: 'failed', reason: { en: failure.message, zh: failure.messageZh } };
+  }
+  const isResting = deployments.get(slot, 'closedUntilS') > Math.floor(clock.nowMs() / 1000);
+  return { state: isResting ? 'resting' : 'ready', reason: null };
 }
 
-export function isReady({ slots, clock }: ControlDeps, { deployments }: Model): boolean {
-  return deployments.some(deployment => stateOf(deployment, slots.deployments, clock.nowMs()) === 'ready');
+export function isReady(deps: ControlDeps, { deployments }: Model): boolean {
+  return deployments.some(deployment => stateOf(deps, deployment).state === 'ready');
 }
 
-function modelView(deps: ControlDeps, model: Model): ModelView {
-  const { slots, clock } = deps;
+function modelView(deps: ControlDeps, model: Model, lang: Lang): ModelView {
   return {
     id: model.id,
     operations: [...model.operations],
@@ -52,21 +82,25 @@ function modelView(deps: ControlDeps, model: Model): ModelView {
     createdAt: new Date(model.createdAtMs).toISOString(),
     ready: isReady(deps, model),
     prices: model.prices.map(priceView),
-    deployments: model.deployments.map(deployment => ({
-      id: deployment.id,
-      provider: deployment.upstream.providerId,
-      upstreamModel: deployment.upstreamModel,
-      state: stateOf(deployment, slots.deployments, clock.nowMs()),
-      inFlight: slots.deployments.get(deployment.slot, 'inFlight'),
-      concurrency: deployment.concurrency ?? null,
-      priority: deployment.priority,
-      weight: deployment.weight,
-      costs: deployment.costs.map(priceView),
-    })),
+    deployments: model.deployments.map(deployment => {
+      const { state, reason } = stateOf(deps, deployment);
+      return {
+        id: deployment.id,
+        provider: deployment.upstream.providerId,
+        upstreamModel: deployment.upstreamModel,
+        state,
+        reason: reason === null ? null : reason[lang],
+        inFlight: deps.slots.deployments.get(deployment.slot, 'inFlight'),
+        concurrency: deployment.concurrency ?? null,
+        priority: deployment.priority,
+        weight: deployment.weight,
+        costs: deployment.costs.map(priceView),
+      };
+    }),
   };
 }
 
-function priceView(price: PriceVersion): ModelView['prices'][number] {
+function priceView(price: PriceVersion): PriceView {
   const { version, currency, effectiveFromMs } = price;
   const figure = (nano: Nano | undefined) => (nano === undefined ? null : formatAmount(nano));
   const figures = price.book === undefined ? price.nanoPerMillion : undefined;

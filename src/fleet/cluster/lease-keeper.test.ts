@@ -139,6 +139,50 @@ for (const dialect of DIALECTS) {
       }
       assert.deepEqual(await read(store).then(({ posted, held }) => ({ posted, held })), { posted: 960n, held: 0n });
     });
+
+    test('nodes that lie idle take nothing again, whoever gave back and for whatever reason', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      await openWallet(store, 1_000n);
+      const news = new Set<(news: News) => void>();
+      const [a, b] = [await openNode(store, 'a', news), await openNode(store, 'b', news)];
+      const rest = async (ms: number) => {
+        for (const node of [a, b]) {
+          node.clock.ms += ms;
+          await node.keeper.tick();
+        }
+      };
+      const idle = async (why: string) => {
+        for (let second = 0; second < 7; second++) await rest(1_000);
+        const { held, leases } = await read(store);
+        assert.equal(held, 0n, `${why}: nothing is held`);
+        for (let second = 0; second < 60; second++) {
+          await rest(1_000);
+          assert.deepEqual((await read(store)).leases, leases, `${why}: nothing moves after ${second} s`);
+        }
+      };
+      await Promise.all([a.supply(1n), b.supply(1n)]);
+      await idle('asked, and not used');
+      await a.supply(1n);
+      assert.ok(a.cell.tryTake(100n));
+      // Ahead of need: not a use of it.
+      await rest(1_000);
+      assert.ok(a.cell.left() > 100n);
+      a.cell.add(100n);
+      await idle('used, and given back unspent');
+      await a.supply(1n);
+      assert.equal(await b.supply(1_000n), 'supplied', 'a gave up its own');
+      await rest(1_000);
+      assert.equal(a.cell.left(), 0n, 'and does not take it again');
+      await idle('given up to another node');
+      await a.supply(10n);
+      assert.ok(a.cell.tryTake(10n));
+      await a.lapse();
+      await book(store, 'a', { spent: 10n, held: 0n });
+      for (let second = 0; second < 80; second++) await rest(1_000);
+      await idle('what the wallet bore came back');
+      assert.equal(a.cell.left(), 0n);
+    });
   });
 }
 

@@ -44,8 +44,9 @@ interface Entry {
   netNano: Nano | undefined;
   /** What was taken last: below half of it, more is taken ahead of need. */
   shareNano: Nano;
+  /** What was in the cell at the last look, with what was moved here since: where it differs, requests took or gave back. */
   seenNano: Nano;
-  changedAtMs: number;
+  usedAtMs: number;
   reconciledAtMs: number;
   dryUntilMs: number;
   /** Whether a change was committed is not known. */
@@ -134,14 +135,15 @@ export class LeaseKeeper {
       const left = entry.cell.left();
       if (left !== entry.seenNano) {
         entry.seenNano = left;
-        entry.changedAtMs = nowMs;
+        entry.usedAtMs = nowMs;
       }
-      const isIdle = nowMs - entry.changedAtMs >= IDLE_MS;
+      const isIdle = nowMs - entry.usedAtMs >= IDLE_MS;
       const { retiredAtMs } = entry;
       const isLate = retiredAtMs !== undefined && nowMs - retiredAtMs < LATE_MS;
       const isDue = entry.unsure || isLate || nowMs - entry.reconciledAtMs >= RECONCILE_MS;
-      if (isDue && (entry.unsure || retiredAtMs !== undefined || !isIdle))
-        await this.#inTurn(entry, () => this.#reconcile(entry));
+      // Also after the last use, until that is surely booked.
+      const isOpen = retiredAtMs !== undefined || entry.reconciledAtMs - entry.usedAtMs < RECONCILE_MS;
+      if (isDue && (entry.unsure || isOpen)) await this.#inTurn(entry, () => this.#reconcile(entry));
       if (retiredAtMs !== undefined) {
         if (nowMs - retiredAtMs > RETIRED_MS) this.#entries.delete(entry.account.id);
         continue;
@@ -164,7 +166,7 @@ export class LeaseKeeper {
     if (known) return known;
     const nowMs = this.#options.clock.monotonicMs();
     const entry: Entry = {
-      ...{ account, cell, netNano: undefined, shareNano: 0n, seenNano: 0n, changedAtMs: nowMs, reconciledAtMs: nowMs },
+      ...{ account, cell, netNano: undefined, shareNano: 0n, seenNano: 0n, usedAtMs: nowMs, reconciledAtMs: nowMs },
       ...{ dryUntilMs: 0, unsure: true, retiredAtMs: undefined, asked: [], turn: Promise.resolve() },
     };
     this.#entries.set(account.id, entry);
@@ -191,6 +193,7 @@ export class LeaseKeeper {
       } catch (error) {
         this.#failed(entry, error);
       }
+      if (outcome === 'supplied') entry.usedAtMs = this.#options.clock.monotonicMs();
       entry.asked.splice(0, asked.length);
       for (const { answer } of asked) answer(outcome);
     }
@@ -240,17 +243,18 @@ export class LeaseKeeper {
       if (moved === 'short') continue;
       this.#apply(entry, moved.netNano);
       entry.shareNano = nano;
-      entry.changedAtMs = this.#options.clock.monotonicMs();
       return 'supplied';
     }
     return 'short';
   }
 
-  /** Out of the cell first: what is being given back is not spent meanwhile. */
+  /** Out of the cell first: what is being given back is not spent meanwhile. More is taken when a request asks, not ahead of that. */
   async #giveBack(entry: Entry): Promise<void> {
     if (entry.unsure) await this.#reconcile(entry);
     const nano = entry.cell.left();
     if (nano <= 0n || entry.netNano === undefined || !entry.cell.tryTake(nano)) return;
+    entry.seenNano -= nano;
+    entry.shareNano = 0n;
     entry.netNano -= nano;
     const moved = await this.#options.leases.move(this.#session.current(), entry.account, -nano);
     if (typeof moved === 'object') this.#apply(entry, moved.netNano);
@@ -268,7 +272,9 @@ export class LeaseKeeper {
 
   /** Before the first time all that the lease came to was used up, or given back. */
   #apply(entry: Entry, netNano: Nano): void {
-    entry.cell.add(netNano - (entry.netNano ?? netNano));
+    const nano = netNano - (entry.netNano ?? netNano);
+    entry.cell.add(nano);
+    entry.seenNano += nano;
     entry.netNano = netNano;
   }
 }

@@ -76,7 +76,7 @@ function takeLimits(
     headers.push(...rateHeaders('tokens', tokensPerMinute, verdict));
     if (!verdict.ok) {
       returnLimits({ scopes, slot }, slots, { requests: 1, tokens: 0 });
-      throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个令牌`, {
+      throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个词元`, {
         retryAfterMs: verdict.retryAfterMs,
         headers,
         need: { what: 'tokens', count: tokens },

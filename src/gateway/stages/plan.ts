@@ -63,7 +63,7 @@ function outputCap(call: Call, model: Model): number {
   if (call.maxOutputTokens > model.maxOutputTokens) {
     throw new Fault('invalid_parameter', {
       message: `max_tokens is too large: ${call.maxOutputTokens}; ${model.id} gives at most ${model.maxOutputTokens} in one answer`,
-      messageZh: `max_tokens 过大：${call.maxOutputTokens}；${model.id} 单次回答最多 ${model.maxOutputTokens} 个令牌`,
+      messageZh: `max_tokens 过大：${call.maxOutputTokens}；${model.id} 单次回答最多 ${model.maxOutputTokens} 个词元`,
       param: 'max_tokens',
     });
   }

@@ -6,7 +6,7 @@ export { claimFact } from './facts.ts';
 export { forUpdate } from './for-update.ts';
 export type { KnownNewRows, NewRows } from './insert-new.ts';
 export { isPassing } from './is-passing.ts';
-export type { StoreDialect } from './migrate.ts';
+export { insertOnly, type Migration, type RoomSchema, type StoreDialect } from './migrate.ts';
 export { raiseRevision, readRevision } from './revisions.ts';
 export * from './store.ts';
 export type * from './tables.ts';

@@ -10,6 +10,13 @@ export interface Migration {
   readonly statements: (dialect: StoreDialect) => readonly string[];
 }
 
+/** What one room keeps in the store: the steps that lead to its tables, numbered per room. */
+export interface RoomSchema {
+  /** The room's name; kept in the database for good. */
+  readonly room: string;
+  readonly migrations: readonly Migration[];
+}
+
 /** Triggers that refuse UPDATE and DELETE: what a table of facts says is never changed, corrections are new rows. */
 export function insertOnly(table: string, dialect: StoreDialect): readonly string[] {
   if (dialect === 'sqlite') {
@@ -36,18 +43,23 @@ export function inDialect(statement: string, dialect: StoreDialect): string {
 }
 
 /** Fault `conflict` unless the schema is the one that this program writes. For those who may read but not migrate. */
-export async function assertMigrated(db: Kysely<Database>, migrations: readonly Migration[]): Promise<void> {
-  const newest = migrations.at(-1)?.id ?? 0;
-  const have = await schemaVersion(db).catch(() => 0);
-  if (have === newest) return;
-  throw new Fault('conflict', {
-    message: `The database has schema version ${have}, this Millrace needs ${newest}`,
-    messageZh: `数据库的结构版本为 ${have}，本程序需要 ${newest}`,
-  });
+export async function assertMigrated(db: Kysely<Database>, rooms: readonly RoomSchema[]): Promise<void> {
+  for (const { room, migrations } of rooms) {
+    const newest = newestOf(migrations);
+    const have = await schemaVersion(db, room).catch(() => 0);
+    if (have === newest) continue;
+    throw new Fault('conflict', {
+      message: `The database has schema version ${have} of ${room}, this Millrace needs ${newest}`,
+      messageZh: `数据库中 ${room} 的结构版本为 ${have}，本程序需要 ${newest}`,
+    });
+  }
 }
 
-async function schemaVersion(db: Kysely<Database>): Promise<number> {
-  const { rows } = await sql<{ id: bigint | null }>`select max(id) as id from schema_versions`.execute(db);
+const newestOf = (migrations: readonly Migration[]) => migrations.at(-1)?.id ?? 0;
+
+async function schemaVersion(db: Kysely<Database>, room: string): Promise<number> {
+  const { rows } = await sql<{ id: bigint | null }>`
+    select max(id) as id from schema_versions where room = ${room}`.execute(db);
   return Number(rows[0]?.id ?? 0);
 }
 
@@ -62,31 +74,43 @@ async function lockSchema(trx: Kysely<Database>, dialect: StoreDialect): Promise
   await sql`select pg_advisory_xact_lock(${SCHEMA_LOCK})`.execute(trx);
 }
 
-/** Brings the schema to the newest version, each migration in a transaction of its own: a kill half-way leaves the last whole one. */
+/**
+ * Brings each room's schema to its newest version, in the order of the rooms, each step in a transaction of its own: a kill
+ * half-way leaves the last whole one. Rooms that this program does not have keep what they had.
+ */
 export async function migrate(
   db: Kysely<Database>,
   dialect: StoreDialect,
-  migrations: readonly Migration[],
+  rooms: readonly RoomSchema[],
 ): Promise<void> {
   await db.transaction().execute(async trx => {
     await lockSchema(trx, dialect);
-    await sql`create table if not exists schema_versions (id bigint primary key)`.execute(trx);
+    const create = 'create table if not exists schema_versions (room text, id bigint, primary key (room, id))';
+    await sql.raw(create).execute(trx);
   });
-  const have = await schemaVersion(db);
-  const newest = migrations.at(-1)?.id ?? 0;
+  for (const { room, migrations } of rooms) await migrateRoom(db, dialect, { room, migrations });
+}
+
+async function migrateRoom(
+  db: Kysely<Database>,
+  dialect: StoreDialect,
+  { room, migrations }: RoomSchema,
+): Promise<void> {
+  const have = await schemaVersion(db, room);
+  const newest = newestOf(migrations);
   if (have > newest) {
     throw new Fault('config_invalid', {
-      message: `The database has schema version ${have}, this Millrace knows ${newest}: start the newer Millrace that wrote it`,
-      messageZh: `数据库的结构版本为 ${have}，而本程序只支持到 ${newest}：请使用写入它的较新版本`,
+      message: `The database has schema version ${have} of ${room}, this Millrace knows ${newest}: start the newer Millrace that wrote it`,
+      messageZh: `数据库中 ${room} 的结构版本为 ${have}，而本程序只支持到 ${newest}：请使用写入它的较新版本`,
     });
   }
   for (const migration of migrations.filter(({ id }) => id > have)) {
     await db.transaction().execute(async trx => {
       await lockSchema(trx, dialect);
       // Another node did it meanwhile.
-      if ((await schemaVersion(trx)) >= migration.id) return;
+      if ((await schemaVersion(trx, room)) >= migration.id) return;
       for (const statement of migration.statements(dialect)) await sql.raw(inDialect(statement, dialect)).execute(trx);
-      await sql`insert into schema_versions (id) values (${BigInt(migration.id)})`.execute(trx);
+      await sql`insert into schema_versions (room, id) values (${room}, ${BigInt(migration.id)})`.execute(trx);
     });
   }
 }

@@ -221,7 +221,7 @@ for (const dialect of DIALECTS) {
       {
         await using store = await openStore(options);
         await store.db.insertInto('journal_cursor').values({ node_id: 'n', seq: 7n }).execute();
-        await sql`insert into schema_versions (id) values (99)`.execute(store.db);
+        await sql`insert into schema_versions (room, id) values ('core', 99)`.execute(store.db);
         if (dialect === 'postgres') await assert.rejects(openStore({ ...options, writer: false }), newer);
       }
       await assert.rejects(openStore(options), { code: 'config_invalid', ...newer });

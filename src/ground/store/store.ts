@@ -10,7 +10,7 @@ import {
   type KnownNewRows,
   type NewRows,
 } from './insert-new.ts';
-import { assertMigrated, migrate, type StoreDialect } from './migrate.ts';
+import { assertMigrated, migrate, type RoomSchema, type StoreDialect } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { openPool, retried, unreachable } from './postgres.ts';
 import { readerDialect } from './reader.ts';
@@ -49,19 +49,23 @@ export interface StoreOptions {
   readonly url?: string | undefined;
   readonly file: string;
   readonly log?: Log;
+  /** What rooms beyond the core keep here. */
+  readonly rooms?: readonly RoomSchema[];
   /** PostgreSQL: false opens beside the writer, without its lock and without migrating; `shared` beside other nodes. */
   readonly writer?: boolean | 'shared';
 }
 
 /** Opens the store and brings its schema up to date. Throws Fault `config_invalid` or `conflict` with one clear sentence. */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  if (options.url === undefined) return openOnSqlite(options.file);
+  const rooms: readonly RoomSchema[] = [{ room: 'core', migrations: MIGRATIONS }, ...(options.rooms ?? [])];
+  if (options.url === undefined) return openOnSqlite(options.file, rooms);
   const { url, log = silentLog, writer = true } = options;
   const mode = writer === 'shared' ? 'shared' : 'alone';
-  return openOnPostgres(url, writer === false ? undefined : await takeWriterLock(url, log, mode));
+  const lock = writer === false ? undefined : await takeWriterLock(url, log, mode);
+  return openOnPostgres(url, lock, rooms);
 }
 
-async function openOnSqlite(path: string): Promise<Store> {
+async function openOnSqlite(path: string, rooms: readonly RoomSchema[]): Promise<Store> {
   const file = openSqlite(path);
   const scope = createTransactionScope();
   const db = new Kysely<Database>({ dialect: sqliteDialect({ database: file.database }, scope) });
@@ -71,7 +75,7 @@ async function openOnSqlite(path: string): Promise<Store> {
     await db.destroy();
   };
   try {
-    await migrate(db, 'sqlite', MIGRATIONS);
+    await migrate(db, 'sqlite', rooms);
   } catch (error) {
     await dispose();
     throw error;
@@ -92,7 +96,7 @@ async function openOnSqlite(path: string): Promise<Store> {
   };
 }
 
-async function openOnPostgres(url: string, lock: WriterLock | undefined): Promise<Store> {
+async function openOnPostgres(url: string, lock: WriterLock | undefined, rooms: readonly RoomSchema[]): Promise<Store> {
   const scope = createTransactionScope();
   const pool = openPool(url);
   const db = new Kysely<Database>({ dialect: postgresDialect({ pool }, scope) });
@@ -105,8 +109,8 @@ async function openOnPostgres(url: string, lock: WriterLock | undefined): Promis
     await sql`select 1`.execute(db).catch(error => {
       throw unreachable(error);
     });
-    if (lock) await migrate(db, 'postgres', MIGRATIONS);
-    else await assertMigrated(db, MIGRATIONS);
+    if (lock) await migrate(db, 'postgres', rooms);
+    else await assertMigrated(db, rooms);
   } catch (error) {
     await dispose();
     throw error;

@@ -1,17 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { Fault, type Log } from '../std/index.ts';
-import { clientConfig, unreachable } from './postgres.ts';
+import { openLockSession, type WriterMode } from './lock-session.ts';
+import { unreachable } from './postgres.ts';
 
-/** Names the one writer of a database, among advisory locks: "mill" in ASCII. */
-const LOCK = 0x6d69_6c6c;
 const RETRY_MS = 1_000;
 /** A server that was just killed may still hold the lock until PostgreSQL has noticed. */
 const FIRST_TRIES = 5;
 const FIRST_RETRY_MS = 200;
-
-/** `alone`: no other writes to the database. `shared`: others may, who also take leases on what they spend. */
-export type WriterMode = 'alone' | 'shared';
 
 /**
  * Proof that nobody writes to the database who must not: two servers that work alone would both hand out the same wallets. A
@@ -24,7 +20,7 @@ export interface WriterLock extends AsyncDisposable {
 
 type State = 'held' | 'lost' | 'taken' | 'closed';
 
-/** Throws Fault `config_invalid` (no server there) or `conflict` (another process holds it). */
+/** Throws Fault `config_invalid` (no server there) or `conflict` (another process holds it, or nobody can hold it there). */
 export async function takeWriterLock(url: string, log: Log, mode: WriterMode = 'alone'): Promise<WriterLock> {
   let state: State = 'lost';
   let client: pg.Client | undefined;
@@ -38,25 +34,12 @@ export async function takeWriterLock(url: string, log: Log, mode: WriterMode = '
     timer = setTimeout(winBack, RETRY_MS).unref();
   };
   const tryOnce = async (): Promise<State> => {
-    const fresh = new pg.Client(clientConfig(url));
+    const fresh = await openLockSession(url, mode);
+    if (!fresh) return 'taken';
+    client = fresh;
     fresh.on('error', () => lose(fresh));
     fresh.on('end', () => lose(fresh));
-    try {
-      await fresh.connect();
-      // A host that vanished without a word is noticed within half a minute, not after the two hours of TCP's default.
-      await fresh.query('set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 4');
-      const lock = mode === 'alone' ? 'pg_try_advisory_lock' : 'pg_try_advisory_lock_shared';
-      const { rows } = await fresh.query<{ locked: boolean }>(`select ${lock}($1) as locked`, [LOCK]);
-      if (rows[0]?.locked) {
-        client = fresh;
-        return 'held';
-      }
-    } catch (error) {
-      await fresh.end().catch(() => {});
-      throw error;
-    }
-    await fresh.end().catch(() => {});
-    return 'taken';
+    return 'held';
   };
   const winBack = async () => {
     const got = await tryOnce().catch((): State => 'lost');
@@ -68,7 +51,7 @@ export async function takeWriterLock(url: string, log: Log, mode: WriterMode = '
 
   for (let left = FIRST_TRIES; ; left--) {
     const got = await tryOnce().catch(error => {
-      throw unreachable(error);
+      throw error instanceof Fault ? error : unreachable(error);
     });
     state = got;
     if (got === 'held') break;

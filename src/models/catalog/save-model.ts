@@ -121,7 +121,7 @@ function engineText({ file, contextTokens, sequences, threads }: EngineInput): s
 
 async function requireProvider(trx: StoreTransaction, id: string, path: string): Promise<void> {
   if (await trx.selectFrom('providers').select('id').where('id', '=', id).executeTakeFirst()) return;
-  throw invalid(`${path}.provider`, `there is no provider ${id}`, `不存在提供商 ${id}`);
+  throw invalid(`${path}.provider`, `there is no provider ${id}`, `不存在供应商 ${id}`);
 }
 
 /** Takes a model and its deployments out of service; prices, usage and the day it was created stay. False where none is there. */

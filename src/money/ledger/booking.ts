@@ -100,8 +100,8 @@ export interface Books {
   charge(charge: Charge): number;
   /** Books transfers that are known to be new, in order. Balances are not moved: see {@link post}, {@link applyChanges}. */
   write(transfers: readonly Transfer[]): Promise<void>;
-  /** Ties what was booked to the chain: once, at the end. */
-  close(): Promise<void>;
+  /** Ties what was booked to the chain: once, at the end. Returns the newest transaction. */
+  close(): Promise<bigint>;
 }
 
 const COLUMNS = ['seq', 'kind', 'debit', 'credit', 'amount_nano', 'booked_us', 'idem_key', 'reverses_seq', 'note'];
@@ -135,7 +135,7 @@ export async function openBooks(store: Store, trx: StoreTransaction): Promise<Bo
       await store.insertAll(trx, 'transfers', { columns: COLUMNS, rows: values });
     },
     async close() {
-      if (seq === first) return;
+      if (seq === first) return head.seq;
       const link = linkHash(head.hash, texts);
       await store.insertAll(trx, 'chain', { columns: ['last_seq', 'hash'], rows: [[seq, link]] });
       await trx
@@ -143,6 +143,7 @@ export async function openBooks(store: Store, trx: StoreTransaction): Promise<Bo
         .set({ seq: BigInt(seq), hash: link })
         .where('id', '=', 1n)
         .execute();
+      return BigInt(seq);
     },
   };
 }

@@ -41,8 +41,16 @@ export interface Ledger {
   /** Sum of what configuration has credited so far. */
   configuredCredit(trx: StoreTransaction, organizationId: string, currency: Currency): Promise<Nano>;
   onWallets(listener: () => void): void;
-  /** Sets what may be spent from the store: once, at boot, when nothing runs and all is loaded. */
-  publishBalances(): Promise<void>;
+  /**
+   * Sets what may be spent from the store: once, at boot, when nothing runs and all is loaded. `charged`: what the loader has taken
+   * from a wallet since the start.
+   */
+  publishBalances(charged?: (accountId: string) => Nano): Promise<void>;
+  /**
+   * The store lost some of what was credited here: takes it from what may be spent. To be called when all settlements are booked
+   * again, `charged` being those since the start; false where a booking is under way, and it must be called again.
+   */
+  settleSetBack(charged: ReadonlyMap<string, Nano>): Promise<boolean>;
 }
 
 interface Wallet {
@@ -51,6 +59,8 @@ interface Wallet {
   readonly slot: number;
   /** As it counts in the slot; undefined before balances were published. */
   minBalanceNano: Nano;
+  /** What is posted, but for what settlements took since the start: that the store must come to. */
+  creditedNano: Nano;
 }
 
 /** A booking of which it is not known yet whether its transaction was committed, by its idempotency key. */
@@ -62,6 +72,8 @@ interface Pending {
 
 /** A transaction that is not seen after this was rolled back: the store ends them sooner. */
 const PENDING_MS = 120_000;
+
+const NOTHING_YET = { minBalanceNano: 0n, creditedNano: 0n };
 
 /** Wallets of this node: their books in the store, and what may be spent of them in the slots that gateway threads read. */
 export async function createLedger({
@@ -99,7 +111,7 @@ export async function createLedger({
       }
       if (known || organization_id === null) continue;
       if (wallets.size >= slots.rows) throw tooMany(slots.rows);
-      const wallet: Wallet = { organizationId: organization_id, currency, slot: wallets.size, minBalanceNano: 0n };
+      const wallet: Wallet = { organizationId: organization_id, currency, slot: wallets.size, ...NOTHING_YET };
       wallets.set(id, wallet);
       accounts.push(id);
       byOrganization.set(organization_id, [...(byOrganization.get(organization_id) ?? []), wallet]);
@@ -155,6 +167,7 @@ export async function createLedger({
         if (!pending.delete(idemKey)) continue;
         const wallet = wallets.get(accountId);
         if (!wallet) continue;
+        if (committed) wallet.creditedNano += amountNano;
         if (committed && amountNano > 0n) slots.add(wallet.slot, amountNano);
         if (!committed && amountNano < 0n) slots.add(wallet.slot, -amountNano);
       }
@@ -167,23 +180,47 @@ export async function createLedger({
     configuredCredit: readConfiguredCredit,
     onWallets: listener => void listeners.push(listener),
 
-    async publishBalances() {
+    async publishBalances(charged = () => 0n) {
       await readWallets();
       if (isLeasing) return;
-      const rows = await store.db
-        .selectFrom('balances')
-        .innerJoin('accounts', 'accounts.id', 'balances.account_id')
-        .select(['account_id', 'posted_nano', 'held_nano', 'min_balance_nano'])
-        .where('kind', '=', 'wallet')
-        .execute();
-      for (const row of rows) {
-        const wallet = wallets.get(row.account_id);
+      for (const [id, row] of await readPosted(store)) {
+        const wallet = wallets.get(id);
         if (!wallet) continue;
         wallet.minBalanceNano = row.min_balance_nano;
+        wallet.creditedNano = row.posted_nano + charged(id);
         slots.add(wallet.slot, row.posted_nano - row.held_nano - row.min_balance_nano - slots.spendable(wallet.slot));
       }
     },
+
+    async settleSetBack(charged) {
+      // Leases are counters in the store, and are looked at again by themselves.
+      if (isLeasing) return true;
+      await readWallets();
+      if (pending.size > 0) return false;
+      const before = new Map([...wallets].map(([id, { creditedNano }]) => [id, creditedNano]));
+      const posted = await readPosted(store);
+      if (pending.size > 0) return false;
+      // Booked, seen and no longer pending while the store was read: what was read says nothing then.
+      for (const [id, { creditedNano }] of wallets) if (creditedNano !== before.get(id)) return false;
+      for (const [id, wallet] of wallets) {
+        const creditedNano = (posted.get(id)?.posted_nano ?? 0n) + (charged.get(id) ?? 0n);
+        slots.add(wallet.slot, creditedNano - wallet.creditedNano);
+        wallet.creditedNano = creditedNano;
+      }
+      return true;
+    },
   };
+}
+
+/** What stands on each wallet, by account. */
+async function readPosted(store: Store) {
+  const rows = await store.db
+    .selectFrom('balances')
+    .innerJoin('accounts', 'accounts.id', 'balances.account_id')
+    .select(['account_id', 'posted_nano', 'held_nano', 'min_balance_nano'])
+    .where('kind', '=', 'wallet')
+    .execute();
+  return new Map(rows.map(row => [row.account_id, row]));
 }
 
 async function setMinBalance(

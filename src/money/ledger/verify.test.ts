@@ -250,6 +250,21 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await floorAt(wallet.balanceNano + over + 1n), ['I3']);
     });
 
+    test('a settlement that is gone is found however old it is', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const money = await openMoney(store);
+      await money.credit('acme', 10_000_000n);
+      const journal = listJournal([money.admit('old'), money.settle('old'), money.admit('running')]);
+      for (let count = 1; count <= 100_000; count++) journal.append(note('running', count));
+      await (await money.createLoader(journal)).flush();
+      const filled = { journal, nowMs: money.clock.nowMs() };
+      assert.deepEqual(await broken(store, filled), []);
+      await unguard(store);
+      await sql`delete from requests`.execute(store.db);
+      assert.ok((await broken(store, filled)).some(({ id }) => id === 'I6'));
+    });
+
     test('an empty ledger is right', async t => {
       const store = await stores.open(dialect, t);
       if (store) assert.deepEqual(await broken(store, { journal: listJournal(), nowMs: Date.now() }), []);

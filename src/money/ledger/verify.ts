@@ -18,11 +18,8 @@ export interface VerifyOptions {
   readonly nodeId: string;
   readonly reader: JournalReader;
   readonly nowMs: number;
-  /** Newest entries of the journal that are held against the ledger; older ones were when they were loaded. */
-  readonly journalEntriesMax?: number;
 }
 
-const JOURNAL_ENTRIES_MAX = 100_000;
 const HOUR_US = 3_600_000_000n;
 
 /**
@@ -30,7 +27,7 @@ const HOUR_US = 3_600_000_000n;
  * reader thread while the ledger goes on: what changes is taken at one moment, the rest is insert-only and read up to there.
  */
 export async function verifyLedger(store: Store, options: VerifyOptions): Promise<Verification> {
-  const { nodeId, reader, nowMs, journalEntriesMax: entriesMax = JOURNAL_ENTRIES_MAX } = options;
+  const { nodeId, reader, nowMs } = options;
   const findings = createFindings();
   const snapshot = await takeSnapshot(store);
   // Of an hour that is over, and an hour more for what was settled in it and loaded late.
@@ -49,7 +46,7 @@ export async function verifyLedger(store: Store, options: VerifyOptions): Promis
   checkConservation(chain.accounts, findings);
   checkPayables(chain.accounts, requests, findings);
   await checkHolds(store, findings, nowMs);
-  await checkJournal(store, { findings, nodeId, reader, entriesMax });
+  await checkJournal(store, { findings, nodeId, reader });
   const invariants = findings.invariants();
   return { ok: invariants.every(({ ok }) => ok), invariants };
 }

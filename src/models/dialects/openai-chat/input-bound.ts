@@ -77,7 +77,7 @@ function keptElsewhere(param: string) {
   return invalid(
     param,
     `${param} points at a file kept at a vendor, which is not supported: send the data, or an http(s) address`,
-    `${param} 指向存放在上游厂商的文件，暂不支持：请直接发送数据，或使用 http(s) 地址`,
+    `${param} 指向存放在供应商的文件，暂不支持：请直接发送数据，或使用 http(s) 地址`,
   );
 }
 
@@ -128,6 +128,6 @@ function noInput(param: string) {
   return invalid(
     param,
     `${param} must be a string, an array of strings, an array of token ids, or an array of such arrays; none empty`,
-    `${param} 必须是字符串、字符串数组、令牌 ID 数组，或令牌 ID 数组的数组，且不能为空`,
+    `${param} 必须是字符串、字符串数组、词元编号数组，或词元编号数组的数组，且不能为空`,
   );
 }

@@ -45,6 +45,6 @@ function unpriced(param: string): Fault {
   return invalid(
     param,
     `${param} asks for something that is charged apart from tokens and has no price here`,
-    `${param} 所请求的功能需在令牌之外另行计费，此处尚未定价`,
+    `${param} 所请求的功能需在词元之外另行计费，此处尚未定价`,
   );
 }

@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { Nano } from '@millrace/contract';
 import type { Intent, Journal, Progress, Settlement } from '../../../ground/journal/index.ts';
 import { type Clock, crashPoint, type Log, systemClock } from '../../../ground/std/index.ts';
 import { isPassing, type Store } from '../../../ground/store/index.ts';
 import { expireHolds } from '../expire.ts';
 import { createBusyness } from './busyness.ts';
-import { createSliceLoader } from './slice-loader.ts';
+import { createSliceLoader, type SetBack } from './slice-loader.ts';
 
 /** How often the journal is looked at. */
 const LOOK_MS = 100;
@@ -34,6 +35,12 @@ export interface Loader {
   lag(): number;
   /** The newest entry up to which all is in the store: a restart reads on from here. */
   cursor(): number;
+  /** How often the store was found in an older state than this process had left it, and what was last to be loaded again. */
+  setBacks(): { readonly count: number; readonly last: SetBack | undefined };
+  /** Told of what wallets were charged since the start, when all that a store lost is loaded again; false: it is asked once more. */
+  onShippedAgain(listener: (charged: ReadonlyMap<string, Nano>) => Promise<boolean>): void;
+  /** What settlements took from each wallet since the start, by account. */
+  charged(accountId: string): Nano;
   /** Intents of this node that have no settlement, with their last progress. Call {@link Loader.flush} before. */
   openIntents(): Promise<readonly OpenIntent[]>;
 }
@@ -62,7 +69,8 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { clock = systemClock, busyness = createBusyness() } = options;
   const { nodeId, epoch, reader } = journal;
   const node = { nodeId, epoch, isLeasing };
-  const slices = await createSliceLoader({ store, node, reader, clock, onSettled });
+  const setBacks = createSetBacks(log, reader.lastSeq);
+  const slices = await createSliceLoader({ store, node, reader, clock, onSettled, onSetBack: setBacks.found });
   const exclusive = createQueue();
   const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
   const stepAged = () => exclusive(() => slices.step(clock.monotonicMs() - HOLD_AFTER_MS));
@@ -78,10 +86,12 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
       await stepAged();
       await nextTurn();
     } while (slices.position() < target);
+    if (setBacks.isShipped(slices.position())) await exclusive(() => setBacks.told(slices.charged));
     archive();
   };
   const expire = () =>
     exclusive(async () => {
+      await slices.look();
       const ids = await expireHolds(store, node, clock.nowMs());
       if (ids.length > 0) (await slices.open()).expire(ids);
     });
@@ -97,13 +107,44 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     start: run.start,
     stop: run.stop,
     lag,
-    cursor: slices.cursor,
+    cursor: () => slices.cursor(),
+    setBacks: setBacks.all,
+    onShippedAgain: setBacks.onShipped,
+    charged: accountId => slices.charged.get(accountId) ?? 0n,
     openIntents: () =>
       exclusive(async () => {
         const open = await slices.open();
         const all = [...open.stored.values(), ...open.fresh.values()];
         return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
       }),
+  };
+}
+
+/** What is done about a store that was put back to an older state: it is said, and told once all is loaded again. */
+function createSetBacks(log: Log, lastSeq: () => number) {
+  const listeners: Parameters<Loader['onShippedAgain']>[0][] = [];
+  let count = 0;
+  let last: SetBack | undefined;
+  /** Up to here the journal is loaded again. */
+  let upTo: number | undefined;
+  return {
+    all: () => ({ count, last }),
+    onShipped: (listener: (typeof listeners)[number]) => void listeners.push(listener),
+    found(setBack: SetBack) {
+      count++;
+      last = setBack;
+      upTo = lastSeq();
+      log.error('ledger-set-back', {
+        ...setBack,
+        internal: 'the database was replaced by an older copy of itself: what it lost is loaded again from the journal',
+      });
+    },
+    isShipped: (position: number) => upTo !== undefined && position >= upTo,
+    async told(charged: ReadonlyMap<string, Nano>) {
+      for (const listener of listeners) if (!(await listener(charged))) return;
+      log.info('ledger-shipped-again', { ...last });
+      upTo = undefined;
+    },
   };
 }
 

@@ -73,11 +73,11 @@ export function planSlice(
     } else if (here) {
       if (here.ended) continue;
       here.ended = true;
-      settled.push(settledOf(record.value, here.intent));
+      settled.push(settledOf(seq, record.value, here.intent));
     } else {
       const request = open.get(id);
       if (request) {
-        settled.push(settledOf(record.value, request.intent));
+        settled.push(settledOf(seq, record.value, request.intent));
         ended.add(id);
         if (open.stored.has(id)) released.push(request);
         open.close(id);

@@ -3,6 +3,8 @@ import type { Attempt, Intent, Settlement } from '../../../ground/journal/index.
 
 /** A settlement with the intent it ends, and what follows from them. */
 export interface Settled {
+  /** Where it stands in the journal. */
+  readonly seq: number;
   readonly settlement: Settlement;
   readonly intent: Intent;
   /** The one call of an upstream, where it used what is charged: told by the row of the request itself. */
@@ -15,8 +17,8 @@ export interface Cost {
   readonly currency: Currency;
 }
 
-export function settledOf(settlement: Settlement, intent: Intent): Settled {
-  return { settlement, intent, call: soleCall(settlement), cost: costOf(settlement.attempts) };
+export function settledOf(seq: number, settlement: Settlement, intent: Intent): Settled {
+  return { seq, settlement, intent, call: soleCall(settlement), cost: costOf(settlement.attempts) };
 }
 
 function soleCall({ attempts, usage }: Settlement): Attempt | undefined {

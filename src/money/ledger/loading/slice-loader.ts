@@ -1,11 +1,14 @@
+import type { Nano } from '@millrace/contract';
 import type { Intent, Journal, JournalEntry, Settlement } from '../../../ground/journal/index.ts';
 import { type Clock, crashPoint, Fault } from '../../../ground/std/index.ts';
 import type { Store } from '../../../ground/store/index.ts';
+import { type Cursor, CursorMoved, isSetBack, readWitness, type Witness } from './cursor.ts';
 import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
-import { planSlice } from './plan-slice.ts';
+import { planSlice, type SlicePlan } from './plan-slice.ts';
 import { createSeriesCache } from './series.ts';
 import { assertSettled, settledBefore } from './settled-before.ts';
-import { createTurns } from './turns.ts';
+import { createSettledOnce, type SettledOnce } from './settled-once.ts';
+import { createTurns, type Turns } from './turns.ts';
 import { type LoadingNode, writeSlice } from './write-slice.ts';
 
 /**
@@ -21,6 +24,14 @@ export interface SliceLoaderOptions {
   readonly reader: Journal['reader'];
   readonly clock: Clock;
   readonly onSettled?: ((settlement: Settlement, intent: Intent) => void) | undefined;
+  /** The store was found in an older state: what it lost of this journal is loaded again from there. */
+  readonly onSetBack: (setBack: SetBack) => void;
+}
+
+/** Entries of the journal that the store had and has no longer. */
+export interface SetBack {
+  readonly fromSeq: number;
+  readonly toSeq: number;
 }
 
 /** The state of loading, moved one slice at a time. Its calls must not overlap. */
@@ -33,47 +44,73 @@ export interface SliceLoader {
   cursor(): number;
   /** The open requests, in agreement with the store. */
   open(): Promise<OpenRequests>;
+  /** Looks whether the store still is what this process left. */
+  look(): Promise<void>;
+  /** What settlements took from each wallet since the start, by account; each once, however often it was loaded. */
+  readonly charged: ReadonlyMap<string, Nano>;
 }
 
 /** Throws Fault `config_invalid` where the ledger has loaded more than the journal holds. */
-export async function createSliceLoader({
-  store,
-  node,
-  reader,
-  clock,
-  onSettled,
-}: SliceLoaderOptions): Promise<SliceLoader> {
-  const cache = createSeriesCache();
-  let open: OpenRequests = createOpenRequests([]);
+export async function createSliceLoader(options: SliceLoaderOptions): Promise<SliceLoader> {
+  const loader = new StoredSlices(options);
+  await loader.open();
+  return loader;
+}
+
+class StoredSlices implements SliceLoader {
+  readonly #options: SliceLoaderOptions;
+  readonly #once: SettledOnce;
+  #cache = createSeriesCache();
+  #open: OpenRequests = createOpenRequests([]);
   /** Read so far; what memory alone knows of it lies beyond the cursor. */
-  let position = 0;
-  let cursor = 0;
-  let replayedTo = 0;
-  let stale = false;
+  #position = 0;
+  #replayedTo = 0;
+  /** The store must be asked what it has. */
+  #stale = true;
+  /** What this process left in the store; undefined before it asked for the first time. */
+  #left: Witness | undefined;
+  /** Written, and the answer did not come. */
+  #tried: Cursor;
 
-  const resume = async () => {
-    const saved = await store.db
-      .selectFrom('journal_cursor')
-      .selectAll()
-      .where('node_id', '=', node.nodeId)
-      .executeTakeFirst();
-    cursor = Number(saved?.seq ?? 0n);
-    const last = reader.lastSeq();
-    if (cursor > last || Number(saved?.epoch ?? 0n) > node.epoch) throw olderJournal(cursor, last);
-    position = cursor;
-    // Of what the last run read beyond its cursor, some may be in the store.
-    replayedTo = last;
-    open = createOpenRequests(await readStored(store.db, node.nodeId));
-    stale = false;
-  };
+  constructor(options: SliceLoaderOptions) {
+    this.#options = options;
+    this.#once = createSettledOnce(options.onSettled);
+  }
 
-  const step = async (writeReadBeforeMs: number): Promise<void> => {
-    if (stale) await resume();
+  get charged(): ReadonlyMap<string, Nano> {
+    return this.#once.charged;
+  }
+
+  position(): number {
+    return this.#stale ? -1 : this.#position;
+  }
+
+  cursor(): number {
+    return this.#left?.cursor?.seq ?? 0;
+  }
+
+  async open(): Promise<OpenRequests> {
+    if (this.#stale) await this.#resume();
+    return this.#open;
+  }
+
+  async look(): Promise<void> {
+    const { store, node } = this.#options;
+    const found = await readWitness(store.db, node.nodeId);
+    if (!this.#left) return;
+    if (isSetBack(this.#left, found, this.#tried)) await this.#resume();
+    // Others book too.
+    else this.#left = { ...this.#left, headSeq: found.headSeq };
+  }
+
+  async step(writeReadBeforeMs: number): Promise<void> {
+    const { store, reader, clock } = this.#options;
+    const open = await this.open();
     const turns = createTurns();
-    const entries = await readSlice(reader, position, turns);
-    const readTo = entries.at(-1)?.seq ?? position;
-    stale = true;
-    const known = await settledBefore(store.db, entries, replayedTo);
+    const entries = await readSlice(reader, this.#position, turns);
+    const readTo = entries.at(-1)?.seq ?? this.#position;
+    this.#stale = true;
+    const known = await settledBefore(store.db, entries, this.#replayedTo);
     const plan = planSlice(open, entries, {
       known,
       readTo,
@@ -83,31 +120,58 @@ export async function createSliceLoader({
     });
     await assertSettled(store.db, plan.strays);
     if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
-      const learned = await store.transaction(async trx => {
-        const found = await writeSlice(store, trx, { plan, node, cache, turns });
-        crashPoint('loader.before-commit');
-        return found;
-      });
-      crashPoint('loader.after-commit');
-      cache.learn(learned);
+      try {
+        await this.#write(plan, turns);
+      } catch (error) {
+        if (!(error instanceof CursorMoved)) throw error;
+        // Nothing of it was written: it is read again from where the store is.
+        return this.#resume();
+      }
     }
     open.keep([...plan.fresh, ...plan.noted]);
-    position = readTo;
-    cursor = plan.cursor;
-    stale = false;
-    if (onSettled) for (const { settlement, intent } of plan.settled) onSettled(settlement, intent);
-  };
+    this.#position = readTo;
+    this.#stale = false;
+    this.#once.written(plan.settled, known, readTo);
+  }
 
-  await resume();
-  return {
-    step,
-    position: () => (stale ? -1 : position),
-    cursor: () => cursor,
-    async open() {
-      if (stale) await resume();
-      return open;
-    },
-  };
+  async #resume(): Promise<void> {
+    const { store, node, reader, onSetBack } = this.#options;
+    const found = await readWitness(store.db, node.nodeId);
+    const cursor = found.cursor?.seq ?? 0;
+    const last = reader.lastSeq();
+    if (cursor > last || (found.cursor?.epoch ?? 0) > node.epoch) throw olderJournal(cursor, last);
+    if (this.#left && isSetBack(this.#left, found, this.#tried)) {
+      onSetBack({ fromSeq: this.cursor(), toSeq: cursor });
+      // What is remembered of the store may be gone from it.
+      this.#cache = createSeriesCache();
+    }
+    this.#left = found;
+    this.#tried = undefined;
+    this.#once.foundUpTo(cursor);
+    this.#position = cursor;
+    // Of what the last run read beyond its cursor, some may be in the store.
+    this.#replayedTo = last;
+    this.#open = createOpenRequests(await readStored(store.db, node.nodeId));
+    this.#stale = false;
+  }
+
+  async #write(plan: SlicePlan, turns: Turns): Promise<void> {
+    const { store, node } = this.#options;
+    const from = this.#left?.cursor;
+    const cache = this.#cache;
+    const tried = { epoch: node.epoch, seq: plan.cursor };
+    this.#tried = tried;
+    this.#once.writing(plan.settled);
+    const { learned, headSeq } = await store.transaction(async trx => {
+      const written = await writeSlice(store, trx, { plan, from, node, cache, turns });
+      crashPoint('loader.before-commit');
+      return written;
+    });
+    crashPoint('loader.after-commit');
+    this.#left = { cursor: tried, headSeq: headSeq ?? this.#left?.headSeq ?? 0n };
+    this.#tried = undefined;
+    cache.learn(learned);
+  }
 }
 
 async function readSlice(

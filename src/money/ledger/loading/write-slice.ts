@@ -1,6 +1,7 @@
 import type { Store, StoreTransaction, StoreValue } from '../../../ground/store/index.ts';
 import { applyChanges, type BalanceChanges, openBooks, post } from '../booking.ts';
 import { drawOnBudgets, drawOnWallets } from '../leases/draw-leases.ts';
+import { type Cursor, moveCursor } from './cursor.ts';
 import { releaseHolds, storeHolds } from './open-requests.ts';
 import type { SlicePlan } from './plan-slice.ts';
 import { countHours, countSpend } from './rollups.ts';
@@ -22,27 +23,37 @@ const PART = 100;
 
 /**
  * Writes a plan: rows of requests and attempts, what is owed for them, holds, balances, rollups, and the cursor, all in this
- * transaction. Changes nothing outside, so that the store may run it again. Returns the series that the cache did not have.
+ * transaction. Changes nothing outside, so that the store may run it again. Throws
+ * {@link CursorMoved} where the cursor is not where it was left.
  */
 export async function writeSlice(
   store: Store,
   trx: StoreTransaction,
-  { plan, node, cache, turns }: SliceParts,
-): Promise<readonly Series[]> {
+  { plan, from, node, cache, turns }: SliceParts,
+): Promise<Written> {
   const changes: BalanceChanges = new Map();
-  const learned = await bookSettled(store, trx, { settled: plan.settled, changes, node, cache, turns });
+  const written = await bookSettled(store, trx, { settled: plan.settled, changes, node, cache, turns });
   await releaseHolds(trx, plan.released, changes);
   await storeHolds(store, trx, { fresh: plan.fresh, noted: plan.noted, nodeId: node.nodeId, changes });
   if (node.isLeasing()) await drawOnWallets(store, trx, { nodeId: node.nodeId, changes });
   await applyChanges(store, trx, changes);
-  await moveCursor(store, trx, { ...node, seq: plan.cursor });
+  await moveCursor(store, trx, { nodeId: node.nodeId, from, to: { epoch: node.epoch, seq: plan.cursor } });
   // The commit, with what it folds into the file, is a turn of its own.
   await turns.breathe();
-  return learned;
+  return written;
+}
+
+interface Written {
+  /** Series that the cache did not have. */
+  readonly learned: readonly Series[];
+  /** The newest transaction; undefined where none was booked. */
+  readonly headSeq: bigint | undefined;
 }
 
 interface SliceParts {
   readonly plan: SlicePlan;
+  /** The cursor as this process left it. */
+  readonly from: Cursor;
   readonly node: LoadingNode;
   readonly cache: SeriesCache;
   readonly turns: Turns;
@@ -61,8 +72,8 @@ async function bookSettled(
     readonly settled: readonly Settled[];
     readonly changes: BalanceChanges;
   },
-): Promise<readonly Series[]> {
-  if (settled.length === 0) return [];
+): Promise<Written> {
+  if (settled.length === 0) return { learned: [], headSeq: undefined };
   const books = await openBooks(store, trx);
   const { series, learned } = await resolveSeries(store, trx, { settled, cache });
   const tallies = createTallies();
@@ -86,22 +97,11 @@ async function bookSettled(
   const all = tallies.all();
   const costs = costTransfers(all, settled);
   await books.write(costs);
-  await books.close();
+  const headSeq = await books.close();
   postUsage(changes, all);
   for (const cost of costs) post(changes, cost.accounts, cost.amountNano);
   if (node.isLeasing()) await drawOnBudgets(store, trx, { nodeId: node.nodeId, tallies: all });
   await countSpend(store, trx, all);
   await countHours(store, trx, all);
-  return learned;
-}
-
-async function moveCursor(
-  store: Store,
-  trx: StoreTransaction,
-  { nodeId, epoch, seq }: Pick<LoadingNode, 'nodeId' | 'epoch'> & { readonly seq: number },
-): Promise<void> {
-  const rows = [[nodeId, BigInt(epoch), BigInt(seq)]];
-  const [there] = await store.changeRows(trx, 'journal_cursor', { key: ['node_id'], set: ['epoch', 'seq'], rows });
-  if (!there)
-    await store.insertNew(trx, 'journal_cursor', { columns: ['node_id', 'epoch', 'seq'], rows, key: 'node_id' });
+  return { learned, headSeq };
 }

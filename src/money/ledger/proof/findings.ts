@@ -42,7 +42,7 @@ export const TITLES = {
   I9: { en: 'Money is conserved: paid in = earned + left in wallets', zh: '资金守恒：充值 = 收入 + 钱包余额' },
   I10: {
     en: 'What is owed to each provider is the sum of the costs of its attempts (what the provider counts takes its invoice)',
-    zh: '应付各提供商的金额等于其全部调用的成本之和（提供商自己的计数需与其账单核对）',
+    zh: '应付各供应商的金额等于其全部调用的成本之和（供应商自己的计数需与其账单核对）',
   },
   I11: {
     en: 'No amount or count is negative or out of range; no part exceeds its whole',

@@ -105,13 +105,13 @@ export function doubts(scenario: Scenario, lang: Language): readonly string[] {
   if (price.trust !== 'vendor')
     lines.push(
       zh
-        ? '售价来自媒体或方案自填，未经厂商文档核实。'
+        ? '售价来自媒体或方案自填，未经供应商文档核实。'
         : 'The selling price comes from the press or from the scenario, not from the vendor’s own page.',
     );
   if (hardware.trust !== 'vendor')
     lines.push(
       zh
-        ? '硬件参数未能与厂商数据手册核对。'
+        ? '硬件参数未能与官方数据手册核对。'
         : 'The hardware’s figures could not be checked against the maker’s data sheet.',
     );
   return lines;

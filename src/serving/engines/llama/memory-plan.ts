@@ -50,7 +50,7 @@ export function planMemory(model: GgufSummary, wish: MemoryWish, availableBytes:
   if (wish.contextTokens !== undefined && wish.contextTokens > model.contextTokens)
     throw new Fault('config_invalid', {
       message: `${model.name} was trained for ${model.contextTokens} tokens of context; contextTokens is ${wish.contextTokens}`,
-      messageZh: `${model.name} 的训练上下文为 ${model.contextTokens} 个 token，而 contextTokens 设为 ${wish.contextTokens}`,
+      messageZh: `${model.name} 的训练上下文为 ${model.contextTokens} 个词元，而 contextTokens 设为 ${wish.contextTokens}`,
       param: 'contextTokens',
     });
   let contextTokens = wish.contextTokens ?? Math.min(model.contextTokens, CONTEXT_TOKENS_DEFAULT);

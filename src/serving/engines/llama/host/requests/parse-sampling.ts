@@ -98,7 +98,7 @@ function parseLogitBias(fields: Fields, vocabularySize: number): ReadonlyMap<num
         throw invalid(
           `logit_bias.${key}`,
           `is not a token of this model (0 to ${vocabularySize - 1})`,
-          `不是此模型的 token（0 到 ${vocabularySize - 1}）`,
+          `不是此模型的词元（0 到 ${vocabularySize - 1}）`,
         );
       if (typeof bias !== 'number' || !(bias >= -100 && bias <= 100))
         throw invalid(`logit_bias.${key}`, 'must be a number from -100 to 100', '必须是 -100 到 100 之间的数');

@@ -9,7 +9,7 @@ const CHARACTERS_PER_TOKEN_MAX = 128;
 /** @throws Fault `context_length_exceeded` where no room is left for an answer. Asked before any work. */
 export function checkContext(promptTokens: number, contextTokens: number, param: string): void {
   if (promptTokens < contextTokens) return;
-  throw tooLong(`has ${promptTokens} tokens`, `有 ${promptTokens} 个 token`, { contextTokens, param });
+  throw tooLong(`has ${promptTokens} tokens`, `有 ${promptTokens} 个词元`, { contextTokens, param });
 }
 
 function tooLong(
@@ -71,13 +71,13 @@ export function parseTexts(
 }
 
 function tokenIds(value: unknown, { summary }: Engine, param: string): Token[] {
-  if (!Array.isArray(value)) throw invalid(param, 'must be text or token ids', '必须是文本或 token 编号');
+  if (!Array.isArray(value)) throw invalid(param, 'must be text or token ids', '必须是文本或词元编号');
   const ids = value.map((id: unknown) => {
     if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < summary.vocabularySize) return id;
     throw invalid(
       param,
       `holds a token that this model has not (0 to ${summary.vocabularySize - 1})`,
-      `含有此模型没有的 token（0 到 ${summary.vocabularySize - 1}）`,
+      `含有此模型没有的词元（0 到 ${summary.vocabularySize - 1}）`,
     );
   });
   return asTokens(ids);

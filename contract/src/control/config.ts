@@ -10,7 +10,7 @@ import {
   secretText,
   slugText,
   upstreamUrlText,
-} from './control-values.ts';
+} from './values.ts';
 
 /** Lists in one document: far above what a person writes, far below what would stall the control plane. */
 const LIST_MAX = 10_000;

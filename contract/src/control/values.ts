@@ -1,6 +1,9 @@
 import * as z from 'zod';
-import { MODEL_ID, SLUG } from './ids.ts';
-import { isCurrency, NANO_PER_UNIT, parseAmount } from './money.ts';
+import { MODEL_ID, SLUG } from '../ids.ts';
+import { isCurrency, NANO_PER_UNIT, parseAmount } from '../money.ts';
+
+/** ISO 8601 in UTC: how every time of an answer is written. */
+export const timeText = z.iso.datetime();
 
 /** A rule for texts whose refusal is one clause in both languages: `"4x" is not a decimal number`. */
 export function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
@@ -52,8 +55,8 @@ export const modelPatternText = text(value => MODEL_ID.test(value.replace(/\*$/,
   zh: '既不是模型 ID，也不是以 “*” 结尾的模型 ID 前缀',
 });
 export const currencyText = text(isCurrency, {
-  en: 'is not a currency code: use three capital letters, such as CNY or USD',
-  zh: '不是币种代码：请使用三个大写字母，例如 CNY 或 USD',
+  en: 'is not a currency code of ISO 4217, such as CNY or USD',
+  zh: '不是 ISO 4217 币种代码，例如 CNY 或 USD',
 });
 /** Zero or more, in units of the currency. */
 export const amountText = text(value => (parseAmount(value) ?? -1n) >= 0n && !value.startsWith('-'), {

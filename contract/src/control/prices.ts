@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { amountText, currencyText, dateText, positiveAmountText, priceText, text } from './control-values.ts';
-import { METER_IDS, PRICE_ATTRIBUTE_IDS, UNITS_MAX } from './meters.ts';
+import { METER_IDS, PRICE_ATTRIBUTE_IDS, UNITS_MAX } from '../meters.ts';
+import { amountText, currencyText, dateText, positiveAmountText, priceText, text } from './values.ts';
 
 /** Far above any published price list, far below what would be slow to look through. */
 const RULES_MAX = 1_000;
