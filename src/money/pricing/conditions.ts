@@ -24,9 +24,8 @@ const DAY_MS = 86_400_000;
 export class ConditionCheck {
   private readonly book: RuleBook;
   private readonly facts: RequestFacts;
-  private zone = -1;
-  private minute = 0;
-  private day = 0;
+  /** By zone, where it was asked for. */
+  private readonly local: (LocalTime | undefined)[] = [];
 
   constructor(book: RuleBook, facts: RequestFacts) {
     this.book = book;
@@ -60,21 +59,28 @@ export class ConditionCheck {
   }
 
   private isWithin({ zone, hours, weekdays, calendar, holidays }: TimeCondition, atMs: number): boolean {
-    if (zone !== this.zone) this.enter(zone, atMs);
-    if (hours.length > 0 && !isInHours(hours, this.minute)) return false;
+    const { minute, day } = this.local[zone] ?? this.enter(zone, atMs);
+    if (hours.length > 0 && !isInHours(hours, minute)) return false;
     // 1970-01-01 was a Thursday.
-    if (((weekdays >> ((this.day + 4) % 7)) & 1) === 0) return false;
+    if (((weekdays >> ((day + 4) % 7)) & 1) === 0) return false;
     if (calendar === undefined) return true;
-    return (findCalendar(calendar)?.days.has(this.day) ?? false) === (holidays === 'only');
+    return (findCalendar(calendar)?.days.has(day) ?? false) === (holidays === 'only');
   }
 
-  private enter(zone: number, atMs: number): void {
+  private enter(zone: number, atMs: number): LocalTime {
     const table = this.book.zones[zone];
     const localMs = atMs + (table ? offsetAt(table, atMs) : 0);
-    this.zone = zone;
-    this.day = Math.floor(localMs / DAY_MS);
-    this.minute = Math.floor((localMs - this.day * DAY_MS) / MINUTE_MS);
+    const day = Math.floor(localMs / DAY_MS);
+    const time = { day, minute: Math.floor((localMs - day * DAY_MS) / MINUTE_MS) };
+    this.local[zone] = time;
+    return time;
   }
+}
+
+interface LocalTime {
+  /** Since 1970-01-01. */
+  readonly day: number;
+  readonly minute: number;
 }
 
 function isTimed({ time, fromMs, untilMs }: Condition): boolean {
@@ -97,8 +103,9 @@ function offsetAt({ starts, offsetsMs }: ZoneTable, atMs: number): number {
   return offsetsMs[low] ?? 0;
 }
 
-/** A longer stretch is taken as any time whatever: its moments would be too many to look at. */
+/** A longer stretch, or one with more moments, is taken as any time whatever: they would be too many to look at. */
 const STRETCH_MAX_MS = 8 * DAY_MS;
+const TURNS_MAX = 64;
 
 /**
  * The moments within [fromMs, untilMs] at which it is enough to look: `fromMs`, and each at which a condition of the book may
@@ -126,7 +133,7 @@ export function turnsWithin(book: RuleBook, fromMs: number, untilMs: number): re
         }
     }
   }
-  return found;
+  return found.length > TURNS_MAX ? undefined : found;
 }
 
 function dayStart(localMs: number): number {

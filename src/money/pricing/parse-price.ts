@@ -60,6 +60,7 @@ export function priceVersionOf(
     pricedAt: input.pricedAt ?? 'start',
     rules: byMeter([...rulesOf(input, path), ...figuresOf(input, path)]),
   };
+  checkTiers(content.rules, path);
   // What three figures can say is kept as three figures: it is the same price, and has been listed under that name.
   const text = JSON.stringify(flatContent(content) ?? content);
   return { version: readPriceVersion(text), content: text };
@@ -112,6 +113,19 @@ function meterRule(meter: MeterId, spec: string | MeterPriceSpec, path: string):
     ...(least <= 1 ? {} : { least }),
     ...(block === 1 ? {} : { block }),
   };
+}
+
+/** A hold looks at each tier. */
+const TIERS_MAX = 32;
+
+function checkTiers(rules: readonly RuleContent[], path: string): void {
+  const tiers = new Set(rules.flatMap(({ when }) => [when?.inputAbove ?? [], when?.inputUpTo ?? []].flat()));
+  if (tiers.size > TIERS_MAX)
+    throw invalid(
+      `${path}.rules`,
+      `name ${tiers.size} lengths of input: use ${TIERS_MAX} at most`,
+      `使用了 ${tiers.size} 个输入长度分界：最多 ${TIERS_MAX} 个`,
+    );
 }
 
 /** Sorted by meter; of each, nothing behind a rule that always holds: it could never be reached. */

@@ -6,13 +6,12 @@ import {
   type MeterId,
   type Nano,
   type UsageVector,
-  WHOLES,
 } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
 import { ConditionCheck } from './conditions.ts';
 import { chargedUnits, ruleFor, stepMillionths } from './line-cost.ts';
 import type { FlatPrice, PriceVersion, RuledPrice } from './price-version.ts';
-import { lineNano, roundDivide } from './rounding.ts';
+import { lineNano, type Rounding, roundDivide } from './rounding.ts';
 import { checkUsage, isNothing, isWhole, unitsOf } from './usage-vector.ts';
 
 /** One line of a bill: so many units of one meter at one price. */
@@ -62,24 +61,22 @@ function rateFlat(usage: UsageVector, { nanoPerMillion, rounding, currency }: Fl
   const { inputTokens, cachedInputTokens, outputTokens, more } = usage;
   const { input, cachedInput, output } = nanoPerMillion;
   const lines: RatedLine[] = [];
-  let amountNano = 0n;
-  const add = (meter: MeterId, units: number, price: Nano) => {
-    if (units === 0) return;
-    const line = { meter, units, nanoPerMillion: price, amountNano: lineNano(units, price, rounding) };
-    amountNano += line.amountNano;
-    lines.push(line);
-  };
   // Without a price of their own, cached tokens are input: one line, one rounding.
-  if (cachedInput === undefined) add('input', inputTokens, input);
-  else {
-    add('input', inputTokens - cachedInputTokens, input);
-    add('cachedInput', cachedInputTokens, cachedInput);
-  }
-  add('output', outputTokens, output);
+  const apart = cachedInput === undefined ? 0 : cachedInputTokens;
+  let amountNano = addLine(lines, 'input', inputTokens - apart, input, rounding);
+  if (cachedInput !== undefined) amountNano += addLine(lines, 'cachedInput', apart, cachedInput, rounding);
+  amountNano += addLine(lines, 'output', outputTokens, output, rounding);
   if (more === undefined) return { lines, amountNano, currency };
   // Other parts of input and output are charged as these; what is part of neither has no price here.
   const unpriced = more.filter(({ meter }) => isWhole(meter));
   return unpriced.length === 0 ? { lines, amountNano, currency } : { lines, amountNano, currency, unpriced };
+}
+
+function addLine(lines: RatedLine[], meter: MeterId, units: number, nanoPerMillion: Nano, rounding: Rounding): Nano {
+  if (units === 0) return 0n;
+  const amountNano = lineNano(units, nanoPerMillion, rounding);
+  lines.push({ meter, units, nanoPerMillion, amountNano });
+  return amountNano;
 }
 
 /** What is being rated, and what came of it so far. */
@@ -105,7 +102,8 @@ function rateByRules(usage: UsageVector, price: RuledPrice, context: RateContext
   const bill: Bill = { usage, price, check, lines: [], unpriced: [], amountNano: 0n };
   rateWhole(bill, INPUT);
   rateWhole(bill, OUTPUT);
-  if (usage.more !== undefined) for (const whole of OTHERS) rateWhole(bill, whole);
+  if (usage.more !== undefined)
+    for (const { meter } of usage.more) if (isWhole(meter)) rateWhole(bill, meterNamed(meter));
   const { lines, unpriced } = bill;
   const amountNano = isNothing(usage) || bill.amountNano > book.minimumNano ? bill.amountNano : book.minimumNano;
   if (amountNano > AMOUNT_MAX) throw new Fault('upstream_error', { internal: `amount out of range: ${amountNano}` });
@@ -119,7 +117,6 @@ const meterNamed = (id: MeterId): Meter => {
 };
 const INPUT = meterNamed('input');
 const OUTPUT = meterNamed('output');
-const OTHERS = WHOLES.filter(({ id }) => id !== 'input' && id !== 'output');
 
 function rateWhole(bill: Bill, whole: Meter): void {
   const units = unitsOf(bill.usage, whole.id);

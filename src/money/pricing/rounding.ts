@@ -5,10 +5,13 @@ export const ROUNDINGS = ['ceil', 'half-even', 'half-up', 'floor'] as const;
 export type Rounding = (typeof ROUNDINGS)[number];
 
 const MILLION = 1_000_000n;
+const UP = MILLION - 1n;
 
 /** Units at a price per million of them: the one rounding of a line, to whole nano. Neither is negative. */
 export function lineNano(units: number | bigint, nanoPerMillion: Nano, rounding: Rounding): Nano {
-  return roundDivide(BigInt(units) * nanoPerMillion, MILLION, rounding);
+  const millionths = BigInt(units) * nanoPerMillion;
+  // Nearly every price: two operations less.
+  return rounding === 'ceil' ? (millionths + UP) / MILLION : roundDivide(millionths, MILLION, rounding);
 }
 
 /** `dividend / divisor`, rounded to a whole number. Neither is negative. */

@@ -22,13 +22,22 @@ export function unitsOf(usage: UsageVector, meter: MeterId): number {
 const LISTED: readonly MeterId[] = METERS.map(({ id }) => id).filter(
   id => id !== 'input' && id !== 'cachedInput' && id !== 'output' && id !== 'reasoning',
 );
+const PLACES: ReadonlyMap<MeterId, number> = new Map(LISTED.map((id, place) => [id, place]));
 
-/** Whole, and parts of it that do not overlap: together they are at most the whole. */
-const DIVISIONS: readonly (readonly [whole: MeterId, parts: readonly MeterId[]])[] = METERS.flatMap(whole => {
+/** Parts that do not overlap: those of one whole along one axis. Together they are at most the whole. */
+interface Division {
+  readonly whole: MeterId;
+  readonly parts: readonly MeterId[];
+}
+
+const DIVISIONS: readonly Division[] = METERS.flatMap(whole => {
   const parts = METERS.filter(part => 'partOf' in part && part.partOf === whole.id);
   const byAxis = Map.groupBy(parts, part => ('axis' in part ? part.axis : undefined));
-  return [...byAxis.values()].map(group => [whole.id, group.map(({ id }) => id)] as const);
+  return [...byAxis.values()].map(group => ({ whole: whole.id, parts: group.map(({ id }) => id) }));
 });
+const DIVISION_OF: ReadonlyMap<MeterId, Division> = new Map(
+  DIVISIONS.flatMap(division => division.parts.map(part => [part, division] as const)),
+);
 
 const WHOLE_IDS: ReadonlySet<MeterId> = new Set(WHOLES.map(({ id }) => id));
 
@@ -54,16 +63,19 @@ export function checkUsage(usage: UsageVector): void {
 
 function checkMore(usage: UsageVector, more: readonly MeterCount[]): void {
   let last = -1;
+  let checked: Division | undefined;
   for (const { meter, units } of more) {
     checkUnits(meter, units);
-    const at = LISTED.indexOf(meter);
-    if (units === 0 || at <= last) throw badUnits(meter, units);
-    last = at;
-  }
-  for (const [whole, parts] of DIVISIONS) {
+    const place = PLACES.get(meter) ?? -1;
+    if (units === 0 || place <= last) throw badUnits(meter, units);
+    last = place;
+    // Parts of one whole stand together, so each is looked at once.
+    const division = DIVISION_OF.get(meter);
+    if (division === undefined || division === checked) continue;
+    checked = division;
     let sum = 0;
-    for (const part of parts) sum += unitsOf(usage, part);
-    if (sum > 0 && sum > unitsOf(usage, whole)) throw badUnits(whole, sum);
+    for (const part of division.parts) sum += unitsOf(usage, part);
+    if (sum > unitsOf(usage, division.whole)) throw badUnits(division.whole, sum);
   }
 }
 
