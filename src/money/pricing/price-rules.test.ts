@@ -66,6 +66,31 @@ test('a hold covers whatever usage within its bounds costs, at any moment within
   assert.ok(held > RUNS / 20, `only ${held} were held for`);
 });
 
+test('each line that may be rounded up is held for', () => {
+  const price = versionOf({ currency: 'CNY', inputPerM: '1', cachedInputPerM: '1', outputPerM: '1', roundTo: '0.01' });
+  const usage = { inputTokens: 2, cachedInputTokens: 1, outputTokens: 1, reasoningTokens: 0 };
+  const request = { startMs: 0, endMs: 0 };
+  assert.equal(rate(usage, price, request).amountNano, 30_000_000n);
+  assert.equal(holdNano({ price, inputTokensMax: 2, outputTokensMax: 1, fromMs: 0, untilMs: 0 }), 30_000_000n);
+});
+
+test('a stretch with more turns than are looked at, or longer than is looked through, is any time', () => {
+  const rules = Array.from({ length: 48 }, (_, half) => {
+    const minute = (at: number) =>
+      `${String(Math.floor(at / 60)).padStart(2, '0')}:${String(at % 60).padStart(2, '0')}`;
+    return {
+      when: { timeZone: 'UTC', hours: `${minute(half * 30)}-${half === 47 ? '24:00' : minute(half * 30 + 30)}` },
+      prices: { output: String(half + 1) },
+    };
+  });
+  const price = versionOf({ currency: 'CNY', inputPerM: '0', outputPerM: '0', rules });
+  const hold = (untilMs: number) =>
+    holdNano({ price, inputTokensMax: 0, outputTokensMax: 1_000_000, fromMs: 0, untilMs }) / 1_000_000_000n;
+  assert.deepEqual([0, 1_799_999, 1_800_000, 36e5, 86_399_999].map(hold), [1n, 1n, 2n, 3n, 48n]);
+  assert.equal(hold(5 * 864e5), 48n);
+  assert.equal(hold(100 * 864e5), 48n);
+});
+
 /** Less of everything, parts within their wholes still. */
 function scaled(usage: UsageVector, by: number): UsageVector {
   const part = (units: number) => Math.floor(units * by);
