@@ -26,7 +26,7 @@ import {
 import type { CatalogSnapshot, Deployment } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
-import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
+import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { WEEKDAYS } from '../dates.ts';
 import { METER_IDS, PRICE_ATTRIBUTE_IDS, UNITS_MAX } from '../meters.ts';
 import { amountText, currencyText, dateText, positiveAmountText, priceText, text } from './values.ts';
 
@@ -21,8 +22,6 @@ const wordText = text(value => /^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$/.test(value)
 const placeText = z.string().min(1).max(64);
 const words = z.union([wordText, z.array(wordText).min(1).max(VALUES_MAX)]);
 const units = z.int().min(0).max(UNITS_MAX);
-
-export const WEEKDAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
 
 /** When a rule holds: all that is named must. */
 const priceWhenSchema = z.strictObject({

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseDate } from '../dates.ts';
 import { MODEL_ID, SLUG } from '../ids.ts';
 import { isCurrency, NANO_PER_UNIT, parseAmount } from '../money.ts';
 
@@ -15,22 +16,6 @@ export function text(holds: (value: string) => boolean, refusal: { readonly en: 
     const zh = `“${shown.slice(1, -1)}”${refusal.zh}`;
     context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh } });
   });
-}
-
-const DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2}))?$/;
-
-/**
- * `2026-01-01` (midnight UTC) or `2026-01-01T08:00:00+08:00`, as ms since the epoch. Undefined where it is no such date: a
- * local time without its zone would mean another moment on each machine.
- */
-export function parseDate(value: string): number | undefined {
-  if (!DATE.test(value)) return undefined;
-  const ms = Date.parse(value);
-  if (Number.isNaN(ms)) return undefined;
-  // Date.parse takes 30 February for 2 March.
-  const [year, month, day] = value.slice(0, 10).split('-').map(Number);
-  const check = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day));
-  return check.getUTCMonth() + 1 === month && check.getUTCDate() === day ? ms : undefined;
 }
 
 function isUpstreamUrl(value: string): boolean {
@@ -116,6 +101,8 @@ export const noteText = text(value => PLAIN.test(value) && value.length <= 200, 
 });
 /** A count in a query, where all is text. */
 export const countText = text(value => /^\d{1,9}$/.test(value), { en: 'is not a whole number', zh: '不是整数' });
+/** Entries of one page. */
+export const limitText = countText.transform(Number).pipe(z.int().min(1).max(1_000)).default(100);
 export const cursorText = text(value => /^\d{1,18}-\d{1,18}$/.test(value), {
   en: 'is not the `next` of a page',
   zh: '不是上一页返回的 `next`',

@@ -1,8 +1,8 @@
-import { formatAmount, type Nano } from '@millrace/contract';
+import { formatAmount, type Nano } from '@millrace/contract/words';
 import { Fault, type RateVerdict, type Slots } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import { holdNano } from '../../money/pricing/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { Hold, takeMoney } from './hold.ts';
 import type { Plan } from './plan.ts';
 import { type Need, Shortfall } from './shortfall.ts';

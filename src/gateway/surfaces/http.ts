@@ -1,7 +1,7 @@
 import { Fault, toFault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import type { Call, Operation } from '../../models/dialects/index.ts';
-import { type CallerIndex, type CallerRecord, modelAllowed } from '../../people/identity/index.ts';
+import { type CallerIndex, type CallerRecord, modelAllowed } from '../../people/callers/index.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
 import { admit } from '../stages/admit.ts';
 import { authenticate } from '../stages/authenticate.ts';

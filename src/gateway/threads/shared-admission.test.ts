@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSlots, openKeyShares, openSlots, openTerm } from '../../ground/std/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import type { Plan } from '../stages/plan.ts';
 import { createSharedAdmission, type Supply, type SupplyRequest } from './shared-admission.ts';
 

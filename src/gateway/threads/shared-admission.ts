@@ -1,6 +1,6 @@
 import { type Clock, Fault, type Slots, type Term, toFault } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { admit, type Ticket } from '../stages/admit.ts';
 import type { Plan } from '../stages/plan.ts';
 import { type Need, Shortfall } from '../stages/shortfall.ts';

@@ -17,12 +17,7 @@ import {
 } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
-import {
-  type CallerDelta,
-  type CallerRecord,
-  createCallerIndex,
-  createKeyHasher,
-} from '../../people/identity/index.ts';
+import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../../people/callers/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
 import { createPlaceQueue } from '../stages/queue.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';

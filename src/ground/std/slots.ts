@@ -1,4 +1,4 @@
-import { FAULT_CODES, type FaultCode, type Nano } from '@millrace/contract';
+import { FAULT_CODES, type FaultCode, type Nano } from '@millrace/contract/words';
 
 /** Rows of each table. The memory is reserved, not resident: pages no one touched cost nothing. */
 const WALLET_ROWS = 65_536;

@@ -1,4 +1,5 @@
-import { type Currency, formatAmount, type Nano, type PriceWhenSpec } from '@millrace/contract';
+import type { PriceWhenSpec } from '@millrace/contract';
+import { type Currency, formatAmount, type Nano } from '@millrace/contract/words';
 import { type PriceVersion, priceVersionOf, unitPriceNano } from '../pricing/index.ts';
 import type { Trust } from './hardware.ts';
 import { tokensCost } from './money.ts';

@@ -1,4 +1,4 @@
-import { type Meter, type MeterCount, type MeterId, type Nano, WHOLES } from '@millrace/contract';
+import { type Meter, type MeterCount, type MeterId, type Nano, WHOLES } from '@millrace/contract/words';
 import { Fault } from '../../ground/std/index.ts';
 import { ConditionCheck, turnsWithin } from './conditions.ts';
 import { chargedUnits, dearestNano, stepMillionths } from './line-cost.ts';

@@ -1,4 +1,4 @@
-import type { MeterId, Nano } from '@millrace/contract';
+import type { MeterId, Nano } from '@millrace/contract/words';
 import type { ConditionCheck } from './conditions.ts';
 import type { PriceRule, RuleBook } from './rule-book.ts';
 

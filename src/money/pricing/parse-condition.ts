@@ -1,4 +1,5 @@
-import { PRICE_ATTRIBUTE_IDS, type PriceWhenSpec, parseDate, WEEKDAYS } from '@millrace/contract';
+import type { PriceWhenSpec } from '@millrace/contract';
+import { PRICE_ATTRIBUTE_IDS, parseDate, WEEKDAYS } from '@millrace/contract/words';
 import { CALENDAR_NAMES, resolveCalendar } from './data/calendars.ts';
 import { invalid } from './invalid-price.ts';
 import { ALL_WEEKDAYS, type ConditionContent } from './rule-content.ts';

@@ -1,15 +1,14 @@
+import type { MeterPriceSpec, PriceRuleSpec } from '@millrace/contract';
 import {
   findMeter,
   formatAmount,
   isCurrency,
   METER_IDS,
   type MeterId,
-  type MeterPriceSpec,
   type Nano,
-  type PriceRuleSpec,
   parseAmount,
   parseDate,
-} from '@millrace/contract';
+} from '@millrace/contract/words';
 import { invalid } from './invalid-price.ts';
 import { conditionContent } from './parse-condition.ts';
 import { type FlatContent, type PriceVersion, readPriceVersion } from './price-version.ts';

@@ -1,4 +1,4 @@
-import type { Currency } from '@millrace/contract';
+import type { Currency } from '@millrace/contract/words';
 import type { PriceVersion } from './price-version.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Currency, Nano } from '@millrace/contract';
+import type { Currency, Nano } from '@millrace/contract/words';
 import type { Rounding } from './rounding.ts';
 import type { RuleBook } from './rule-book.ts';
 import { bookOf, type RulesContent } from './rule-content.ts';

@@ -6,7 +6,7 @@ import {
   type MeterId,
   type Nano,
   type UsageVector,
-} from '@millrace/contract';
+} from '@millrace/contract/words';
 import { Fault } from '../../ground/std/index.ts';
 import { ConditionCheck } from './conditions.ts';
 import { chargedUnits, ruleFor, stepMillionths } from './line-cost.ts';

@@ -1,4 +1,4 @@
-import type { Nano } from '@millrace/contract';
+import type { Nano } from '@millrace/contract/words';
 
 /** Which way the rest of a line goes that is no whole step of money. */
 export const ROUNDINGS = ['ceil', 'half-even', 'half-up', 'floor'] as const;

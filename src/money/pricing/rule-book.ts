@@ -1,4 +1,4 @@
-import type { MeterId, Nano, PriceAttribute } from '@millrace/contract';
+import type { MeterId, Nano, PriceAttribute } from '@millrace/contract/words';
 
 /** Marginal price: units up to `upTo` of a line cost this, those beyond it the next step's. */
 export interface PriceStep {

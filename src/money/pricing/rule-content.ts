@@ -1,4 +1,4 @@
-import type { Currency, MeterId, PriceAttribute } from '@millrace/contract';
+import type { Currency, MeterId, PriceAttribute } from '@millrace/contract/words';
 import type { Rounding } from './rounding.ts';
 import type { Condition, PriceRule, RuleBook, TimeCondition } from './rule-book.ts';
 import { zoneTable } from './zones.ts';

@@ -1,4 +1,4 @@
-import { formatAmount } from '@millrace/contract';
+import { formatAmount } from '@millrace/contract/words';
 import type { PriceVersion, RuledPrice } from './price-version.ts';
 
 /** The price as people write it, for showing a difference. */

@@ -1,4 +1,4 @@
-import { findMeter, type MeterId, type Nano } from '@millrace/contract';
+import { findMeter, type MeterId, type Nano } from '@millrace/contract/words';
 import { ConditionCheck } from './conditions.ts';
 import { ruleFor } from './line-cost.ts';
 import type { FlatPrice, PriceVersion } from './price-version.ts';

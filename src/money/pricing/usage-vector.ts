@@ -1,4 +1,4 @@
-import { METERS, type MeterCount, type MeterId, UNITS_MAX, type UsageVector, WHOLES } from '@millrace/contract';
+import { METERS, type MeterCount, type MeterId, UNITS_MAX, type UsageVector, WHOLES } from '@millrace/contract/words';
 import { Fault } from '../../ground/std/index.ts';
 
 /** How many units of a meter were used. */

@@ -1,4 +1,4 @@
-import { METERS, type MeterId, type Nano } from '@millrace/contract';
+import { METERS, type MeterId, type Nano } from '@millrace/contract/words';
 import { findCalendar } from '../../pricing/index.ts';
 
 // Written apart from pricing on purpose, and in another way: it reads what was kept by itself, asks the runtime for local times,
