@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { METERS, type MeterCount, type UsageVector, WHOLES } from '@millrace/contract';
+import { METERS, type MeterCount, type PriceWhenSpec, type UsageVector, WHOLES } from '@millrace/contract';
 import fc from 'fast-check';
 import { priceInputs, requests, usages } from '../../../test/support/price-books.ts';
 import { Fault } from '../../ground/std/index.ts';
@@ -72,6 +72,48 @@ test('each line that may be rounded up is held for', () => {
   const request = { startMs: 0, endMs: 0 };
   assert.equal(rate(usage, price, request).amountNano, 30_000_000n);
   assert.equal(holdNano({ price, inputTokensMax: 2, outputTokensMax: 1, fromMs: 0, untilMs: 0 }), 30_000_000n);
+});
+
+test('a price that begins to hold within the time of a request is held for', () => {
+  const cases: readonly (readonly [why: string, when: PriceWhenSpec, from: string, until: string])[] = [
+    ['a date', { from: '2026-03-01' }, '2026-02-28T23:59:00Z', '2026-03-01T00:00:00Z'],
+    ['the end of what is cheaper', { until: '2026-03-01' }, '2026-02-28T23:59:59Z', '2026-02-28T23:59:59Z'],
+    ['an hour', { timeZone: 'Asia/Shanghai', hours: '09:00-12:00' }, '2026-03-01T00:59:00Z', '2026-03-01T01:00:00Z'],
+    ['the end of a day', { timeZone: 'Asia/Shanghai', days: ['mon'] }, '2026-03-01T15:59:00Z', '2026-03-01T16:00:00Z'],
+    [
+      'a holiday',
+      { timeZone: 'Asia/Shanghai', calendar: 'cn', holidays: 'only' },
+      '2026-09-30T15:59:00Z',
+      '2026-09-30T16:00:00Z',
+    ],
+    [
+      'a clock that is put forward into the hours',
+      { timeZone: 'America/New_York', hours: '02:30-05:00' },
+      '2026-03-08T06:59:00Z',
+      '2026-03-08T07:00:00Z',
+    ],
+    [
+      'a clock that is put back into them',
+      { timeZone: 'America/New_York', hours: '01:10-01:50' },
+      '2026-11-01T05:51:00Z',
+      '2026-11-01T06:10:00Z',
+    ],
+  ];
+  for (const [why, when, from, until] of cases) {
+    const price = versionOf({
+      currency: 'CNY',
+      inputPerM: '1',
+      outputPerM: '1',
+      rules: [{ when, prices: { output: '9' } }],
+    });
+    const untilMs = Date.parse(until);
+    const usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 1_000_000, reasoningTokens: 0 };
+    const hold = (ms: number) =>
+      holdNano({ price, inputTokensMax: 0, outputTokensMax: 1_000_000, fromMs: Date.parse(from), untilMs: ms });
+    assert.equal(rate(usage, price, { startMs: untilMs, endMs: untilMs }).amountNano, 9_000_000_000n, why);
+    assert.equal(hold(untilMs), 9_000_000_000n, why);
+    if (from !== until) assert.equal(hold(untilMs - 1), 1_000_000_000n, `${why}: not before`);
+  }
 });
 
 test('a stretch with more turns than are looked at, or longer than is looked through, is any time', () => {
