@@ -2,5 +2,6 @@
 export * from './dates.ts';
 export * from './faults.ts';
 export * from './ids.ts';
+export * from './key-holder-paths.ts';
 export * from './meters.ts';
 export * from './money.ts';

@@ -17,6 +17,7 @@ export const threads = definePart({
     let running: GatewayThreads | undefined;
     return {
       busyMs: () => running?.busyMs() ?? [],
+      lastFailure: (deploymentId: string) => running?.lastFailure(deploymentId),
       run(started: GatewayThreads) {
         running = started;
       },
@@ -44,6 +45,7 @@ export const control = definePart({
       startedAtMs: clock.nowMs(),
       backup: createBackup({ home: config.home, ...kept }),
       gatewayBusyMs: gateways.busyMs,
+      lastFailure: gateways.lastFailure,
       async publish() {
         await known.ledger.refresh();
         await known.identity.refresh();
@@ -77,10 +79,21 @@ export const gateway = definePart({
   name: 'gateway',
   needs: { home, sockets, slots, journal, cluster, identity, catalog, threads, log },
   async open({ home: { secrets }, slots: { shared }, ...known }, { config, onCrash }) {
-    const { host, port, logLevel, silenceMs, crashAt } = config;
+    const { host, port, logLevel, silenceMs, bodyLimits, crashAt } = config;
     const { cluster: nodes, identity: callers, catalog: models, threads: gateways } = known;
     const started = await startGatewayThreads({
-      ...{ shared, host, port, threads: config.threads, logLevel, silenceMs, crashAt, log: known.log, onCrash },
+      ...{
+        shared,
+        host,
+        port,
+        threads: config.threads,
+        logLevel,
+        silenceMs,
+        bodyLimits,
+        crashAt,
+        log: known.log,
+        onCrash,
+      },
       pepper: secrets.pepper.reveal(),
       controlSocket: edgeSocket(config.home),
       connectJournal: () => known.journal.connect(),

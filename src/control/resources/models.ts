@@ -1,4 +1,5 @@
 import { formatAmount, type ModelView, type Nano, type PriceView, type ROUTES } from '@millrace/contract';
+import type { UpstreamFailure } from '../../gateway/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment, Model } from '../../models/catalog/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
@@ -50,8 +51,9 @@ export function stateOf(
   { id, embedded, slot }: Deployment,
 ): { readonly state: ModelView['deployments'][number]['state']; readonly reason: Words | null } {
   if (embedded && deployments.get(slot, 'ready') !== 1) {
-    const failure = engineStatus().find(({ deploymentId }) => deploymentId === id)?.lastFailure;
-    if (!failure) return { state: 'starting', reason: null };
+    const status = engineStatus().find(({ deploymentId }) => deploymentId === id);
+    const failure = status?.lastFailure;
+    if (status?.phase !== 'failed' || !failure) return { state: 'starting', reason: null };
     return { state: 'failed', reason: { en: failure.message, zh: failure.messageZh } };
   }
   const isResting = deployments.get(slot, 'closedUntilS') > Math.floor(clock.nowMs() / 1000);
@@ -79,6 +81,7 @@ function modelView(deps: ControlDeps, model: Model, lang: Lang): ModelView {
         upstreamModel: deployment.upstreamModel,
         state,
         reason: reason === null ? null : reason[lang],
+        lastFailure: failureView(deps.lastFailure(deployment.id)),
         inFlight: deps.slots.deployments.get(deployment.slot, 'inFlight'),
         concurrency: deployment.concurrency ?? null,
         priority: deployment.priority,
@@ -87,6 +90,12 @@ function modelView(deps: ControlDeps, model: Model, lang: Lang): ModelView {
       };
     }),
   };
+}
+
+function failureView(failure: UpstreamFailure | undefined): ModelView['deployments'][number]['lastFailure'] {
+  if (!failure) return null;
+  const { atMs, code, status, reason } = failure;
+  return { at: new Date(atMs).toISOString(), code, status, reason };
 }
 
 function priceView(price: PriceVersion): PriceView {

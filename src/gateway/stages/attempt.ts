@@ -1,10 +1,10 @@
-import type { Attempt, Usage } from '../../ground/journal/index.ts';
+import type { Attempt } from '../../ground/journal/index.ts';
 import { type Clock, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
+import { type Codec, type ReportedUsage, withoutKey } from '../../models/dialects/index.ts';
 import type { UpstreamCall, UpstreamSink, Upstreams } from '../../serving/engines/index.ts';
 import type { Ticket } from './admit.ts';
-import { attemptOf } from './settle.ts';
+import { type AttemptResult, attemptOf } from './settle.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 /** An upstream's error answer is read up to here; what it means stands in its first lines. */
@@ -12,12 +12,13 @@ const ERROR_BYTES_MAX = 64 * 1024;
 /** Vendors' ids have some forty characters; a header of 32 KB would be in the journal and the ledger for ever. */
 const UPSTREAM_ID_LENGTH_MAX = 200;
 
-type UpstreamHeaders = Readonly<Record<string, string | undefined>>;
+type UpstreamHeaders = ReadonlyMap<string, string>;
 
 /** Who hears of a try. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
 export interface AttemptSink {
   /** A 2xx answer began. */
-  started(): void;
+  /** @param notes headers for the client, names and values in turn */
+  started(notes: readonly string[]): void;
   data(chunk: Buffer): void;
   ended(): void;
   failed(failure: AttemptFailure): void;
@@ -55,10 +56,10 @@ export class AttemptRun implements UpstreamSink {
   private readonly startedMs: number;
   private readonly upstream: UpstreamCall | undefined;
   /** What the upstream answered; 0 before it did. */
-  private status = 0;
+  status = 0;
   private upstreamRequestId: string | undefined = undefined;
   private good = false;
-  private headers: UpstreamHeaders = {};
+  private headers: UpstreamHeaders = new Map();
   private error: Buffer[] | undefined = undefined;
   private errorBytes = 0;
 
@@ -101,10 +102,13 @@ export class AttemptRun implements UpstreamSink {
   }
 
   /** What is settled of it. `costAtMs`: of the intent, whose moment says which prices hold. */
-  record(outcome: Attempt['outcome'], from: { usage: Usage; currency: string; costAtMs: number }): Attempt {
+  record(
+    outcome: Attempt['outcome'],
+    from: Pick<AttemptResult, 'usage' | 'disputed'> & { readonly currency: string; readonly costAtMs: number },
+  ): Attempt {
     const { deployment, number, status, upstreamRequestId } = this;
-    const { usage, currency, costAtMs } = from;
-    const result = { deployment, status, outcome, usage, durationMs: this.durationMs(), upstreamRequestId };
+    const { usage, disputed, currency, costAtMs } = from;
+    const result = { deployment, status, outcome, usage, disputed, durationMs: this.durationMs(), upstreamRequestId };
     return attemptOf(result, number, { currency, nowMs: costAtMs });
   }
 
@@ -114,8 +118,8 @@ export class AttemptRun implements UpstreamSink {
     this.status = status;
     this.headers = headers;
     this.good = status >= 200 && status < 300;
-    this.upstreamRequestId = this.good ? headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
-    if (this.good) this.sink.started();
+    this.upstreamRequestId = this.good ? headers.get('x-request-id')?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
+    if (this.good) this.sink.started(this.deployment.embedded ? notesOf(headers) : NO_NOTES);
   }
 
   onData(chunk: Buffer): void {
@@ -134,7 +138,7 @@ export class AttemptRun implements UpstreamSink {
       this.sink.ended();
       return;
     }
-    const body = Buffer.concat(this.error ?? []);
+    const body = this.withoutKey(Buffer.concat(this.error ?? []));
     const fault = this.decodedFault(body);
     this.sink.failed({
       fault,
@@ -157,6 +161,27 @@ export class AttemptRun implements UpstreamSink {
     return fault.status >= 500;
   }
 
+  /** What it says of a failure, for others and for our log, without the key that we sent it. */
+  hideKey(fault: Fault): Fault {
+    const { apiKey } = this.deployment.upstream;
+    if (apiKey === undefined) return fault;
+    const { message, messageZh, internal, ...more } = fault.details;
+    return new Fault(fault.code, {
+      ...more,
+      ...(message === undefined ? {} : { message: withoutKey(message, apiKey) }),
+      ...(messageZh === undefined ? {} : { messageZh: withoutKey(messageZh, apiKey) }),
+      ...(internal === undefined ? {} : { internal: withoutKey(internal, apiKey) }),
+    });
+  }
+
+  /** Before its words are looked at: what a pattern takes out of the midst of a key would leave its ends. */
+  private withoutKey(body: Buffer): Buffer {
+    const { apiKey } = this.deployment.upstream;
+    return apiKey !== undefined && body.includes(apiKey)
+      ? Buffer.from(withoutKey(body.toString('utf8'), apiKey))
+      : body;
+  }
+
   private decodedFault(body: Buffer): Fault {
     try {
       return this.codec.decodeFault(this.status, this.headers, body);
@@ -167,4 +192,15 @@ export class AttemptRun implements UpstreamSink {
       });
     }
   }
+}
+
+const NO_NOTES: readonly string[] = [];
+/** What an engine of ours says of a request that it could not do as it was asked. */
+const NOTES = ['x-millrace-ignored', 'x-millrace-tools'] as const;
+
+function notesOf(headers: UpstreamHeaders): readonly string[] {
+  return NOTES.flatMap(name => {
+    const value = headers.get(name);
+    return value === undefined ? NO_NOTES : [name, value];
+  });
 }

@@ -122,16 +122,16 @@ test('a vendor that says itself that it timed out is not asked again elsewhere',
 });
 
 test('a failed attempt costs what it says it used, in its own currency; else nothing', async () => {
-  const usage = { prompt_tokens: 1_000, completion_tokens: 10, total_tokens: 1_010 };
+  const usage = { prompt_tokens: 500, completion_tokens: 10, total_tokens: 510 };
   const error = { message: 'boom', type: 'server_error' };
   const chunk = { id: 'c', object: 'chat.completion.chunk', choices: [] };
   const failures: readonly [what: string, stream: boolean, behaviour: Behaviour, used: number][] = [
-    ['an event of usage, then an error', true, { script: { events: [{ ...chunk, usage }, { error }] } }, 1_000],
-    ['an error event with usage', true, { script: { events: [{ error, usage }] } }, 1_000],
-    ['an error in a 200', false, { script: { json: { error, usage } } }, 1_000],
-    ['a 200 that is no answer', false, { script: { json: { usage, object: 'x' } } }, 1_000],
-    ['an error status', false, { status: 500, script: { json: { error, usage } } }, 1_000],
-    ['an error status to a stream', true, { status: 500, script: { json: { error, usage } } }, 1_000],
+    ['an event of usage, then an error', true, { script: { events: [{ ...chunk, usage }, { error }] } }, 500],
+    ['an error event with usage', true, { script: { events: [{ error, usage }] } }, 500],
+    ['an error in a 200', false, { script: { json: { error, usage } } }, 500],
+    ['a 200 that is no answer', false, { script: { json: { usage, object: 'x' } } }, 500],
+    ['an error status', false, { status: 500, script: { json: { error, usage } } }, 500],
+    ['an error status to a stream', true, { status: 500, script: { json: { error, usage } } }, 500],
     ['no usage', false, { status: 500 }, 0],
     ['no usage, in a stream', true, { script: { events: [{ error }] } }, 0],
   ];
@@ -146,7 +146,7 @@ test('a failed attempt costs what it says it used, in its own currency; else not
     assert.equal((await ask(plane, id, { stream })).status, 200, what);
     const [settlement] = plane.settlements();
     const [failed, answered] = settlement?.attempts ?? [];
-    const nano = used === 0 ? 0n : 1_000_000n + 40_000n;
+    const nano = used === 0 ? 0n : 500_000n + 40_000n;
     assert.deepEqual([failed?.outcome, failed?.costCurrency, failed?.costNano], ['failed', 'USD', nano], what);
     assert.deepEqual([failed?.usage.inputTokens, answered?.costCurrency], [used, 'CNY'], what);
     assert.equal(answered?.costNano, 34_000n + 24_000n, what);
@@ -182,4 +182,24 @@ test('the costs are those of the moment of the intent, however long the answer t
     plane.settlements()[0]?.attempts.map(({ costVersion }) => costVersion),
     ['now', 'now'],
   );
+});
+
+test('why a vendor failed is known to the operator: of each try that failed, not of what the caller did wrong', async () => {
+  await using plane = await openDataPlane(upstream.baseUrl, [
+    { id: 'why', targets: [{ id: 'why-a' }, { id: 'why-b' }] },
+  ]);
+  upstream.script('why-a', { status: 503 });
+  upstream.script('why-b', { script: { json: { error: { message: 'Say hi to whom?', code: 'odd' } } } });
+  assert.equal((await ask(plane, 'why')).status, 502);
+  assert.deepEqual(
+    plane.failed.map(({ deploymentId, code, status }) => [deploymentId, code, status]),
+    [
+      ['why-a', 'capacity', 503],
+      ['why-b', 'upstream_error', 200],
+    ],
+  );
+  assert.equal(plane.failed[1]?.reason, 'upstream failed: status 0, odd: […] to whom?');
+  upstream.script('why-a', { status: 400 });
+  assert.equal((await ask(plane, 'why')).status, 400);
+  assert.equal(plane.failed.length, 2);
 });

@@ -25,10 +25,11 @@ after(() => upstream.close());
 const bodyFor = (model: string, stream: boolean) =>
   JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'Say hi' }] });
 
+/** Each on a connection of its own: time jumps here, and one that lies idle would be closed under the next request. */
 async function ask({ url, key }: TestDataPlane, model: string, stream: boolean) {
   const answer = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', connection: 'close' },
     body: bodyFor(model, stream),
   });
   return { id: answer.headers.get('x-request-id') ?? '', status: answer.status, text: await answer.text() };
@@ -36,7 +37,7 @@ async function ask({ url, key }: TestDataPlane, model: string, stream: boolean) 
 
 /** A request that came later is answered: the loop has been round, and what lay in its sockets was read. */
 async function caughtUp({ url, key }: TestDataPlane) {
-  await (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).text();
+  await (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}`, connection: 'close' } })).text();
 }
 
 function stepsOf(stream: boolean) {
@@ -96,7 +97,7 @@ for (const stream of [true, false]) {
         assert.ok(ends ? text.endsWith('data: [DONE]\n\n') : text.includes('"code":"upstream_timeout"'), what);
       }
       const reported = there.some(step => step.text.includes('"usage"'));
-      const content = HONEST.texts?.slice(0, said).join('') ?? '';
+      const content = HONEST.texts?.slice(0, said) ?? [];
       const tokens =
         said === 0
           ? NOTHING
@@ -197,7 +198,7 @@ test('a node that stops cuts off what runs, wherever it is: settled once, and th
     else assert.match(text, /"code":"unavailable"/, what);
     const [only, ...more] = plane.settlements();
     assert.ok(only && more.length === 0, what);
-    const content = HONEST.texts?.slice(0, words).join('') ?? '';
+    const content = HONEST.texts?.slice(0, words) ?? [];
     const counted = words > 0 ? countedTokens(content, bodyFor(id, stream)) : NOTHING;
     assert.deepEqual(
       [only.outcome, only.status, only.amountNano, only.attempts.map(({ outcome }) => outcome)],

@@ -1,81 +1,59 @@
-import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
-import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
+import { type Attempt, ENTRY_KIND, type Settlement } from '../../ground/journal/index.ts';
+import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
-import type { Upstreams } from '../../serving/engines/index.ts';
+import type { ReportedUsage } from '../../models/dialects/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
-import type { HttpResponse } from '../server/index.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
-import { recordFailure, recordSuccess } from '../stages/circuit.ts';
-import { Coverage } from '../stages/coverage.ts';
+import { recordFailure } from '../stages/circuit.ts';
+import { countingOf, recordAnswer } from '../stages/counting.ts';
+import { Coverage, usedUp } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
-import type { Place, PlaceQueue } from '../stages/queue.ts';
-import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import type { Place } from '../stages/queue.ts';
+import { type Ending, endingOf, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { Contained } from './contained.ts';
+import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
-import { baseHeaders, type Lang } from './respond.ts';
-import type { Listed, Running } from './running.ts';
+import { nextTargets, placeFor } from './next-targets.ts';
+import { baseHeaders } from './respond.ts';
+import { WaitNews } from './wait-news.ts';
 
-const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
-/** A waiting stream hears of its place after this, and then this often. */
-const WAIT_NEWS_MS = 1_000;
-
-export interface ExchangeDeps {
-  readonly slots: Slots;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly journal: JournalClient;
-  readonly upstreams: Upstreams;
-  readonly queue: PlaceQueue;
-  readonly codec: Codec;
-  /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
-  readonly running: Running<Exchange>;
-  readonly logRequests: boolean;
-  /** A stream that says nothing for so long says that it lives. */
-  readonly silenceMs: number;
-}
-
-export interface Inbound {
-  readonly res: HttpResponse;
-  readonly requestId: string;
-  readonly lang: Lang;
-  readonly arrivedMonotonicMs: number;
-  /** How long the caller gives the request; undefined where it did not say. */
-  readonly timeoutMs?: number | undefined;
-}
-
-export interface Exchange extends Listed {
-  /** The node must stop: settles what was delivered and says so. */
-  cutOff(fault: Fault): void;
-}
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
-  new RequestExchange(deps, ticket, inbound).open();
+  let exchange: RequestExchange;
+  try {
+    exchange = new RequestExchange(deps, ticket, inbound);
+  } catch (error) {
+    ticket.hold.cancel();
+    throw error;
+  }
+  exchange.open();
 }
 
 type Phase = 'waiting' | 'intending' | 'running' | 'settling' | 'ended';
 
 /** One request. An object with methods, not a nest of closures: those were some fifty objects a request, these are eight. */
-class RequestExchange implements Exchange, AttemptSink {
+class RequestExchange extends Contained implements Exchange, AttemptSink {
   runningAt = -1;
   private readonly deps: ExchangeDeps;
   private readonly ticket: Ticket;
   private readonly inbound: Inbound;
-  private readonly meter = new Meter();
+  private readonly meter: Meter;
   private readonly relay: Relay;
   /** Of a streaming answer. */
   private readonly stream: EventStream | undefined;
   private readonly coverage: Coverage;
   private readonly startedAtMs: number;
+  private readonly headers: string[];
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
-  private news: NodeJS.Timeout | undefined = undefined;
+  private news: WaitNews | undefined = undefined;
   private readonly attempts: Attempt[] = [];
   private tried: readonly Deployment[] = [];
   /** Whose place is held. */
@@ -92,18 +70,19 @@ class RequestExchange implements Exchange, AttemptSink {
   private drainTimer: NodeJS.Timeout | undefined = undefined;
 
   constructor(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound) {
+    super(deps.log, inbound.requestId);
     this.deps = deps;
     this.ticket = ticket;
     this.inbound = inbound;
     this.startedAtMs = deps.clock.nowMs();
     const { codec, journal } = deps;
     const { call } = ticket;
-    const { res, requestId, lang } = inbound;
+    const { res, requestId } = inbound;
+    this.meter = new Meter(ticket.bounds);
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(requestId, ticket.limitHeaders);
     const options = {
-      ...{ res, codec, call, requestId, lang },
-      meter: this.meter,
-      headers: baseHeaders(requestId, ticket.limitHeaders),
+      ...{ ...inbound, codec, call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
@@ -112,59 +91,80 @@ class RequestExchange implements Exchange, AttemptSink {
       ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
       : undefined;
     this.relay = this.stream
-      ? new StreamRelay({ ...options, out: this.stream, nowMs: this.startedAtMs })
+      ? new StreamRelay({
+          ...options,
+          out: this.stream,
+          nowMs: this.startedAtMs,
+          covers: () => this.coverage.keep(this.unserved ? undefined : this.deployment),
+        })
       : new JsonRelay(options);
   }
 
   open(): void {
-    const { running, queue } = this.deps;
-    this.inbound.res.onGone(() => this.clientClosed());
-    running.add(this);
-    const free = queue.tryTake(this.ticket.plan.targets);
-    if (free) this.begin(free);
-    else this.wait();
+    this.inbound.res.onGone(() => this.contain(() => this.clientClosed()));
+    this.deps.running.add(this);
+    this.contain(() => {
+      const free = this.deps.queue.tryTake(this.ticket.plan.targets);
+      if (free) this.begin(free);
+      else this.wait();
+    });
   }
 
   cutOff(fault: Fault): void {
-    if (this.phase === 'waiting') {
+    this.contain(() => {
+      if (this.phase === 'waiting') {
+        this.place?.cancel();
+        this.endWithout(fault);
+      } else if (this.phase === 'running') this.cut(fault, 'failed');
+      else this.stopping = fault;
+    });
+  }
+
+  protected endBy(fault: Fault): void {
+    if (this.phase === 'running') {
+      this.run?.abort();
+      this.closeAttempt('failed');
+      // Where it threw before it was tried.
+      this.giveBackPlace(undefined);
+      this.settle(this.endingOf('failed', fault), settlement => this.relay.fail(fault, settlement));
+    } else if (this.phase === 'waiting' || this.phase === 'intending') {
       this.place?.cancel();
+      this.giveBackPlace(undefined);
       this.endWithout(fault);
-    } else if (this.phase === 'running') this.cut(fault, 'failed');
-    else this.stopping = fault;
+    } else this.abandon();
+  }
+
+  /** The intent stands for recovery, and its money stays held until then; what was settled stays settled. Its places are free again. */
+  protected abandon(): void {
+    const { hold } = this.ticket;
+    this.phase = 'ended';
+    this.news?.stop();
+    this.stream?.stop();
+    clearTimeout(this.drainTimer);
+    this.run?.abort();
+    this.deps.running.delete(this);
+    hold.settle(hold.nano(), 0);
+    this.giveBackPlace(undefined);
+    this.inbound.res.destroy();
   }
 
   // A place, and the intent.
 
   private wait(): void {
-    const { caller, call, plan } = this.ticket;
     try {
       this.place = this.deps.queue.wait({
-        organizationId: caller.organizationId,
-        weight: caller.weight,
-        cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
-        targets: plan.targets,
-        granted: target => this.begin(target),
-        refused: fault => this.endWithout(fault),
+        ...placeFor(this.ticket),
+        granted: target => this.contain(() => this.begin(target)),
+        refused: fault => this.contain(() => this.endWithout(fault)),
       });
-      if (this.stream) this.news = setInterval(() => this.tellPlace(), WAIT_NEWS_MS);
+      if (this.stream) this.news = new WaitNews(this.stream, this.place, tell => this.contain(tell));
     } catch (error) {
       this.endWithout(toFault(error));
     }
   }
 
-  private tellPlace(): void {
-    if (!this.place) return;
-    const { position, etaMs } = this.place.report();
-    this.stream?.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
-  }
-
-  private stopNews(): void {
-    clearInterval(this.news);
-    this.news = undefined;
-  }
-
   private begin(target: Deployment): void {
-    this.stopNews();
+    this.news?.stop();
     this.deployment = target;
     this.phase = 'intending';
     crashPoint('gateway.before-intent');
@@ -172,33 +172,31 @@ class RequestExchange implements Exchange, AttemptSink {
     this.intentAtMs = clock.nowMs();
     this.intentMonotonicMs = clock.monotonicMs();
     const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs: this.intentAtMs, deployment: target });
-    this.deps.journal.append([intent], fault => {
-      crashPoint('gateway.after-intent');
-      if (fault) {
-        this.giveBackPlace(undefined);
-        this.endWithout(fault);
-      } else this.intended(target);
-    });
+    this.deps.journal.append([intent], fault => this.contain(() => this.onIntent(target, fault)));
   }
 
-  private intended(target: Deployment): void {
+  private onIntent(target: Deployment, fault: Fault | undefined): void {
+    // From here on money is promised: whatever happens, it is settled.
+    if (!fault) this.phase = 'running';
+    crashPoint('gateway.after-intent');
     const { stopping } = this;
-    this.phase = 'running';
-    if (!this.clientGone && !stopping) {
+    if (!fault && !this.clientGone && !stopping) {
       this.start(target);
       return;
     }
     this.giveBackPlace(undefined);
-    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
-      if (stopping) this.relay.fail(stopping, settlement);
-    });
+    if (fault) this.endWithout(fault);
+    else
+      this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
+        if (stopping) this.relay.fail(stopping, settlement);
+      });
   }
 
   /** Nothing was promised: it ends without a settlement. */
   private endWithout(fault: Fault): void {
     this.phase = 'ended';
     this.deps.slots.refusals.count(fault.code);
-    this.stopNews();
+    this.news?.stop();
     this.ticket.hold.cancel();
     this.deps.running.delete(this);
     if (!this.clientGone) this.relay.fail(fault, undefined);
@@ -210,6 +208,7 @@ class RequestExchange implements Exchange, AttemptSink {
     const { clock, upstreams, codec } = this.deps;
     const { timeoutMs } = this.inbound;
     this.deployment = target;
+    this.meter.begin(countingOf(target, this.deps.slots.deployments));
     this.tried = [...this.tried, target];
     crashPoint('gateway.before-upstream');
     this.run = new AttemptRun(this.ticket, target, {
@@ -219,7 +218,9 @@ class RequestExchange implements Exchange, AttemptSink {
     });
   }
 
-  started(): void {
+  started(notes: readonly string[]): void {
+    crashPoint('gateway.upstream-head');
+    this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
 
@@ -229,7 +230,7 @@ class RequestExchange implements Exchange, AttemptSink {
     try {
       if (!this.relay.data(chunk) && !this.clientGone) this.holdBack();
       crashPoint('gateway.mid-stream');
-      if (this.stream && this.phase === 'running') this.keepCovered();
+      if (this.relay.stopped() !== 'covered') this.stop();
       if (this.relay.ended()) this.complete();
     } catch (error) {
       this.broken(error);
@@ -244,17 +245,28 @@ class RequestExchange implements Exchange, AttemptSink {
     }
   }
 
-  failed({ fault, retryable, reached, usage }: AttemptFailure): void {
+  failed(failure: AttemptFailure): void {
+    this.contain(() => this.tryAgain({ ...failure, fault: this.run?.hideKey(failure.fault) ?? failure.fault }));
+  }
+
+  private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
-    const { slots, clock } = this.deps;
+    const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const { run, ticket } = this;
+    if (run)
+      failures.note(this.inbound.requestId, {
+        ...{ deployment: run.deployment, status: run.status },
+        call: ticket.call,
+        fault,
+      });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
-    const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
+    const from = { tried: this.tried, unreached: reached ? undefined : last };
+    const next = mayTryAgain ? this.deps.queue.tryTake(nextTargets(this.ticket.plan.targets, from)) : undefined;
     if (next) {
       this.relay.reset();
-      this.meter.reset();
       this.start(next);
       return;
     }
@@ -262,34 +274,32 @@ class RequestExchange implements Exchange, AttemptSink {
     this.settle(ending, settlement => this.relay.fail(fault, settlement));
   }
 
-  /** The next target with a place; `unreached`: the last one, where the request never reached it. */
-  private takeNext(unreached: Deployment | undefined): Deployment | undefined {
-    if (this.attempts.length >= ATTEMPTS_MAX) return undefined;
-    const rest = this.ticket.plan.targets.filter(target => !this.tried.includes(target));
-    // The only target gets a second try where the request never reached it.
-    const again = unreached && this.attempts.length < 2 ? [unreached] : [];
-    return this.deps.queue.tryTake(rest.length > 0 ? rest : again);
-  }
-
   /** What the upstream sent is not what it should be. */
   private broken(error: unknown): void {
+    if (this.phase !== 'running') return void this.crashed(error);
     this.run?.abort();
-    const fault = toFault(error);
+    const fault = error instanceof Fault ? error : this.noted(error);
     this.failed({ fault, retryable: this.run?.isRetryable(fault, true) ?? false, reached: true });
   }
 
   /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
   private complete(): void {
     if (this.phase !== 'running') return;
+    crashPoint('gateway.complete');
     if (!this.relay.ended()) this.relay.end();
-    if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
-    this.closeAttempt('ok');
-    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
-    this.settle(ending, settlement => this.relay.finish(settlement));
+    if (this.relay.stopped() !== 'covered') this.stop();
+    else {
+      recordAnswer(this.meter, this.deployment, { slots: this.deps.slots.deployments, ttftMs: this.ttftMs });
+      this.conclude('ok');
+    }
+  }
+
+  private conclude(outcome: Attempt['outcome']): void {
+    this.closeAttempt(outcome);
+    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'ok'), settlement => this.relay.finish(settlement));
   }
 
   private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
-    this.run?.abort();
     this.closeAttempt('aborted');
     this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
   }
@@ -297,12 +307,13 @@ class RequestExchange implements Exchange, AttemptSink {
   /** `reported`: what the upstream said that it used, beside the answer. */
   private closeAttempt(outcome: Attempt['outcome'], reported?: ReportedUsage): void {
     const { run, meter, intentAtMs } = this;
+    if (outcome === 'aborted') run?.abort();
     if (!run || !this.deployment) return;
-    const { call, plan } = this.ticket;
-    // What failed before any of it went out costs what the upstream says it did: nobody counted it.
-    const unseen = outcome === 'failed' && !this.relay.committed();
-    const usage = unseen ? (reported ?? meter.reportedUsage() ?? NO_USAGE) : meter.result(call.inputTokensGuess).usage;
-    this.attempts.push(run.record(outcome, { usage, currency: plan.wallet.currency, costAtMs: intentAtMs }));
+    if (reported) meter.seeUsage(reported);
+    const cost = meter.cost(outcome === 'failed' && !this.relay.committed());
+    this.attempts.push(
+      run.record(outcome, { ...cost, currency: this.ticket.plan.wallet.currency, costAtMs: intentAtMs }),
+    );
     this.giveBackPlace(outcome === 'ok' ? run.durationMs() : undefined);
   }
 
@@ -317,13 +328,11 @@ class RequestExchange implements Exchange, AttemptSink {
     this.inbound.res.onDrain(() => this.run?.resume());
   }
 
-  private keepCovered(): void {
-    if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
-    const usedUp = new Fault('insufficient_funds', {
-      message: 'The money set aside for this answer is used up',
-      messageZh: '为此回答预留的金额已用尽',
-    });
-    this.cut(usedUp, 'cut-off');
+  /** The upstream goes on, and nothing of it may go out any more. */
+  private stop(): void {
+    if (this.phase !== 'running') return;
+    if (this.relay.stopped() === 'used-up') this.cut(usedUp(), 'cut-off');
+    else this.conclude('aborted');
   }
 
   // The end.
@@ -340,26 +349,18 @@ class RequestExchange implements Exchange, AttemptSink {
     } else if (this.phase === 'running') {
       if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
         this.run?.resume();
-        this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
+        this.drainTimer = setTimeout(() => this.contain(() => this.leave()), DRAIN_MS);
       } else this.leave();
     }
   }
 
   private leave(): void {
-    this.run?.abort();
     this.closeAttempt('aborted');
     this.settle(this.endingOf('client-gone'), () => {});
   }
 
-  /** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
   private endingOf(outcome: Ending['outcome'], fault?: Fault): Ending {
-    const served = !this.unserved && (fault === undefined || this.relay.committed());
-    return {
-      outcome,
-      status: served ? 200 : this.unserved ? 0 : (fault?.status ?? 0),
-      ...(fault ? { faultCode: fault.code } : {}),
-      chargeable: served,
-    };
+    return endingOf(outcome, { fault, unserved: this.unserved, committed: this.relay.committed() });
   }
 
   /** The one place where a request is settled. `say` runs when the settlement is durable. */
@@ -376,16 +377,18 @@ class RequestExchange implements Exchange, AttemptSink {
       nowMs: this.deps.clock.nowMs(),
     });
     crashPoint('gateway.before-settle');
-    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
-      this.phase = 'ended';
-      this.deps.running.delete(this);
-      ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
-      crashPoint('gateway.after-settle');
-      // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
-      if (fault) this.relay.fail(fault, undefined);
-      else if (!this.clientGone) say(settlement);
-      if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
-    });
+    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault =>
+      this.contain(() => {
+        this.phase = 'ended';
+        this.deps.running.delete(this);
+        ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
+        crashPoint('gateway.after-settle');
+        // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
+        if (fault) this.relay.fail(fault, undefined);
+        else if (!this.clientGone) say(settlement);
+        if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
+      }),
+    );
   }
 
   private sinceArrivalMs(): number {

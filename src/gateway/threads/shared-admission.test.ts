@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createSlots, openKeyShares, openSlots, openTerm } from '../../ground/std/index.ts';
+import { createSlots, type Fault, openKeyShares, openSlots, openTerm } from '../../ground/std/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
 import type { Plan } from '../stages/plan.ts';
@@ -27,14 +27,16 @@ const deployment = {
   weight: 1,
   retriesTimeouts: false,
 } as const;
+const payer = { price: prices[0], wallet: { currency: 'CNY', slot: 3 } };
 /** Ten nano a request. */
 const plan: Plan = {
   model: { ...model, prices, deployments: [{ ...deployment, timeoutMs, costs: [] }] },
-  price: prices[0],
-  wallet: { currency: 'CNY', slot: 3 },
+  ...payer,
+  payers: [payer],
   targets: [{ ...deployment, timeoutMs, costs: [] }],
   maxOutputTokens: 10,
   outputTokensMax: 10,
+  outputTokensHeld: 10,
 };
 const asks = { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: 'Hi' }] };
 const call = codecs['openai-chat'].decodeRequest('chat', Buffer.from(JSON.stringify(asks)));
@@ -52,13 +54,21 @@ function open(supply: (slots: ReturnType<typeof openSlots>, shares: ReturnType<t
   term.extend(term.now(), 10_000);
   const admission = createSharedAdmission({ slots, term, clock, supply: supply(slots, openKeyShares(shared)) });
   const admitted = (of: CallerRecord) =>
-    new Promise<string>(done =>
-      admission.admit(of, call, {
-        plan,
-        granted: ticket => done(`held ${ticket.hold.nano()}`),
-        refused: fault => done(`${fault.code} ${fault.details.retryAfterMs ?? ''}`.trim()),
-      }),
-    );
+    new Promise<string>(done => {
+      const refused = (fault: Fault) => done(`${fault.code} ${fault.details.retryAfterMs ?? ''}`.trim());
+      admission.enter(of, {
+        granted: entry =>
+          admission.admit(entry, call, {
+            plan,
+            granted: ticket => done(`held ${ticket.hold.nano()}`),
+            refused: fault => {
+              entry.cancel();
+              refused(fault);
+            },
+          }),
+        refused,
+      });
+    });
   return { slots, term, at, admitted };
 }
 

@@ -28,8 +28,12 @@ export interface UsageLine {
   readonly estimated: boolean;
   readonly currency: string;
   readonly amountNano: Nano;
-  /** Null where the cost is not known or in another currency. */
+  /** Null where the cost is not known, or not all in this currency. */
   readonly costNano: Nano | null;
+  /** What is known of the cost, by currency: several where its attempts were paid in several. */
+  readonly costs: readonly { readonly currency: string; readonly nano: Nano }[];
+  /** What its upstreams claim beyond it; null: nothing, or in another currency. */
+  readonly disputedNano: Nano | null;
   readonly durationMs: number;
 }
 
@@ -65,6 +69,11 @@ export async function readUsage(
     .limit(query.limit)
     .execute();
   const last = rows.at(-1);
+  const ofAttempts = await readAttemptCosts(
+    store,
+    rows.filter(row => row.cost_nano === null).map(row => row.seq),
+  );
+  const disputed = await readDisputes(store, rows);
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -87,6 +96,11 @@ export async function readUsage(
       currency: row.currency,
       amountNano: row.amount_nano,
       costNano: row.cost_currency === row.currency ? row.cost_nano : null,
+      costs:
+        row.cost_nano === null || row.cost_currency === null
+          ? (ofAttempts.get(row.seq) ?? [])
+          : [{ currency: row.cost_currency, nano: row.cost_nano }],
+      disputedNano: disputed.get(row.seq) ?? null,
       durationMs: Number(row.duration_ms),
     })),
     next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
@@ -109,6 +123,27 @@ function pageAfter(page: ReturnType<typeof selectRequests>, { organizationId, cu
   return rest.orderBy('at_us', 'desc').orderBy('seq', 'desc');
 }
 
+/** Costs of requests whose own rows do not tell one, by currency. */
+async function readAttemptCosts(store: Store, seqs: readonly bigint[]) {
+  const bySeq = new Map<bigint, { readonly currency: string; readonly nano: Nano }[]>();
+  if (seqs.length === 0) return bySeq;
+  const rows = await store.reader
+    .selectFrom('attempts')
+    .select(({ fn }) => ['seq', 'cost_currency', fn.sum<bigint>('cost_nano').as('nano')])
+    .where('seq', 'in', seqs)
+    .where('cost_nano', '>', 0n)
+    .groupBy(['seq', 'cost_currency'])
+    .orderBy('cost_currency')
+    .execute();
+  for (const { seq, cost_currency: currency, nano } of rows) {
+    if (currency === null) continue;
+    const costs = bySeq.get(seq) ?? [];
+    costs.push({ currency, nano: BigInt(nano) });
+    bySeq.set(seq, costs);
+  }
+  return bySeq;
+}
+
 /** Where a page ended: newest first, by time, then by number. Throws Fault `invalid_parameter`. */
 function parseCursor(cursor: string | undefined): { readonly atUs: bigint; readonly seq: bigint } | undefined {
   if (cursor === undefined) return undefined;
@@ -119,4 +154,23 @@ function parseCursor(cursor: string | undefined): { readonly atUs: bigint; reado
     messageZh: '游标不是上一页返回的 `next`',
     param: 'cursor',
   });
+}
+
+/** Of the requests of a page, by their numbers. */
+async function readDisputes(
+  store: Store,
+  rows: readonly { readonly seq: bigint; readonly currency: string }[],
+): Promise<ReadonlyMap<bigint, Nano>> {
+  const sums = new Map<bigint, Nano>();
+  if (rows.length === 0) return sums;
+  const currencies = new Map(rows.map(({ seq, currency }) => [seq, currency]));
+  const found = await store.reader
+    .selectFrom('attempts')
+    .select(['seq', 'cost_currency', 'disputed_nano'])
+    .where('disputed_nano', 'is not', null)
+    .where('seq', 'in', [...currencies.keys()])
+    .execute();
+  for (const { seq, cost_currency, disputed_nano } of found)
+    if (cost_currency === currencies.get(seq)) sums.set(seq, (sums.get(seq) ?? 0n) + (disputed_nano ?? 0n));
+  return sums;
 }

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createTokenEstimate, estimateTokens } from '../metering/estimate.ts';
 import { holdNano } from './hold.ts';
 import { priceInForce } from './price-in-force.ts';
 import type { FlatPrice } from './price-version.ts';
 import { rate } from './rate.ts';
-import { mergeUsage } from './usage-vector.ts';
 
 const price = (input: bigint, output: bigint, more: Partial<FlatPrice> & { cachedInput?: bigint } = {}): FlatPrice => ({
   version: 'v',
@@ -82,17 +80,4 @@ test('the version in force is the latest that has begun', () => {
   assert.equal(priceInForce(versions, 'CNY', 1_000)?.version, 'c');
   assert.equal(priceInForce(versions, 'USD', 0)?.version, 'usd');
   assert.equal(priceInForce(versions, 'EUR', 0), undefined);
-});
-
-test('reports merge by maximum, and an estimate does not depend on the splitting', () => {
-  assert.deepEqual(mergeUsage(usage(5, 1, 2), usage(3, 7)), usage(5, 7, 2));
-  fc.assert(
-    fc.property(fc.array(fc.string({ unit: 'binary' })), pieces => {
-      const estimate = createTokenEstimate();
-      for (const piece of pieces) estimate.add(piece);
-      assert.equal(estimate.tokens(), estimateTokens(pieces.join('')));
-    }),
-  );
-  assert.equal(estimateTokens(''), 0);
-  assert.equal(estimateTokens('你好世界'), 3);
 });
