@@ -85,9 +85,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream
-      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
-      : undefined;
+    this.stream = ticket.call.stream ? createEventStream(options.res, { headers: this.headers, silenceMs }) : undefined;
     this.relay = this.stream
       ? new StreamRelay({
           ...options,
