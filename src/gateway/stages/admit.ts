@@ -58,7 +58,7 @@ function takeTokens(
   const verdict = slots.keys.takeRate(caller.slot, 'tokens', { count: tokens, perMinute: tokensPerMinute, nowMs });
   const headers = [...limitHeaders, ...rateHeaders('tokens', tokensPerMinute, verdict)];
   if (verdict.ok) return headers;
-  throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个令牌`, {
+  throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个词元`, {
     retryAfterMs: verdict.retryAfterMs,
     headers,
     need: { what: 'tokens', count: tokens },

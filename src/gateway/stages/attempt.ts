@@ -17,7 +17,8 @@ type UpstreamHeaders = ReadonlyMap<string, string>;
 /** Who hears of a try. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
 export interface AttemptSink {
   /** A 2xx answer began. */
-  started(): void;
+  /** @param notes headers for the client, names and values in turn */
+  started(notes: readonly string[]): void;
   data(chunk: Buffer): void;
   ended(): void;
   failed(failure: AttemptFailure): void;
@@ -115,7 +116,7 @@ export class AttemptRun implements UpstreamSink {
     this.headers = headers;
     this.good = status >= 200 && status < 300;
     this.upstreamRequestId = this.good ? headers.get('x-request-id')?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
-    if (this.good) this.sink.started();
+    if (this.good) this.sink.started(this.deployment.embedded ? notesOf(headers) : NO_NOTES);
   }
 
   onData(chunk: Buffer): void {
@@ -188,4 +189,15 @@ export class AttemptRun implements UpstreamSink {
       });
     }
   }
+}
+
+const NO_NOTES: readonly string[] = [];
+/** What an engine of ours says of a request that it could not do as it was asked. */
+const NOTES = ['x-millrace-ignored', 'x-millrace-tools'] as const;
+
+function notesOf(headers: UpstreamHeaders): readonly string[] {
+  return NOTES.flatMap(name => {
+    const value = headers.get(name);
+    return value === undefined ? NO_NOTES : [name, value];
+  });
 }

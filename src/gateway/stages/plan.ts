@@ -1,4 +1,4 @@
-import { type DeploymentSlots, Fault } from '../../ground/std/index.ts';
+import { type DeploymentSlots, ENGINE_FAILED, Fault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot, Deployment, Model } from '../../models/catalog/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
@@ -17,6 +17,9 @@ export interface Plan {
   /** What the hold covers, over all choices. */
   readonly outputTokensMax: number;
 }
+
+/** How often an engine that failed is tried again, about. */
+const FAILED_RETRY_MS = 30_000;
 
 /** Finds model, price and targets. Throws `model_not_found`, `forbidden`, `invalid_parameter`, `unpriced` or `unavailable`. */
 export function planCall(
@@ -87,25 +90,45 @@ function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan,
   });
 }
 
+/** What the order of targets looks at. */
+type Place = Pick<Deployment, 'slot' | 'embedded' | 'weight' | 'priority'>;
+
 /** Healthy targets by priority, then by load per weight. When none is healthy: `unavailable`, with when the first may be. */
-export function orderTargets(
-  deployments: readonly Deployment[],
+export function orderTargets<Target extends Place>(
+  deployments: readonly Target[],
   slots: DeploymentSlots,
   nowMs: number,
-): readonly Deployment[] {
+): readonly Target[] {
   const nowS = Math.floor(nowMs / 1000);
   const first = deployments[0];
   if (deployments.length === 1 && first && isOpen(first, slots, nowS)) return deployments;
   const open = deployments.filter(deployment => isOpen(deployment, slots, nowS));
   if (open.length === 0) {
-    const soonestS = Math.min(...deployments.map(({ slot }) => Math.max(1, slots.get(slot, 'closedUntilS') - nowS)), 5);
-    throw new Fault('unavailable', { retryAfterMs: soonestS * 1000 });
+    throw unavailable(deployments, slots, nowS);
   }
-  const load = (deployment: Deployment) => (slots.get(deployment.slot, 'inFlight') + 1) / deployment.weight;
+  const load = (deployment: Target) => (slots.get(deployment.slot, 'inFlight') + 1) / deployment.weight;
   return open.toSorted((a, b) => a.priority - b.priority || load(a) - load(b));
 }
 
-function isOpen(deployment: Deployment, slots: DeploymentSlots, nowS: number): boolean {
+/** Says why, where an engine of ours is the reason: to wait for one that cannot serve its model helps nobody. */
+function unavailable(deployments: readonly Place[], slots: DeploymentSlots, nowS: number): Fault {
+  const engines = deployments.filter(({ embedded }) => embedded).map(({ slot }) => slots.get(slot, 'ready'));
+  if (engines.length === deployments.length && engines.every(ready => ready === ENGINE_FAILED))
+    return new Fault('unavailable', {
+      message:
+        'The engine of this model failed and is tried again now and then; the operator finds the reason in the list of models',
+      messageZh: '此模型的引擎启动失败，系统会不时重试；管理员可在模型列表中查看原因',
+      retryAfterMs: FAILED_RETRY_MS,
+    });
+  const soonestS = Math.min(...deployments.map(({ slot }) => Math.max(1, slots.get(slot, 'closedUntilS') - nowS)), 5);
+  const isLoading = engines.some(ready => ready !== ENGINE_FAILED && ready !== 1);
+  return new Fault('unavailable', {
+    ...(isLoading ? { message: 'The engine of this model is loading', messageZh: '此模型的引擎正在加载' } : {}),
+    retryAfterMs: soonestS * 1000,
+  });
+}
+
+function isOpen(deployment: Place, slots: DeploymentSlots, nowS: number): boolean {
   return (
     (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) &&
     slots.get(deployment.slot, 'closedUntilS') <= nowS

@@ -54,6 +54,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private readonly stream: EventStream | undefined;
   private readonly coverage: Coverage;
   private readonly startedAtMs: number;
+  private readonly headers: string[];
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
   private news: NodeJS.Timeout | undefined = undefined;
@@ -82,9 +83,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     const { call } = ticket;
     const { res, requestId } = inbound;
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(requestId, ticket.limitHeaders);
     const options = {
-      ...{ ...inbound, codec, call, meter: this.meter },
-      headers: baseHeaders(requestId, ticket.limitHeaders),
+      ...{ ...inbound, codec, call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
@@ -184,8 +185,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   private onIntent(target: Deployment, fault: Fault | undefined): void {
-    // From here on money is promised: whatever happens, it is settled.
-    if (!fault) this.phase = 'running';
+    if (!fault) this.phase = 'running'; // From here on money is promised: whatever happens, it is settled.
     crashPoint('gateway.after-intent');
     const { stopping } = this;
     if (!fault && !this.clientGone && !stopping) {
@@ -225,8 +225,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     });
   }
 
-  started(): void {
+  started(notes: readonly string[]): void {
     crashPoint('gateway.upstream-head');
+    this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
 
@@ -257,10 +258,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
 
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
-    const last = this.deployment;
+    const { deployment: last, run } = this;
     const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
-    const { run } = this;
     const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
     if (about) failures.note(this.inbound.requestId, about);
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
