@@ -172,8 +172,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   private onIntent(target: Deployment, fault: Fault | undefined): void {
-    // From here on money is promised: whatever happens, it is settled.
-    if (!fault) this.phase = 'running';
+    if (!fault) this.phase = 'running'; // From here on money is promised: whatever happens, it is settled.
     crashPoint('gateway.after-intent');
     const { stopping } = this;
     if (!fault && !this.clientGone && !stopping) {
@@ -247,10 +246,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
 
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
-    const last = this.deployment;
+    const { deployment: last, run } = this;
     const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
-    const { run } = this;
     const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
     if (about) failures.note(this.inbound.requestId, about);
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
