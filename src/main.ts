@@ -215,6 +215,7 @@ async function recover({
   await settleOrphans(open, {
     priceVersion: version => catalog.priceVersion(version),
     append: record => new Promise((done, failed) => client.append([record], fault => (fault ? failed(fault) : done()))),
+    putAside: loader.putAside,
     nowMs: systemClock.nowMs,
   });
   client.close();

@@ -48,6 +48,10 @@ const ROUTES: readonly [method: string, target: string, status: number][] = [
   ['GET', '/api/v1/usage', 400],
   ['GET', '/api/v1/usage?organization=acme', 200],
   ['POST', '/api/v1/ledger/verify', 200],
+  ['GET', '/api/v1/ledger/suspense', 200],
+  ['GET', '/api/v1/ledger/suspense/none', 404],
+  ['POST', '/api/v1/ledger/suspense/none/book', 404],
+  ['POST', '/api/v1/ledger/suspense/none/dismiss', 404],
   ['GET', '/api/v1/journal', 200],
   ['GET', '/api/v1/journal/requests/none', 404],
 ];

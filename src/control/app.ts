@@ -14,6 +14,7 @@ import { ledgerRoutes } from './resources/ledger.ts';
 import { modelRoutes } from './resources/models.ts';
 import { organizationRoutes } from './resources/organizations.ts';
 import { providerRoutes } from './resources/providers.ts';
+import { suspenseRoutes } from './resources/suspense.ts';
 import { usageRoutes } from './resources/usage.ts';
 import { walletRoutes } from './resources/wallets.ts';
 
@@ -41,6 +42,7 @@ export function createControlApp(deps: ControlDeps, access: Access): ControlApp 
   configRoutes(app, deps);
   usageRoutes(app, deps);
   ledgerRoutes(app, deps);
+  suspenseRoutes(app, deps);
   backupRoutes(app, deps, access);
   return app;
 }

@@ -7,6 +7,7 @@ export * from './ledger.ts';
 export * from './models.ts';
 export * from './node.ts';
 export * from './organizations.ts';
+export * from './suspense.ts';
 export * from './usage.ts';
 export * from './values.ts';
 export * from './wallets.ts';

@@ -7,6 +7,7 @@ import { inspect, verify } from './ledger.ts';
 import { MODEL_COMMANDS } from './models.ts';
 import { ORGANIZATION_COMMANDS } from './organizations.ts';
 import { bench, serve } from './serve.ts';
+import { SUSPENSE_COMMANDS } from './suspense.ts';
 import { usage } from './usage.ts';
 import { WALLET_COMMANDS } from './wallets.ts';
 
@@ -50,6 +51,7 @@ export const COMMANDS: readonly Command[] = [
   usage,
   verify,
   inspect,
+  ...SUSPENSE_COMMANDS,
   backup,
   restore,
   bench,

@@ -36,7 +36,10 @@ export function statusRoutes(app: ControlApp, deps: ControlDeps, access: Access)
 
 /** What a person must look at, though the node serves: stable words for machines. */
 function alarmsOf({ loader }: ControlDeps): readonly string[] {
-  return loader.setBacks().count > 0 ? ['ledger_set_back'] : [];
+  const alarms: string[] = [];
+  if (loader.suspended() > 0) alarms.push(`suspense:${loader.suspended()}`);
+  if (loader.setBacks().count > 0) alarms.push('ledger_set_back');
+  return alarms;
 }
 
 /** Stable words for machines; the first is the weightiest. */

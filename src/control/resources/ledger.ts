@@ -54,14 +54,15 @@ const KINDS = Object.fromEntries(Object.entries(ENTRY_KIND).map(([name, kind]) =
 
 /** All that was written, by its names; amounts as decimals, times as text. */
 function entryView({ seq, record }: JournalEntry): object {
-  return { seq, kind: KINDS[record.kind], ...view(record.value) };
+  return { seq, kind: KINDS[record.kind], ...recordView(record.value) };
 }
 
-function view(value: object): object {
+/** The fields of a record by their names. */
+export function recordView(value: object): object {
   const fields = Object.entries(value).map(([name, field]) => {
     if (typeof field === 'bigint') return [name.replace(/Nano$/, ''), formatAmount(field)];
     if (name === 'atMs' || name === 'expiresAtMs') return [name.replace(/Ms$/, ''), new Date(field).toISOString()];
-    if (Array.isArray(field)) return [name, field.map(view)];
+    if (Array.isArray(field)) return [name, field.map(recordView)];
     return [name, field];
   });
   return Object.fromEntries(fields);

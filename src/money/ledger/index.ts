@@ -7,5 +7,6 @@ export { createLeases, type LeaseMove, type Leases, leaseNano, type NodeSession 
 export * from './ledger.ts';
 export { createLoader, type Loader, type LoaderOptions, type OpenIntent } from './loading/loader.ts';
 export type { Invariant, InvariantId } from './proof/findings.ts';
+export { endSuspense, readSuspense, recordsIn, type SuspenseRow } from './suspense.ts';
 export { readUsage, type UsageLine, type UsageQuery, type UsageTotals } from './usage.ts';
 export { type Verification, type VerifyOptions, verifyLedger } from './verify.ts';

@@ -1,7 +1,7 @@
 import type { Nano } from '@millrace/contract';
 import { sql } from 'kysely';
 import { Fault } from '../../ground/std/index.ts';
-import type { Store } from '../../ground/store/index.ts';
+import { CARRY, type Store } from '../../ground/store/index.ts';
 
 export interface UsageQuery {
   readonly organizationId: string;
@@ -144,9 +144,16 @@ interface Sums {
   readonly output: bigint;
   readonly reasoning: bigint;
   readonly revenue: bigint;
+  readonly revenue_rest: bigint;
   readonly cost: bigint;
+  readonly cost_rest: bigint;
   readonly costed: bigint;
 }
+
+/** Money is summed up in two parts: SQLite refuses a sum beyond int64 (9.2e9 units), which an organization comes to in its life. */
+const PART = 1_000_000_000n;
+const rests = (column: string) => sql<bigint>`sum(${sql.ref(column)} % ${sql.lit(PART)})`;
+const joined = (whole: bigint, rest: bigint) => BigInt(whole) * PART + BigInt(rest);
 
 /** Where the whole hours of a span begin and end; the rest lies before and after. */
 function wholeHours({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER }: UsageQuery): { fromMs: number; toMs: number } {
@@ -172,8 +179,8 @@ async function readTotals(store: Store, query: UsageQuery): Promise<readonly Usa
       cachedInputTokens: (before?.cachedInputTokens ?? 0) + Number(row.cached),
       outputTokens: (before?.outputTokens ?? 0) + Number(row.output),
       reasoningTokens: (before?.reasoningTokens ?? 0) + Number(row.reasoning),
-      revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
-      costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
+      revenueNano: (before?.revenueNano ?? 0n) + joined(row.revenue, row.revenue_rest),
+      costNano: (before?.costNano ?? 0n) + joined(row.cost, row.cost_rest),
       costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
     });
   }
@@ -203,8 +210,10 @@ async function sumHours(
       fn.sum<bigint>('cached_input_tokens').as('cached'),
       fn.sum<bigint>('output_tokens').as('output'),
       fn.sum<bigint>('reasoning_tokens').as('reasoning'),
-      fn.sum<bigint>('revenue_nano').as('revenue'),
-      fn.sum<bigint>('cost_nano').as('cost'),
+      sql<bigint>`sum(revenue_nano / ${sql.lit(PART)} + revenue_carry * ${sql.lit(CARRY / PART)})`.as('revenue'),
+      rests('revenue_nano').as('revenue_rest'),
+      sql<bigint>`sum(cost_nano / ${sql.lit(PART)} + cost_carry * ${sql.lit(CARRY / PART)})`.as('cost'),
+      rests('cost_nano').as('cost_rest'),
       fn.sum<bigint>('costed').as('costed'),
     ])
     .groupBy('currency')
@@ -222,8 +231,10 @@ async function sumRequests(store: Store, query: UsageQuery): Promise<readonly Su
       fn.sum<bigint>('cached_input_tokens').as('cached'),
       fn.sum<bigint>('output_tokens').as('output'),
       fn.sum<bigint>('reasoning_tokens').as('reasoning'),
-      fn.sum<bigint>('amount_nano').as('revenue'),
-      sql<bigint>`sum(case when cost_currency = currency then cost_nano else 0 end)`.as('cost'),
+      sql<bigint>`sum(amount_nano / ${sql.lit(PART)})`.as('revenue'),
+      rests('amount_nano').as('revenue_rest'),
+      sql<bigint>`sum(case when cost_currency = currency then cost_nano / ${sql.lit(PART)} else 0 end)`.as('cost'),
+      sql<bigint>`sum(case when cost_currency = currency then cost_nano % ${sql.lit(PART)} else 0 end)`.as('cost_rest'),
       sql<bigint>`sum(${costed})`.as('costed'),
     ])
     .groupBy('currency')

@@ -3,6 +3,7 @@ import type { Migration } from '../migrate.ts';
 import { core } from './0001-core.ts';
 import { ledger } from './0002-ledger.ts';
 import { nodes } from './0003-nodes.ts';
+import { suspense } from './0004-suspense.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes];
+export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, suspense];

@@ -4,6 +4,7 @@ import type { Intent, Journal, Progress, Settlement } from '../../../ground/jour
 import { type Clock, crashPoint, type Log, systemClock } from '../../../ground/std/index.ts';
 import { isPassing, type Store } from '../../../ground/store/index.ts';
 import { expireHolds } from '../expire.ts';
+import { openSuspense, type Suspended } from '../suspense.ts';
 import { createBusyness } from './busyness.ts';
 import { createSliceLoader, type SetBack } from './slice-loader.ts';
 
@@ -35,6 +36,16 @@ export interface Loader {
   lag(): number;
   /** The newest entry up to which all is in the store: a restart reads on from here. */
   cursor(): number;
+  /** How much waits in suspense for a person. */
+  suspended(): number;
+  /** Puts an open request aside that cannot be settled. */
+  putAside(id: string, reason: string): Promise<void>;
+  /** Somebody wrote something off. */
+  lookAtSuspense(): Promise<void>;
+  /** What settlements took from each wallet since the start, by account. */
+  allCharged(): ReadonlyMap<string, Nano>;
+  /** Books what was put aside; false where there is nothing that could be booked. Throws what a booking throws. */
+  book(number: number): Promise<boolean>;
   /** How often the store was found in an older state than this process had left it, and what was last to be loaded again. */
   setBacks(): { readonly count: number; readonly last: SetBack | undefined };
   /** Told of what wallets were charged since the start, when all that a store lost is loaded again; false: it is asked once more. */
@@ -70,7 +81,20 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { nodeId, epoch, reader } = journal;
   const node = { nodeId, epoch, isLeasing };
   const setBacks = createSetBacks(log, reader.lastSeq);
-  const slices = await createSliceLoader({ store, node, reader, clock, onSettled, onSetBack: setBacks.found });
+  let suspended = await openSuspense(store.db);
+  const onSuspended = ({ content: _, ...what }: Suspended) => {
+    suspended++;
+    log.error('booking-suspended', { ...what, internal: what.reason });
+  };
+  const slices = await createSliceLoader({
+    store,
+    node,
+    reader,
+    clock,
+    onSettled,
+    onSetBack: setBacks.found,
+    onSuspended,
+  });
   const exclusive = createQueue();
   const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
   const stepAged = () => exclusive(() => slices.step(clock.monotonicMs() - HOLD_AFTER_MS));
@@ -92,6 +116,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const expire = () =>
     exclusive(async () => {
       await slices.look();
+      suspended = await openSuspense(store.db);
       const ids = await expireHolds(store, node, clock.nowMs());
       if (ids.length > 0) (await slices.open()).expire(ids);
     });
@@ -109,6 +134,17 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     lag,
     cursor: () => slices.cursor(),
     setBacks: setBacks.all,
+    suspended: () => suspended,
+    putAside: (id, reason) => exclusive(() => slices.putAside(id, reason)),
+    allCharged: () => slices.charged,
+    async lookAtSuspense() {
+      suspended = await openSuspense(store.db);
+    },
+    async book(number) {
+      const booked = await exclusive(() => slices.book(number));
+      suspended = await openSuspense(store.db);
+      return booked;
+    },
     onShippedAgain: setBacks.onShipped,
     charged: accountId => slices.charged.get(accountId) ?? 0n,
     openIntents: () =>
