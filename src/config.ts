@@ -23,6 +23,8 @@ export interface Config {
   readonly supervised: boolean;
   /** How long running requests may take to end after SIGTERM. */
   readonly drainMs: number;
+  /** How long a stream may be silent before its client gets a sign of life. */
+  readonly silenceMs: number;
   /** Entries in one file of the journal. */
   readonly segmentRows: number;
 }
@@ -94,6 +96,14 @@ export const VARIABLES: readonly Variable[] = [
     about: {
       en: 'How long running requests may take to end after SIGTERM, in ms; then they are cut off and settled.',
       zh: '收到 SIGTERM 后，进行中的请求最多还可继续多少毫秒；超时则中断并结算。',
+    },
+  },
+  {
+    name: 'MILLRACE_STREAM_SILENCE_MS',
+    otherwise: '`10000`',
+    about: {
+      en: 'After how long a silence a streaming client gets a comment (`: keep-alive`), 100 to 600,000 ms; at most a quarter later. Where the upstream has not answered by then, the answer begins with it, and a later failure is an error event.',
+      zh: '流式回答静默多久后向客户端发送一条注释（`: keep-alive`），100 到 600000 毫秒，最多晚四分之一。若此时上游仍未应答，回答即由此开始，之后的失败以错误事件告知。',
     },
   },
   {
@@ -171,6 +181,7 @@ export function readConfig(env: Environment): Config {
     lang: langOf(env),
     crashAt: env['CRASH_AT'] || undefined,
     supervised: env['MILLRACE_PARENT'] === '1',
+    silenceMs: integer(env, 'MILLRACE_STREAM_SILENCE_MS', { otherwise: 10_000, least: 100, most: 600_000 }),
     drainMs: integer(env, 'MILLRACE_DRAIN_MS', { otherwise: 30_000, least: 0, most: 3_600_000 }),
     // As many as the journal takes by itself.
     segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),

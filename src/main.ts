@@ -284,6 +284,7 @@ export async function serve(config: Config): Promise<Running> {
       pepper: plane.pepper.reveal(),
       controlSocket: edgeSocket(config.home),
       logLevel: config.logLevel,
+      silenceMs: config.silenceMs,
       crashAt: config.crashAt,
       connectJournal: () => plane.journal.connect(),
       supply: plane.cluster && (request => plane.cluster?.supply(request) ?? Promise.resolve({ supplied: false })),

@@ -23,7 +23,7 @@ import {
   type Slots,
   systemClock,
 } from '../../src/ground/std/index.ts';
-import type { CatalogSnapshot } from '../../src/models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
 import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
@@ -46,10 +46,16 @@ export interface TestDeployment {
   /** Of model, deployment and upstream model alike. */
   readonly id: string;
   readonly concurrency?: number;
+  /** What its model is served by, in this order; itself alone unless told otherwise. */
+  readonly targets?: readonly TestTarget[];
 }
 
+/** A deployment of its own, whose id is that of its upstream model too. */
+export type TestTarget = Pick<Deployment, 'id'> &
+  Partial<Pick<Deployment, 'timeoutMs' | 'retriesTimeouts' | 'costs' | 'upstream' | 'upstreamModel' | 'concurrency'>>;
+
 /** What the catalog sets. */
-const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 };
+export const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, answer: 600_000, idle: 120_000, total: 1_800_000 };
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
@@ -60,7 +66,12 @@ export async function openDataPlane(
   {
     wrap = journal => journal,
     clock = systemClock,
-  }: { readonly wrap?: (journal: JournalClient) => JournalClient; readonly clock?: Clock } = {},
+    silenceMs = 10_000,
+  }: {
+    readonly wrap?: (journal: JournalClient) => JournalClient;
+    readonly clock?: Clock;
+    readonly silenceMs?: number;
+  } = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
@@ -88,7 +99,7 @@ export async function openDataPlane(
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false },
+    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false, silenceMs },
     journal: wrap(client),
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
@@ -118,12 +129,14 @@ export async function openDataPlane(
   };
 }
 
+/** In CNY unless told otherwise. */
+export function testPrice(version: string, inputNano: bigint, currency = 'CNY'): PriceVersion {
+  const nanoPerMillion = { input: inputNano, output: inputNano * 4n };
+  return { version, currency, effectiveFromMs: 0, rounding: 'ceil', nanoPerMillion };
+}
+
 /** Prices as everywhere in these tests: 4 and 16 per million tokens, half of it for us. */
 function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): CatalogSnapshot {
-  const price = (version: string, input: bigint): PriceVersion => ({
-    ...{ version, currency: 'CNY', effectiveFromMs: 0, rounding: 'ceil' },
-    nanoPerMillion: { input, output: input * 4n },
-  });
   const upstream = {
     providerId: 'mock',
     dialect: 'openai-chat',
@@ -131,25 +144,16 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     allowPrivateNetwork: true,
     quirks: [],
   } as const;
-  const models = deployments.map(({ id, ...more }, slot) => ({
+  let slot = 0;
+  const models = deployments.map(({ id, targets = [{ id }], ...more }) => ({
     ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
-    prices: [price('sell', 4_000_000_000n)],
-    deployments: [
-      {
-        ...{
-          id,
-          upstream,
-          upstreamModel: id,
-          embedded: false,
-          slot,
-          priority: 0,
-          weight: 1,
-          timeoutMs: TIMEOUT_MS,
-          ...more,
-        },
-        costs: [price('cost', 2_000_000_000n)],
-      },
-    ],
+    prices: [testPrice('sell', 4_000_000_000n)],
+    deployments: targets.map((target, priority) => ({
+      ...{ upstream, upstreamModel: target.id, embedded: false, slot: slot++, priority, weight: 1 },
+      ...{ timeoutMs: TIMEOUT_MS, retriesTimeouts: false, costs: [testPrice('cost', 2_000_000_000n)] },
+      ...more,
+      ...target,
+    })),
   }));
   return { revision: 1, models: new Map(models.map(model => [model.id, model])) };
 }

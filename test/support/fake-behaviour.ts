@@ -42,6 +42,8 @@ export interface Behaviour extends Speech {
   readonly errorInBody?: boolean;
   /** An error event after that many tokens, and then the end. */
   readonly errorAfterTokens?: number;
+  /** Says exactly this, whatever was asked. */
+  readonly script?: Script;
   /** Before the first byte of the head. */
   readonly headersDelayMs?: number;
   /** Dies when that many bytes of the whole answer, head included, have been sent. */
@@ -85,6 +87,14 @@ export interface Answer {
   readonly cachedTokens: number;
 }
 
+/** What a vendor was seen to say. */
+export interface Script {
+  /** A whole answer. */
+  readonly json?: unknown;
+  /** One event each, then `[DONE]`; or what goes out as it is; or a silence. */
+  readonly events?: readonly (object | { readonly raw: string } | { readonly wait: number })[];
+}
+
 const CREATED = 1_763_900_000;
 
 /** All bytes of an answer, before anything goes wrong with their delivery. */
@@ -100,6 +110,7 @@ export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
   const counted = { completionTokens, promptTokens, cachedTokens: behaviour.cachedTokens ?? 0 };
   const planned = { ...counted, speech };
   const status = behaviour.status ?? 200;
+  if (behaviour.script) return { status, steps: scriptSteps(behaviour.script, behaviour, status), ...counted };
   if (status !== 200) {
     const body = errorText(
       `the fake provider answers ${status}`,
@@ -109,6 +120,24 @@ export function planAnswer(asked: Asked, behaviour: Behaviour): Answer {
   }
   const steps = asked.stream ? streamSteps(asked, behaviour, planned) : wholeSteps(asked, behaviour, planned);
   return { status, steps, ...counted };
+}
+
+function scriptSteps({ json, events = [] }: Script, behaviour: Behaviour, status: number): Step[] {
+  if (json !== undefined) return jsonSteps(status, JSON.stringify(json), { behaviour, tokens: 0 });
+  const steps: Step[] = [];
+  let waitMs = 0;
+  for (const event of [...events, '[DONE]']) {
+    if (typeof event === 'object' && 'wait' in event) {
+      waitMs += Number(event.wait);
+      continue;
+    }
+    const raw = typeof event === 'object' && 'raw' in event ? String(event.raw) : undefined;
+    const text = typeof event === 'string' ? event : JSON.stringify(event);
+    steps.push({ bytes: Buffer.from(raw ?? `data: ${text}\n\n`), waitMs, tokens: 0 });
+    waitMs = 0;
+  }
+  const headers = { 'content-type': 'text/event-stream; charset=utf-8' };
+  return framed(headText(status, headers, behaviour), steps, behaviour.framing);
 }
 
 interface Counted {

@@ -35,6 +35,22 @@ export const engineSchema = z.strictObject({
   sequences: z.int().min(1).max(256).exactOptional(),
 });
 
+const timeoutMs = z.int().min(1).max(86_400_000).exactOptional();
+/** How long an upstream may take. What is absent is as the model says, and else the default. */
+export const timeoutsSchema = z.strictObject({
+  connectMs: timeoutMs,
+  /** To the first byte of a stream. */
+  firstByteMs: timeoutMs,
+  /** To the first byte of an answer that comes whole. */
+  answerMs: timeoutMs,
+  /** Without a byte, once it speaks. */
+  idleMs: timeoutMs,
+  /** Of all attempts of a request. */
+  totalMs: timeoutMs,
+  /** Tries another deployment after a timeout, though the first may still be at work, and bill. */
+  retry: z.boolean().exactOptional(),
+});
+
 export const deploymentSchema = z
   .strictObject({
     id: slugText,
@@ -47,6 +63,7 @@ export const deploymentSchema = z
     /** Lower goes first. */
     priority: z.int().min(0).max(1_000).default(0),
     weight: z.int().min(1).max(1_000).default(1),
+    timeouts: timeoutsSchema.exactOptional(),
     costs: z.array(priceSchema).max(1_000).default([]),
   })
   .superRefine((deployment, context) => {
@@ -80,6 +97,8 @@ export const modelSchema = z.strictObject({
     .default(['chat', 'completions']),
   contextTokens: z.int().min(1).max(100_000_000).exactOptional(),
   maxOutputTokens: z.int().min(1).max(100_000_000).default(4_096),
+  /** Of all its deployments that do not say otherwise. */
+  timeouts: timeoutsSchema.exactOptional(),
   prices: z.array(priceSchema).min(1).max(1_000),
   deployments: z.array(deploymentSchema).min(1).max(1_000),
 });

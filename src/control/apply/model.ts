@@ -60,6 +60,7 @@ async function showModel({ catalog }: Deps, trx: StoreTransaction, id: string): 
       concurrency: text(deployment.concurrency),
       priority: text(deployment.priority),
       weight: text(deployment.weight),
+      timeouts: deployment.timeouts,
       costs: await prices('cost', deployment.id),
     });
   }
@@ -68,6 +69,7 @@ async function showModel({ catalog }: Deps, trx: StoreTransaction, id: string): 
       operations: operations.join(' '),
       contextTokens: text(row.context_tokens),
       maxOutputTokens: text(row.max_output_tokens),
+      timeouts: row.timeouts,
       prices: await prices('sell', id),
       // The order of deployments breaks ties, so it is a property of the model.
       deployments: listed.map(deployment => deployment.id).join(' '),

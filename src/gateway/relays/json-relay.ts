@@ -38,7 +38,14 @@ export class JsonRelay implements Relay {
     const { codec, call, meter } = this.options;
     const [only] = this.chunks;
     const body = this.chunks.length === 1 && only ? only : Buffer.concat(this.chunks);
-    this.answer = codec.decodeResponse(call.operation, body);
+    try {
+      this.answer = codec.decodeResponse(call.operation, body);
+    } catch (error) {
+      // What failed may have been work, and says so.
+      const usage = codec.usageIn(body);
+      if (usage) meter.seeUsage(usage);
+      throw error;
+    }
     if (this.answer.usage) meter.seeUsage(this.answer.usage);
     else meter.seeText(this.answer.text);
   }

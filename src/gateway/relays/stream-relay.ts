@@ -8,8 +8,6 @@ import { type Relay, type RelayOptions, stampOf } from './relay.ts';
 export interface StreamRelayOptions extends RelayOptions {
   readonly out: EventStream;
   readonly nowMs: number;
-  /** Model id as the upstream of the attempt under way writes it. */
-  readonly upstreamModel: () => string;
 }
 
 /** An answer that goes out event by event, as it comes. */
@@ -63,6 +61,7 @@ export class StreamRelay implements Relay {
   fail(fault: Fault, settlement: Settlement | undefined): void {
     const { res, out, requestId } = this.options;
     if (!res.headSent) {
+      out.stop();
       sendFault(res, fault, this.options);
       return;
     }
@@ -84,27 +83,31 @@ export class StreamRelay implements Relay {
   }
 
   private newDecoder(): StreamDecoder {
-    const { codec, call, upstreamModel } = this.options;
-    const from = upstreamModel();
-    return codec.decoder(call.operation, { rename: from === call.model ? undefined : { from, to: call.model } });
+    const { codec, call } = this.options;
+    return codec.decoder(call.operation, { model: call.model });
   }
 
   private take({ raw, events }: Frame): boolean {
     this.options.meter.see(events);
     let fault: Fault | undefined;
     let says = false;
+    let foreign = false;
     for (const event of events) {
       if (event.type === 'delta' || event.type === 'finish') {
         says = true;
         if (event.choice >= this.choices) this.choices = event.choice + 1;
         if (event.type === 'finish') this.finishChoice(event.choice);
-      } else if (event.type === 'done') this.done = true;
+      } else if (event.type === 'foreign') foreign = true;
+      else if (event.type === 'done') this.done = true;
       else if (event.type === 'error') fault = event.fault;
     }
     let flowing = true;
     if (says) {
       if (raw) this.encoder.observe(events);
       flowing = this.say(raw ?? this.encoder.encode(events));
+    } else if (foreign && raw) {
+      // No part of the answer: another target may still give it.
+      flowing = this.options.out.write(raw);
     } else if (this.options.call.wantsUsage) this.encoder.observe(events);
     if (fault) throw fault;
     return flowing;

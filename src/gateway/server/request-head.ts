@@ -26,6 +26,8 @@ export interface RequestHead {
   readonly authorization: string | undefined;
   readonly acceptLanguage: string | undefined;
   readonly contentEncoding: string | undefined;
+  /** `x-millrace-timeout-ms`, as it came. */
+  readonly timeoutMs: string | undefined;
 }
 
 const FIELDS_MAX = 128;
@@ -51,6 +53,7 @@ interface Fields {
   authorization: string | undefined;
   acceptLanguage: string | undefined;
   contentEncoding: string | undefined;
+  timeoutMs: string | undefined;
 }
 
 /** Throws {@link RequestRefused}: where two readers could disagree about a request, there is none. */
@@ -81,6 +84,7 @@ export function parseRequestHead(text: string): RequestHead {
     authorization: fields.authorization,
     acceptLanguage: fields.acceptLanguage,
     contentEncoding: fields.contentEncoding,
+    timeoutMs: fields.timeoutMs,
   };
 }
 
@@ -94,6 +98,7 @@ function fieldsOf(text: string, lineEnd: number): Fields {
     authorization: undefined,
     acceptLanguage: undefined,
     contentEncoding: undefined,
+    timeoutMs: undefined,
   };
   const line = new FieldLine(text, lineEnd);
   for (let count = 1; line.next(); count += 1) {
@@ -166,6 +171,9 @@ function takeField(fields: Fields, line: FieldLine): void {
       break;
     case 17:
       if (line.isNamed('transfer-encoding')) fields.encoding = joined(fields.encoding, line.value());
+      break;
+    case 21:
+      if (line.isNamed('x-millrace-timeout-ms')) fields.timeoutMs = joined(fields.timeoutMs, line.value());
       break;
   }
 }

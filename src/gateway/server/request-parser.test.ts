@@ -45,7 +45,14 @@ const request = (...lines: string[]) => Buffer.from(lines.join('\r\n'), 'latin1'
 const summary = ({ head: { text: _text, ...head }, body, isWhole }: Seen) => ({ ...head, body, isWhole });
 const PLAIN = {
   ...({ method: 'GET', target: '/', minor: 1, length: 0, keepAlive: true, expectsContinue: false } as const),
-  ...{ authorization: undefined, acceptLanguage: undefined, contentEncoding: undefined, body: '', isWhole: true },
+  ...{
+    authorization: undefined,
+    acceptLanguage: undefined,
+    contentEncoding: undefined,
+    timeoutMs: undefined,
+    body: '',
+    isWhole: true,
+  },
 };
 
 const GOOD: readonly [name: string, bytes: Buffer, seen: readonly object[]][] = [
@@ -73,6 +80,7 @@ const GOOD: readonly [name: string, bytes: Buffer, seen: readonly object[]][] = 
       'Connection: foo',
       'connection: bar ,\tClose',
       'content-length: 5',
+      'X-Millrace-Timeout-Ms: 5000',
       'x-unknown:',
       'x-high: \xe9\xff',
       '',
@@ -82,6 +90,7 @@ const GOOD: readonly [name: string, bytes: Buffer, seen: readonly object[]][] = 
       {
         ...{ ...PLAIN, method: 'POST', target: '/v1/chat/completions', length: 5, keepAlive: false, body: 'hello' },
         ...{ authorization: 'Bearer  x', acceptLanguage: 'zh, en', contentEncoding: 'gzip', expectsContinue: true },
+        timeoutMs: '5000',
       },
     ],
   ],

@@ -1,8 +1,11 @@
-import { Fault, toFault } from '../../ground/std/index.ts';
+import type { Attempt, Usage } from '../../ground/journal/index.ts';
+import { type Clock, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec } from '../../models/dialects/index.ts';
+import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
 import type { UpstreamCall, UpstreamSink, Upstreams } from '../../serving/engines/index.ts';
 import type { Ticket } from './admit.ts';
+import { attemptOf } from './settle.ts';
+import { timeoutsOf } from './timeouts.ts';
 
 /** An upstream's error answer is read up to here; what it means stands in its first lines. */
 const ERROR_BYTES_MAX = 64 * 1024;
@@ -11,61 +14,108 @@ const UPSTREAM_ID_LENGTH_MAX = 200;
 
 type UpstreamHeaders = Readonly<Record<string, string | undefined>>;
 
-/** One try at one deployment. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
+/** Who hears of a try. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
 export interface AttemptSink {
-  /** A 2xx answer began; with the id that the upstream gave the request, where it gave one. */
-  started(status: number, upstreamRequestId: string | undefined): void;
+  /** A 2xx answer began. */
+  started(): void;
   data(chunk: Buffer): void;
   ended(): void;
-  /** `status` is what the upstream answered, 0 where it did not. `retryable`: another target may do better. */
   failed(failure: AttemptFailure): void;
 }
 
 export interface AttemptFailure {
   readonly fault: Fault;
-  readonly status: number;
   readonly reached: boolean;
+  /** Another target may do better. */
   readonly retryable: boolean;
+  /** What the upstream said it used, though it failed. */
+  readonly usage?: ReportedUsage | undefined;
 }
 
-/** Sends a call to one deployment. Never throws: what fails arrives in `failed`. */
-export function attempt(
-  { call, plan }: Ticket,
-  deployment: Deployment,
-  via: { readonly upstreams: Upstreams; readonly codec: Codec; readonly sink: AttemptSink },
-): UpstreamCall {
-  const { upstreams, codec, sink } = via;
-  const body = codec.encodeRequest(call, {
-    model: deployment.upstreamModel,
-    maxOutputTokens: plan.maxOutputTokens,
-    quirks: deployment.upstream.quirks,
-  });
-  return upstreams.send(
-    { upstream: deployment.upstream, path: codec.path(call.operation), body, timeoutMs: deployment.timeoutMs },
-    new UpstreamAnswer(codec, sink),
-  );
+export interface AttemptContext {
+  readonly upstreams: Upstreams;
+  readonly codec: Codec;
+  readonly clock: Clock;
+  readonly sink: AttemptSink;
+  /** 1 for the first of a request. */
+  readonly number: number;
+  /** Since the intent: what the upstream's total is less by. */
+  readonly spentMs: number;
+  /** Of the time that the caller gave the request; undefined where it set none. */
+  readonly leftMs: number | undefined;
 }
 
-/** Tells a good answer from an error, which it collects and decodes. */
-class UpstreamAnswer implements UpstreamSink {
+/** One try at one deployment: tells a good answer from an error, which it collects and decodes. */
+export class AttemptRun implements UpstreamSink {
+  readonly deployment: Deployment;
+  private readonly number: number;
   private readonly codec: Codec;
+  private readonly clock: Clock;
   private readonly sink: AttemptSink;
+  private readonly startedMs: number;
+  private readonly upstream: UpstreamCall | undefined;
+  /** What the upstream answered; 0 before it did. */
   private status = 0;
+  private upstreamRequestId: string | undefined = undefined;
   private good = false;
   private headers: UpstreamHeaders = {};
   private error: Buffer[] | undefined = undefined;
   private errorBytes = 0;
 
-  constructor(codec: Codec, sink: AttemptSink) {
+  /** Sends the call. What fails arrives in `failed`, never here. */
+  constructor({ call, plan }: Ticket, deployment: Deployment, context: AttemptContext) {
+    const { upstreams, codec, clock, sink, number, spentMs, leftMs } = context;
+    this.deployment = deployment;
+    this.number = number;
     this.codec = codec;
+    this.clock = clock;
     this.sink = sink;
+    this.startedMs = clock.monotonicMs();
+    const { upstream, upstreamModel, timeoutMs } = deployment;
+    const body = codec.encodeRequest(call, {
+      model: upstreamModel,
+      maxOutputTokens: plan.maxOutputTokens,
+      quirks: upstream.quirks,
+    });
+    const left = { ...timeoutMs, total: Math.max(1, timeoutMs.total - spentMs) };
+    this.upstream = upstreams.send(
+      { upstream, path: codec.path(call.operation), body, timeoutMs: timeoutsOf(left, call, leftMs) },
+      this,
+    );
   }
+
+  pause(): void {
+    this.upstream?.pause();
+  }
+
+  resume(): void {
+    this.upstream?.resume();
+  }
+
+  abort(): void {
+    this.upstream?.abort();
+  }
+
+  durationMs(): number {
+    return this.clock.monotonicMs() - this.startedMs;
+  }
+
+  /** What is settled of it. `costAtMs`: of the intent, whose moment says which prices hold. */
+  record(outcome: Attempt['outcome'], from: { usage: Usage; currency: string; costAtMs: number }): Attempt {
+    const { deployment, number, status, upstreamRequestId } = this;
+    const { usage, currency, costAtMs } = from;
+    const result = { deployment, status, outcome, usage, durationMs: this.durationMs(), upstreamRequestId };
+    return attemptOf(result, number, { currency, nowMs: costAtMs });
+  }
+
+  // The upstream's sink.
 
   onHeaders(status: number, headers: UpstreamHeaders): void {
     this.status = status;
     this.headers = headers;
     this.good = status >= 200 && status < 300;
-    if (this.good) this.sink.started(status, headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX));
+    this.upstreamRequestId = this.good ? headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
+    if (this.good) this.sink.started();
   }
 
   onData(chunk: Buffer): void {
@@ -84,32 +134,37 @@ class UpstreamAnswer implements UpstreamSink {
       this.sink.ended();
       return;
     }
-    const { codec, status, headers, error = [] } = this;
-    const fault = decodedFault(codec, status, { headers, body: Buffer.concat(error) });
-    this.sink.failed({ fault, status, reached: true, retryable: isRetryable(fault) });
+    const body = Buffer.concat(this.error ?? []);
+    const fault = this.decodedFault(body);
+    this.sink.failed({
+      fault,
+      reached: true,
+      retryable: this.isRetryable(fault, true),
+      usage: this.codec.usageIn(body),
+    });
   }
 
   onError(fault: Fault, reached: boolean): void {
-    this.sink.failed({ fault, status: this.status, reached, retryable: true });
+    this.sink.failed({ fault, reached, retryable: this.isRetryable(fault, reached) });
   }
-}
 
-function decodedFault(
-  codec: Codec,
-  status: number,
-  { headers, body }: { headers: UpstreamHeaders; body: Buffer },
-): Fault {
-  try {
-    return codec.decodeFault(status, headers, body);
-  } catch (error) {
-    return new Fault('upstream_error', {
-      internal: `error answer not understood: ${toFault(error).message}`,
-      cause: error,
-    });
+  /**
+   * Whether another target may do better: what the caller did wrong stays wrong elsewhere. After a timeout the upstream may still
+   * be at work, and bill: a second try would cost the same again, and take as long.
+   */
+  isRetryable(fault: Fault, reached: boolean): boolean {
+    if (fault.code === 'upstream_timeout' && reached && !this.deployment.retriesTimeouts) return false;
+    return fault.status >= 500;
   }
-}
 
-/** What the caller did wrong stays wrong elsewhere; all else may be the target's own trouble. */
-export function isRetryable(fault: Fault): boolean {
-  return fault.status >= 500;
+  private decodedFault(body: Buffer): Fault {
+    try {
+      return this.codec.decodeFault(this.status, this.headers, body);
+    } catch (error) {
+      return new Fault('upstream_error', {
+        internal: `error answer not understood: ${toFault(error).message}`,
+        cause: error,
+      });
+    }
+  }
 }

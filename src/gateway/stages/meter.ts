@@ -38,6 +38,11 @@ export class Meter {
     this.reported = this.reported ? mergeUsage(this.reported, usage) : usage;
   }
 
+  /** What the upstream said so far; undefined where it said nothing. */
+  reportedUsage(): ReportedUsage | undefined {
+    return this.reported;
+  }
+
   seeText(text: string): void {
     this.characters += text.length;
     this.estimate(false).add(text);

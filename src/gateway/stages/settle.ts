@@ -47,7 +47,8 @@ export function intentOf(
     deploymentId: deployment.id,
     providerId: deployment.upstream.providerId,
     ...(cost ? { costVersion: cost.version } : {}),
-    expiresAtMs: nowMs + deployment.timeoutMs.total + HOLD_MARGIN_MS,
+    // Whoever answers in the end: an attempt has what is left of its deployment's total since now.
+    expiresAtMs: nowMs + Math.max(...plan.targets.map(target => target.timeoutMs.total)) + HOLD_MARGIN_MS,
   };
   return { kind: ENTRY_KIND.intent, value };
 }

@@ -1,20 +1,20 @@
 import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
 import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec } from '../../models/dialects/index.ts';
-import type { UpstreamCall, Upstreams } from '../../serving/engines/index.ts';
+import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
+import type { Upstreams } from '../../serving/engines/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
 import type { HttpResponse } from '../server/index.ts';
 import type { Ticket } from '../stages/admit.ts';
-import { type AttemptFailure, type AttemptSink, attempt } from '../stages/attempt.ts';
+import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
 import { recordFailure, recordSuccess } from '../stages/circuit.ts';
 import { Coverage } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
 import type { Place, PlaceQueue } from '../stages/queue.ts';
-import { attemptOf, type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
 import { logRequest } from './log-request.ts';
 import { baseHeaders, type Lang } from './respond.ts';
 import type { Listed, Running } from './running.ts';
@@ -36,6 +36,8 @@ export interface ExchangeDeps {
   /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
   readonly running: Running<Exchange>;
   readonly logRequests: boolean;
+  /** A stream that says nothing for so long says that it lives. */
+  readonly silenceMs: number;
 }
 
 export interface Inbound {
@@ -43,6 +45,8 @@ export interface Inbound {
   readonly requestId: string;
   readonly lang: Lang;
   readonly arrivedMonotonicMs: number;
+  /** How long the caller gives the request; undefined where it did not say. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface Exchange extends Listed {
@@ -76,11 +80,9 @@ class RequestExchange implements Exchange, AttemptSink {
   private tried: readonly Deployment[] = [];
   /** Whose place is held. */
   private deployment: Deployment | undefined = undefined;
-  private upstream: UpstreamCall | undefined = undefined;
-  /** Status that the upstream answered; 0 before it did. */
-  private answered = 0;
-  private upstreamRequestId: string | undefined = undefined;
-  private attemptStartedMs = 0;
+  private run: AttemptRun | undefined = undefined;
+  private intentAtMs = 0;
+  private intentMonotonicMs = 0;
   private ttftMs: number | undefined = undefined;
   private clientGone = false;
   /** The client left before the first byte of the answer: it pays nothing, whatever comes of it still. */
@@ -106,14 +108,11 @@ class RequestExchange implements Exchange, AttemptSink {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream ? createEventStream(res, options.headers) : undefined;
+    this.stream = call.stream
+      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
+      : undefined;
     this.relay = this.stream
-      ? new StreamRelay({
-          ...options,
-          out: this.stream,
-          nowMs: this.startedAtMs,
-          upstreamModel: () => this.deployment?.upstreamModel ?? call.model,
-        })
+      ? new StreamRelay({ ...options, out: this.stream, nowMs: this.startedAtMs })
       : new JsonRelay(options);
   }
 
@@ -169,8 +168,10 @@ class RequestExchange implements Exchange, AttemptSink {
     this.deployment = target;
     this.phase = 'intending';
     crashPoint('gateway.before-intent');
-    const nowMs = this.deps.clock.nowMs();
-    const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs, deployment: target });
+    const { clock } = this.deps;
+    this.intentAtMs = clock.nowMs();
+    this.intentMonotonicMs = clock.monotonicMs();
+    const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs: this.intentAtMs, deployment: target });
     this.deps.journal.append([intent], fault => {
       crashPoint('gateway.after-intent');
       if (fault) {
@@ -207,18 +208,19 @@ class RequestExchange implements Exchange, AttemptSink {
 
   private start(target: Deployment): void {
     const { clock, upstreams, codec } = this.deps;
+    const { timeoutMs } = this.inbound;
     this.deployment = target;
     this.tried = [...this.tried, target];
-    this.attemptStartedMs = clock.monotonicMs();
-    this.answered = 0;
-    this.upstreamRequestId = undefined;
     crashPoint('gateway.before-upstream');
-    this.upstream = attempt(this.ticket, target, { upstreams, codec, sink: this });
+    this.run = new AttemptRun(this.ticket, target, {
+      ...{ clock, upstreams, codec, sink: this, number: this.attempts.length + 1 },
+      spentMs: clock.monotonicMs() - this.intentMonotonicMs,
+      leftMs: timeoutMs === undefined ? undefined : timeoutMs - this.sinceArrivalMs(),
+    });
   }
 
-  started(status: number, upstreamRequestId: string | undefined): void {
-    this.answered = status;
-    this.upstreamRequestId = upstreamRequestId;
+  started(): void {
+    if (!this.clientGone) this.stream?.accept();
   }
 
   data(chunk: Buffer): void {
@@ -242,13 +244,13 @@ class RequestExchange implements Exchange, AttemptSink {
     }
   }
 
-  failed({ fault, status, retryable, reached }: AttemptFailure): void {
+  failed({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
     const { slots, clock } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
-    this.closeAttempt('failed', status);
+    this.closeAttempt('failed', usage);
     const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
     if (next) {
       this.relay.reset();
@@ -271,9 +273,9 @@ class RequestExchange implements Exchange, AttemptSink {
 
   /** What the upstream sent is not what it should be. */
   private broken(error: unknown): void {
-    this.upstream?.abort();
+    this.run?.abort();
     const fault = toFault(error);
-    this.failed({ fault, status: 200, retryable: fault.status >= 500, reached: true });
+    this.failed({ fault, retryable: this.run?.isRetryable(fault, true) ?? false, reached: true });
   }
 
   /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
@@ -281,32 +283,27 @@ class RequestExchange implements Exchange, AttemptSink {
     if (this.phase !== 'running') return;
     if (!this.relay.ended()) this.relay.end();
     if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
-    this.closeAttempt('ok', 200);
+    this.closeAttempt('ok');
     const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
     this.settle(ending, settlement => this.relay.finish(settlement));
   }
 
   private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
-    this.upstream?.abort();
-    this.closeAttempt('aborted', this.answered);
+    this.run?.abort();
+    this.closeAttempt('aborted');
     this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
   }
 
-  private closeAttempt(outcome: Attempt['outcome'], status: number): void {
-    const { deployment, upstreamRequestId, meter } = this;
-    if (!deployment) return;
+  /** `reported`: what the upstream said that it used, beside the answer. */
+  private closeAttempt(outcome: Attempt['outcome'], reported?: ReportedUsage): void {
+    const { run, meter, intentAtMs } = this;
+    if (!run || !this.deployment) return;
     const { call, plan } = this.ticket;
-    const { clock } = this.deps;
-    const usage =
-      outcome === 'failed' && !this.relay.committed() ? NO_USAGE : meter.result(call.inputTokensGuess).usage;
-    const durationMs = clock.monotonicMs() - this.attemptStartedMs;
-    this.attempts.push(
-      attemptOf({ deployment, status, outcome, usage, durationMs, upstreamRequestId }, this.attempts.length + 1, {
-        currency: plan.wallet.currency,
-        nowMs: clock.nowMs(),
-      }),
-    );
-    this.giveBackPlace(outcome === 'ok' ? durationMs : undefined);
+    // What failed before any of it went out costs what the upstream says it did: nobody counted it.
+    const unseen = outcome === 'failed' && !this.relay.committed();
+    const usage = unseen ? (reported ?? meter.reportedUsage() ?? NO_USAGE) : meter.result(call.inputTokensGuess).usage;
+    this.attempts.push(run.record(outcome, { usage, currency: plan.wallet.currency, costAtMs: intentAtMs }));
+    this.giveBackPlace(outcome === 'ok' ? run.durationMs() : undefined);
   }
 
   private giveBackPlace(durationMs: number | undefined): void {
@@ -316,8 +313,8 @@ class RequestExchange implements Exchange, AttemptSink {
 
   /** The client reads slower than the upstream writes: the upstream waits, so that memory does not grow. */
   private holdBack(): void {
-    this.upstream?.pause();
-    this.inbound.res.onDrain(() => this.upstream?.resume());
+    this.run?.pause();
+    this.inbound.res.onDrain(() => this.run?.resume());
   }
 
   private keepCovered(): void {
@@ -333,6 +330,7 @@ class RequestExchange implements Exchange, AttemptSink {
 
   private clientClosed(): void {
     this.clientGone = true;
+    this.stream?.stop();
     if (this.phase === 'ended' || this.phase === 'settling') return;
     // Behind another answer on its connection, what was written has not gone out: its turn for the socket never came.
     this.unserved = !this.relay.committed() || !this.inbound.res.hasTurn();
@@ -341,15 +339,15 @@ class RequestExchange implements Exchange, AttemptSink {
       this.endWithout(new Fault('client_closed'));
     } else if (this.phase === 'running') {
       if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
-        this.upstream?.resume();
+        this.run?.resume();
         this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
       } else this.leave();
     }
   }
 
   private leave(): void {
-    this.upstream?.abort();
-    this.closeAttempt('aborted', this.answered);
+    this.run?.abort();
+    this.closeAttempt('aborted');
     this.settle(this.endingOf('client-gone'), () => {});
   }
 

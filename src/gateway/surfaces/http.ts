@@ -70,6 +70,7 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
     }
     if (http.head.method !== 'POST') throw new Fault('method_not_allowed', { headers: { allow: 'POST' } });
     const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+    const timeoutMs = timeoutOf(http.head.timeoutMs);
     readBody(
       http,
       body => {
@@ -77,7 +78,7 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
           const call = deps.codec.decodeRequest(operation, body);
           const nowMs = deps.clock.nowMs();
           const plan = planCall(call, caller, { snapshot: deps.snapshot(), slots: deps.slots.deployments, nowMs });
-          const inbound = { res: http, requestId, lang, arrivedMonotonicMs };
+          const inbound = { res: http, requestId, lang, arrivedMonotonicMs, timeoutMs };
           if (deps.sharing) admitShared(deps, deps.sharing, { caller, call, plan, inbound, refuse });
           else runExchange(deps, admit(caller, call, { plan, slots: deps.slots, nowMs }), inbound);
         } catch (error) {
@@ -89,6 +90,22 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
   } catch (error) {
     refuse(error);
   }
+}
+
+/** From as soon as an answer can come to as long as any deployment may take. */
+const TIMEOUT_MS = { least: 100, most: 86_400_000 };
+
+/** How long the caller gives the request, by `x-millrace-timeout-ms`. Throws `invalid_parameter`. */
+function timeoutOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= TIMEOUT_MS.least && value <= TIMEOUT_MS.most) return value;
+  const range = `${TIMEOUT_MS.least} to ${TIMEOUT_MS.most}`;
+  throw new Fault('invalid_parameter', {
+    message: `x-millrace-timeout-ms must be a whole number of milliseconds, ${range}`,
+    messageZh: `x-millrace-timeout-ms 必须是整数毫秒，范围 ${range}`,
+    param: 'x-millrace-timeout-ms',
+  });
 }
 
 /** As on a node alone, where the answer may come a little later: the client may have left meanwhile. */

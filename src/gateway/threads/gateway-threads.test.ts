@@ -31,7 +31,14 @@ test('what changes while threads start reaches each of them', async () => {
   let asked = 0;
   const starting = startGatewayThreads({
     ...{ shared, host: '127.0.0.1', port: 0, threads: 2, pepper: PEPPER, controlSocket: join(dir, 'none.sock') },
-    ...{ logLevel: 'silent', crashAt: undefined, supply: undefined, log: createLog('silent'), onCrash: fail },
+    ...{
+      logLevel: 'silent',
+      silenceMs: 10_000,
+      crashAt: undefined,
+      supply: undefined,
+      log: createLog('silent'),
+      onCrash: fail,
+    },
     connectJournal: () => journal.connect(),
     // For the first thread as it was, for the second as it is by then.
     callers: () => (asked++ === 0 ? [callerOf(old, 1)] : [callerOf(added, 2)]),

@@ -15,9 +15,18 @@ const upstream = {
 } as const;
 const price = { version: 'v', currency: 'CNY', effectiveFromMs: 0, rounding: 'ceil' } as const;
 const model = { id: 'm', operations: ['chat'], maxOutputTokens: 10, createdAtMs: 0, ownedBy: 'p' } as const;
-const timeoutMs = { connect: 1, firstByte: 1, idle: 1, total: 1 };
+const timeoutMs = { connect: 1, firstByte: 1, answer: 1, idle: 1, total: 1 };
 const prices = [{ ...price, nanoPerMillion: { input: 0n, output: 1_000_000n } }] as const;
-const deployment = { id: 'd', upstream, upstreamModel: 'm', embedded: false, slot: 0, priority: 0, weight: 1 } as const;
+const deployment = {
+  id: 'd',
+  upstream,
+  upstreamModel: 'm',
+  embedded: false,
+  slot: 0,
+  priority: 0,
+  weight: 1,
+  retriesTimeouts: false,
+} as const;
 /** Ten nano a request. */
 const plan: Plan = {
   model: { ...model, prices, deployments: [{ ...deployment, timeoutMs, costs: [] }] },

@@ -43,6 +43,8 @@ export interface ThreadStart {
   readonly snapshot: CatalogSnapshot;
   readonly controlSocket: string;
   readonly logLevel: LogLevel;
+  /** A stream that says nothing for so long says that it lives. */
+  readonly silenceMs: number;
   readonly crashAt: string | undefined;
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
@@ -109,6 +111,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     codec: codecs['openai-chat'],
     running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
+    silenceMs: start.silenceMs,
     newRequestId: createUuid7(systemClock.nowMs),
     callers,
     snapshot: () => snapshot,

@@ -239,6 +239,8 @@ const DEPLOYMENT = {
   durationMs: 8,
   threadLimit: 9,
 } as const;
+/** `ready` of an engine that cannot serve its model; 1 is ready, all else is not yet. */
+export const ENGINE_FAILED = 2;
 export type DeploymentGauge = keyof typeof DEPLOYMENT;
 
 /** Load and health of each deployment, from what this node has itself admitted: never stale (routing facts, Mooncake §6). */

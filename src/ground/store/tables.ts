@@ -71,6 +71,8 @@ export interface ModelTable {
   owned_by: string;
   created_us: bigint;
   removed_us: bigint | null;
+  /** JSON of what the operator set, in one order of fields; null: nothing. */
+  timeouts: string | null;
 }
 export interface DeploymentTable {
   id: string;
@@ -82,6 +84,8 @@ export interface DeploymentTable {
   priority: bigint;
   weight: bigint;
   position: bigint;
+  /** As of the model, which it stands above. */
+  timeouts: string | null;
 }
 /** Insert-only. `content` is the canonical JSON whose SHA-256 is `version`. */
 export interface PriceVersionTable {

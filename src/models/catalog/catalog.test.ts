@@ -95,7 +95,8 @@ for (const dialect of DIALECTS) {
         quirks: ['no-stream-options'],
       });
       assert.equal(first.upstreamModel, 'up-1');
-      assert.deepEqual(first.timeoutMs, { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 });
+      const otherwise = { connect: 10_000, firstByte: 120_000, answer: 600_000, idle: 120_000, total: 1_800_000 };
+      assert.deepEqual([first.timeoutMs, first.retriesTimeouts], [otherwise, false]);
       assert.equal(second?.upstream.baseUrl, 'unix:/run/mock-1-b.sock:/v1');
       assert.deepEqual([second.concurrency, second.priority, second.weight], [4, 1, 2]);
       assert.notEqual(first.slot, second.slot);
@@ -113,6 +114,28 @@ for (const dialect of DIALECTS) {
       const again = await open(store, t);
       assert.deepEqual(again.catalog.snapshot().models.get('mock-1'), read);
       assert.deepEqual(await again.catalog.priceVersion(price?.version ?? ''), price);
+    });
+
+    test('time limits are the deployment’s, else the model’s, else the defaults', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const { provider, model } = await open(store, t);
+      await provider();
+      const otherwise = { connect: 10_000, firstByte: 120_000, answer: 600_000, idle: 120_000, total: 1_800_000 };
+      const [own, models] =
+        (
+          await model({
+            id: 'mock-2',
+            timeouts: { answerMs: 900_000, idleMs: 60_000, retry: true },
+            deployments: [
+              { id: 'mock-2-a', provider: 'mock', timeouts: { idleMs: 5_000, retry: false } },
+              { id: 'mock-2-b', provider: 'mock' },
+            ],
+          })
+        )?.deployments ?? [];
+      const ofModel = { ...otherwise, answer: 900_000, idle: 60_000 };
+      assert.deepEqual([own?.timeoutMs, own?.retriesTimeouts], [{ ...ofModel, idle: 5_000 }, false]);
+      assert.deepEqual([models?.timeoutMs, models?.retriesTimeouts], [ofModel, true]);
     });
 
     test('a snapshot cannot be changed by who holds it', async t => {
@@ -291,6 +314,11 @@ for (const dialect of DIALECTS) {
         [{ deployments: [deployment, deployment] }, 'models.mock-1.deployments.d'],
         [{ deployments: [{ id: 'd', provider: 'none' }] }, 'models.mock-1.deployments.d.provider'],
         [{ deployments: [{ ...deployment, weight: 0 }] }, 'models.mock-1.deployments.d.weight'],
+        [{ timeouts: { idleMs: 0 } }, 'models.mock-1.timeouts.idleMs'],
+        [
+          { deployments: [{ ...deployment, timeouts: { totalMs: 1e9 } }] },
+          'models.mock-1.deployments.d.timeouts.totalMs',
+        ],
         [{ deployments: [{ ...deployment, priority: -1 }] }, 'models.mock-1.deployments.d.priority'],
         [{ deployments: [{ ...deployment, upstreamModel: 'a\nb' }] }, 'models.mock-1.deployments.d.upstreamModel'],
         [{ deployments: [{ id: 'd', engine: { file: '' } }] }, 'models.mock-1.deployments.d.engine.file'],

@@ -1,6 +1,6 @@
 import { MODEL_ID, SLUG } from '@millrace/contract';
 import { invalid, type PriceInput, priceVersionOf } from '../../money/pricing/index.ts';
-import type { DeploymentInput, ModelInput, ProviderInput } from './input.ts';
+import type { DeploymentInput, ModelInput, ProviderInput, TimeoutsInput } from './input.ts';
 import type { Model, Quirk } from './snapshot.ts';
 
 /** The compiler sees to it that none is missing. */
@@ -16,6 +16,8 @@ const RANK_MAX = 1_000;
 const SEQUENCES_MAX = 256;
 const THREADS_MAX = 1_024;
 const NAME_LENGTH_MAX = 200;
+/** A day. */
+const TIMEOUT_MS_MAX = 86_400_000;
 /** What fits into an HTTP header (RFC 9110 §5.5) without a blank at either end: a line break from a file would fail every request. */
 const API_KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,8190}[\x21-\x7e])?$/;
 
@@ -58,6 +60,7 @@ export function checkModel(input: ModelInput): void {
     throw invalid(`${path}.operations`, `there is no operation ${unknown}`, `不存在操作 ${unknown}`);
   checkCount(`${path}.contextTokens`, input.contextTokens, TOKENS_MAX);
   checkCount(`${path}.maxOutputTokens`, input.maxOutputTokens, TOKENS_MAX);
+  checkTimeouts(`${path}.timeouts`, input.timeouts);
   checkPrices(`${path}.prices`, input.prices);
   const seen = new Set<string>();
   for (const deployment of input.deployments) {
@@ -90,7 +93,15 @@ function checkDeployment(path: string, deployment: DeploymentInput): void {
   checkCount(`${path}.weight`, deployment.weight, RANK_MAX);
   // Unlike a weight, a priority may be 0: the first.
   if (priority !== 0) checkCount(`${path}.priority`, priority, RANK_MAX);
+  checkTimeouts(`${path}.timeouts`, deployment.timeouts);
   checkPrices(`${path}.costs`, deployment.costs ?? []);
+}
+
+function checkTimeouts(path: string, timeouts: TimeoutsInput | undefined): void {
+  if (!timeouts) return;
+  const { connectMs, firstByteMs, answerMs, idleMs, totalMs } = timeouts;
+  for (const [name, value] of Object.entries({ connectMs, firstByteMs, answerMs, idleMs, totalMs }))
+    checkCount(`${path}.${name}`, value, TIMEOUT_MS_MAX);
 }
 
 /** Each price for itself, and that no two could be in force at one time. */

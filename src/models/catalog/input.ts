@@ -19,6 +19,17 @@ export interface EngineInput {
   readonly threads?: number | undefined;
 }
 
+/** In ms; what is absent is as the model says, and else the default. */
+export interface TimeoutsInput {
+  readonly connectMs?: number | undefined;
+  readonly firstByteMs?: number | undefined;
+  readonly answerMs?: number | undefined;
+  readonly idleMs?: number | undefined;
+  readonly totalMs?: number | undefined;
+  /** Tries another deployment after a timeout. */
+  readonly retry?: boolean | undefined;
+}
+
 /** Of a provider or of an engine, never both. */
 export interface DeploymentInput {
   readonly id: string;
@@ -29,6 +40,7 @@ export interface DeploymentInput {
   readonly concurrency?: number | undefined;
   readonly priority?: number | undefined;
   readonly weight?: number | undefined;
+  readonly timeouts?: TimeoutsInput | undefined;
   readonly costs?: readonly PriceInput[] | undefined;
 }
 
@@ -37,6 +49,7 @@ export interface ModelInput {
   readonly operations?: readonly Model['operations'][number][] | undefined;
   readonly contextTokens?: number | undefined;
   readonly maxOutputTokens?: number | undefined;
+  readonly timeouts?: TimeoutsInput | undefined;
   readonly prices: readonly PriceInput[];
   readonly deployments: readonly DeploymentInput[];
 }

@@ -4,9 +4,7 @@ import { type PriceBook, readPriceBook } from './price-list.ts';
 import { openKey } from './save-provider.ts';
 import type { Seal } from './seal.ts';
 import type { Deployment, Model, Upstream } from './snapshot.ts';
-
-/** Until something says otherwise per deployment: room for a long answer, and an end to one that never comes. */
-const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, idle: 120_000, total: 1_800_000 };
+import { timeoutsIn } from './timeouts.ts';
 
 export interface EngineDeployment {
   readonly file: string;
@@ -31,6 +29,11 @@ export interface SnapshotParts {
   readonly slotOf: (row: DeploymentTable) => number | undefined;
 }
 
+interface Filling {
+  readonly model: ModelTable;
+  readonly deployments: Deployment[];
+}
+
 /** Reads what can be called from the store. Frozen to the leaves: whoever holds it holds it unchanged. */
 export async function readSnapshot({ db }: Pick<Store, 'db'>, parts: SnapshotParts): Promise<SnapshotContent> {
   const book = await readPriceBook(db);
@@ -38,7 +41,7 @@ export async function readSnapshot({ db }: Pick<Store, 'db'>, parts: SnapshotPar
   const upstreams = new Map(providers.flatMap(row => upstreamOf(row, parts) ?? []));
   const rows = await db.selectFrom('deployments').selectAll().orderBy('position').execute();
   const modelRows = await db.selectFrom('models').selectAll().where('removed_us', 'is', null).orderBy('id').execute();
-  const byModel = new Map<string, Deployment[]>(modelRows.map(({ id }) => [id, []]));
+  const byModel = new Map(modelRows.map((model): [string, Filling] => [model.id, { model, deployments: [] }]));
   const engines: EngineDeployment[] = [];
   for (const row of rows) {
     const ofModel = byModel.get(row.model_id);
@@ -49,12 +52,12 @@ export async function readSnapshot({ db }: Pick<Store, 'db'>, parts: SnapshotPar
       parts.log.error('deployment-without-slot', { deploymentId: row.id });
       continue;
     }
-    ofModel.push(deploymentOf(row, { upstream, slot, book }));
+    ofModel.deployments.push(deploymentOf(row, { upstream, slot, book, model: ofModel.model }));
     if (row.engine === null) continue;
     const engine: Omit<EngineDeployment, 'deploymentId' | 'modelId' | 'slot'> = JSON.parse(row.engine);
     engines.push({ ...engine, deploymentId: row.id, modelId: row.model_id, slot });
   }
-  const models = modelRows.map(row => modelOf(row, { deployments: byModel.get(row.id) ?? [], book }));
+  const models = modelRows.map(row => modelOf(row, { deployments: byModel.get(row.id)?.deployments ?? [], book }));
   return { models: new Map(models.map(model => [model.id, freeze(model)])), engines: freeze(engines) };
 }
 
@@ -89,7 +92,12 @@ function engineUpstream(deploymentId: string, { engineBaseUrl }: SnapshotParts):
 
 function deploymentOf(
   row: DeploymentTable,
-  { upstream, slot, book }: { readonly upstream: Upstream; readonly slot: number; readonly book: PriceBook },
+  {
+    upstream,
+    slot,
+    book,
+    model,
+  }: { readonly upstream: Upstream; readonly slot: number; readonly book: PriceBook; readonly model: ModelTable },
 ): Deployment {
   return {
     id: row.id,
@@ -100,7 +108,7 @@ function deploymentOf(
     ...(row.concurrency === null ? {} : { concurrency: Number(row.concurrency) }),
     priority: Number(row.priority),
     weight: Number(row.weight),
-    timeoutMs: TIMEOUT_MS,
+    ...timeoutsIn(model.timeouts, row.timeouts),
     costs: book('cost', row.id),
   };
 }

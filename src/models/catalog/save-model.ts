@@ -2,6 +2,7 @@ import { raiseRevision, type Store, type StoreTransaction } from '../../ground/s
 import { invalid } from '../../money/pricing/index.ts';
 import type { DeploymentInput, EngineInput, ModelInput } from './input.ts';
 import { savePrices } from './price-list.ts';
+import { timeoutsText } from './timeouts.ts';
 
 /** Longest answer where the operator names none. */
 const OUTPUT_TOKENS = 4_096;
@@ -46,6 +47,7 @@ export async function saveModel(
     max_output_tokens: BigInt(input.maxOutputTokens ?? OUTPUT_TOKENS),
     owned_by: OWNER,
     removed_us: null,
+    timeouts: timeoutsText(input.timeouts),
   };
   const existing = await trx.selectFrom('models').selectAll().where('id', '=', input.id).executeTakeFirst();
   if (differs(existing && { ...existing }, wanted)) {
@@ -101,6 +103,7 @@ async function saveDeployment(
     priority: BigInt(deployment.priority ?? 0),
     weight: BigInt(deployment.weight ?? 1),
     position: BigInt(position),
+    timeouts: timeoutsText(deployment.timeouts),
   };
   if (differs(existing && { ...existing }, wanted)) {
     await saving.revision();

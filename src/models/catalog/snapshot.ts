@@ -20,6 +20,18 @@ export interface Upstream {
   readonly quirks: readonly Quirk[];
 }
 
+/** How long an upstream may take, in ms. */
+export interface TimeoutsMs {
+  readonly connect: number;
+  /** To the first byte of a stream. */
+  readonly firstByte: number;
+  /** To the first byte of an answer that comes whole: it says nothing until it is. */
+  readonly answer: number;
+  /** Without a byte, once it speaks. */
+  readonly idle: number;
+  readonly total: number;
+}
+
 export interface Deployment {
   readonly id: string;
   readonly upstream: Upstream;
@@ -33,12 +45,9 @@ export interface Deployment {
   /** Lower goes first; equal priorities share by weight and load. */
   readonly priority: number;
   readonly weight: number;
-  readonly timeoutMs: {
-    readonly connect: number;
-    readonly firstByte: number;
-    readonly idle: number;
-    readonly total: number;
-  };
+  readonly timeoutMs: TimeoutsMs;
+  /** A try that timed out is made again elsewhere, though the first may still be at work, and bill. */
+  readonly retriesTimeouts: boolean;
   /** The listed cost versions, any currency, in order of `effectiveFromMs`. Empty: the cost is not known. */
   readonly costs: readonly PriceVersion[];
 }

@@ -49,14 +49,19 @@ export type StreamEvent =
   | { readonly type: 'finish'; readonly choice: number; readonly reason: string; readonly source: JsonObject }
   /** Counts so far: each counter is the largest reported yet in this stream. `source`: the upstream's own usage object. */
   | { readonly type: 'usage'; readonly usage: ReportedUsage; readonly source?: JsonObject }
+  /**
+   * An event that is no part of an answer as we know it: a ping, a guard's trace. To a client of the same dialect it passes (in
+   * `raw`); what translates leaves it out.
+   */
+  | { readonly type: 'foreign'; readonly source: JsonObject }
   /** The upstream said in the stream that it failed. */
   | { readonly type: 'error'; readonly fault: Fault }
   /** The upstream's end mark. It is never part of `raw`: ours goes out after the settlement is durable. */
   | { readonly type: 'done' };
 
 /**
- * What one network chunk held. `raw`, where present, is exactly the bytes that say the delta and finish events of this
- * frame, ready to go out unchanged; where absent, `encoder.encode(events)` says them.
+ * What one network chunk held. `raw`, where present, is exactly the bytes that say the delta, finish and foreign events of this
+ * frame, ready to go out unchanged; where absent, `encoder.encode(events)` says them, but for the foreign.
  */
 export interface Frame {
   readonly raw?: Uint8Array;
@@ -126,15 +131,16 @@ export interface Codec {
   encodeRequest(call: Call, target: Target): string;
   /** Throws Fault `upstream_error` where the body is no answer of this dialect. */
   decodeResponse(operation: Operation, body: Uint8Array): Answer;
+  /** What a body says was used, whatever else it is, an error for one; undefined where it says nothing. Never throws. */
+  usageIn(body: Uint8Array): ReportedUsage | undefined;
   encodeResponse(answer: Answer, stamp: UsageStamp & { readonly model: string }): string;
   /**
-   * `rename`: the model name to write in place of the one the upstream writes, whatever that is (vendors answer with
-   * dated names); frames then carry no `raw`. `lineBytesMax`: longest event, 1 MiB unless told otherwise.
+   * `model`: the name that the client knows, written in place of any other that the upstream writes. `lineBytesMax`: longest event, 1 MiB unless told otherwise.
    */
   decoder(
     operation: Operation,
     options: {
-      readonly rename: { readonly from: string; readonly to: string } | undefined;
+      readonly model?: string;
       readonly lineBytesMax?: number;
     },
   ): StreamDecoder;

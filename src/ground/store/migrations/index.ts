@@ -3,7 +3,8 @@ import type { Migration } from '../migrate.ts';
 import { core } from './0001-core.ts';
 import { ledger } from './0002-ledger.ts';
 import { nodes } from './0003-nodes.ts';
-import { suspense } from './0004-suspense.ts';
+import { timeouts } from './0004-timeouts.ts';
+import { suspense } from './0005-suspense.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, suspense];
+export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts, suspense];

@@ -5,7 +5,7 @@ import { decodeFault } from './fault-decode.ts';
 import { encodeFault } from './fault-encode.ts';
 import { decodeRequest } from './request.ts';
 import { encodeRequest } from './request-encode.ts';
-import { decodeResponse, encodeResponse } from './response.ts';
+import { decodeResponse, encodeResponse, usageIn } from './response.ts';
 import { createStreamDecoder } from './stream-decode.ts';
 import { createStreamEncoder } from './stream-encode.ts';
 
@@ -16,6 +16,7 @@ export const openaiChat: Codec = {
   encodeRequest,
   decodeResponse,
   encodeResponse,
+  usageIn,
   decoder: createStreamDecoder,
   encoder: createStreamEncoder,
   decodeFault: (status, headers, body) => decodeFault(status, headers, body),

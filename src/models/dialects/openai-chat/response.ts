@@ -5,13 +5,16 @@ import { decodeErrorInside } from './fault-decode.ts';
 import { reasoningOf, textOf, toolTextOf } from './said.ts';
 import { findError } from './upstream-error.ts';
 import { mergeUsage, readUsage, usagesIn, writeUsage } from './usage.ts';
+import { dropPrices, mayNamePrices } from './vendor-prices.ts';
 
 /** A whole answer. Throws what an error body in place of an answer means, or `upstream_error` where it is neither. */
 export function decodeResponse(operation: Operation, bytes: Uint8Array): Answer {
-  const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  const said = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  const body = parseJson(said);
   if (!isObject(body)) throw new Fault('upstream_error', { internal: 'the answer is no JSON object' });
   const error = findError(body);
   if (error) throw decodeErrorInside(error, 'answer');
+  if (mayNamePrices(said)) dropPrices(body);
   const list = operation === 'embeddings' ? body['data'] : body['choices'];
   if (!isArray(list)) {
     throw new Fault('upstream_error', { internal: `the answer has neither an error nor what ${operation} answers` });
@@ -19,6 +22,11 @@ export function decodeResponse(operation: Operation, bytes: Uint8Array): Answer 
   const text = operation === 'embeddings' ? '' : list.map(choiceText).join('');
   const usage = reportedIn(body);
   return usage === undefined ? { body, text } : { body, text, usage };
+}
+
+export function usageIn(bytes: Uint8Array): ReportedUsage | undefined {
+  const body = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  return isObject(body) ? reportedIn(body) : undefined;
 }
 
 /**

@@ -5,6 +5,7 @@ import { decodeErrorInside } from './fault-decode.ts';
 import { reasoningOf, type Said, textOf, toolTextOf } from './said.ts';
 import { findError } from './upstream-error.ts';
 import { mergeUsage, readUsage, usagesIn } from './usage.ts';
+import { dropPrices, mayNamePrices } from './vendor-prices.ts';
 
 /** How an event goes on to the client: as the bytes it came in, written anew from its `source`, or not at all. */
 export type Passage = 'raw' | 'changed' | 'none';
@@ -31,10 +32,11 @@ interface Choice {
 
 /** Reads the payloads of one stream. Keeps the largest usage reported so far, nothing of the answer. */
 export interface ChunkReader {
-  /** Adds to `events` what a payload says. Throws Fault `upstream_error` where it is none of this dialect. */
+  /** Adds to `events` what a payload says. Throws Fault `upstream_error` where it is a broken one. */
   read(data: string, events: StreamEvent[]): Passage;
 }
 
+/** `modelName`: what goes on as the model, whatever the upstream writes. */
 export function createChunkReader(modelName: string | undefined): ChunkReader {
   let usage: ReportedUsage | undefined;
 
@@ -54,6 +56,7 @@ export function createChunkReader(modelName: string | undefined): ChunkReader {
     const source = parseJson(data);
     if (!isObject(source)) return readOther(data, source, events);
     const chunk: Chunk = source;
+    let changed = mayNamePrices(data) && dropPrices(source);
     const { choices } = chunk;
     if (!isArray(choices) || chunk.error != null || chunk.base_resp != null) {
       const error = findError(source);
@@ -63,17 +66,20 @@ export function createChunkReader(modelName: string | undefined): ChunkReader {
         return 'none';
       }
     }
-    let changed = false;
     let reports = false;
     if (chunk.usage != null || chunk.x_groq != null || hasChoiceUsage(choices)) {
       reports = takeUsage(source, events) || chunk.usage != null;
       if (reports) changed = withoutUsage(chunk);
     }
-    if (!isArray(choices)) {
-      if (reports) return 'none';
-      if (typeof chunk.object !== 'string' || !CHUNKS.test(chunk.object)) throw notThisDialect('an event is no chunk');
+    if (modelName !== undefined && typeof chunk.model === 'string' && chunk.model !== modelName) {
+      // Vendors answer with dated names, and some with those of their own suppliers.
+      chunk.model = modelName;
+      changed = true;
     }
-    if (modelName !== undefined && typeof chunk.model === 'string') chunk.model = modelName;
+    if (!isArray(choices) && !reports && (typeof chunk.object !== 'string' || !CHUNKS.test(chunk.object))) {
+      events.push({ type: 'foreign', source });
+      return changed ? 'changed' : 'raw';
+    }
     if (isArray(choices) && choices.length > 0) {
       for (let at = 0; at < choices.length; at += 1) readChoice(choices[at], at, source, events);
     } else {
@@ -94,11 +100,14 @@ function notThisDialect(internal: string): Fault {
   return new Fault('upstream_error', { internal: `the stream is not of the OpenAI chat dialect: ${internal}` });
 }
 
-/** What is no object: the end mark, an empty keep-alive, or nothing of ours. */
+/**
+ * What is no object: the end mark, a sign of life (nothing, `null`, a word), which no client could read as a chunk and so does not
+ * go on, or a chunk that was broken on its way, of which nobody knows what it said.
+ */
 function readOther(data: string, value: JsonValue | undefined, events: StreamEvent[]): Passage {
   const text = data.trim();
   if (text === '[DONE]') events.push({ type: 'done' });
-  else if (text !== '') throw notThisDialect(value === undefined ? 'an event is no JSON' : 'an event is no object');
+  else if (value === undefined && /^[{["]/.test(text)) throw notThisDialect('an event is broken JSON');
   return 'none';
 }
 
@@ -124,7 +133,10 @@ function withoutUsage(chunk: Chunk): true {
 }
 
 function readChoice(value: JsonValue | undefined, at: number, source: JsonObject, events: StreamEvent[]): void {
-  if (!isObject(value)) throw notThisDialect('a choice is no object');
+  if (!isObject(value)) {
+    events.push({ type: 'delta', choice: at, kind: 'other', text: '', source });
+    return;
+  }
   const { index, delta, message, text: plain, finish_reason: reason }: Choice = value;
   const choice = typeof index === 'number' && Number.isInteger(index) && index >= 0 && index <= INDEX_MAX ? index : at;
   const before = events.length;

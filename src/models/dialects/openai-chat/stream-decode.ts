@@ -7,20 +7,20 @@ import { createChunkReader } from './stream-chunk.ts';
 import { findError } from './upstream-error.ts';
 
 export interface DecodeOptions {
-  readonly rename: { readonly from: string; readonly to: string } | undefined;
+  readonly model?: string;
   readonly lineBytesMax?: number;
 }
 
 /**
  * Reads the stream of one answer; chat and completions differ only in their choices, which say which they are. Raw bytes
- * are the delta and finish events and nothing else: usage, `[DONE]`, errors and comments are taken out, and an event that
- * carries usage beside a choice is written anew without it. Put together, raw bytes are the same however the network cut
- * the stream.
+ * are the delta, finish and foreign events and nothing else: usage, `[DONE]`, errors and comments are taken out, and an event
+ * that carries usage beside a choice, another model's name or a vendor's price is written anew without it. Put together, raw
+ * bytes are the same however the network cut the stream.
  */
-export function createStreamDecoder(_operation: Operation, { rename, lineBytesMax }: DecodeOptions): StreamDecoder {
+export function createStreamDecoder(_operation: Operation, { model, lineBytesMax }: DecodeOptions): StreamDecoder {
   const bytesMax = lineBytesMax ?? SSE_LINE_BYTES_MAX;
   const reader = createSseReader({ lineBytesMax: bytesMax });
-  const chunks = createChunkReader(rename?.to);
+  const chunks = createChunkReader(model);
   /** Bytes that are no event stream but one JSON body, as vendors answer that refuse a stream with status 200. */
   const body = createBodyInstead(bytesMax);
   let failed: Fault | undefined;
@@ -29,17 +29,17 @@ export function createStreamDecoder(_operation: Operation, { rename, lineBytesMa
 
   function frameOf(batch: SseBatch, closing: boolean): Frame {
     const events: StreamEvent[] = [];
-    const raw = rename === undefined ? new RawParts(batch.bytes, closing) : undefined;
+    const raw = new RawParts(batch.bytes, closing);
     // The LF of a CRLF that the network cut through: it goes where its CR went.
-    if (batch.leadingLf && lastWasRaw) raw?.pass(0, 1);
+    if (batch.leadingLf && lastWasRaw) raw.pass(0, 1);
     try {
       for (const { data, start, end } of batch.events) {
-        anyEvent = true;
         const before = events.length;
         const passage = chunks.read(data, events);
+        anyEvent ||= events.length > before && events[before]?.type !== 'foreign';
         lastWasRaw = passage === 'raw';
-        if (passage === 'raw') raw?.pass(start, end);
-        else if (passage === 'changed') raw?.write(sourceOf(events, before));
+        if (passage === 'raw') raw.pass(start, end);
+        else if (passage === 'changed') raw.write(sourceOf(events, before));
       }
       if (batch.overflow) throw new Fault('upstream_error', { internal: `an event is longer than ${bytesMax} bytes` });
       if (closing && !anyEvent) throw new Fault('upstream_error', { internal: 'the stream held no event' });
@@ -49,7 +49,7 @@ export function createStreamDecoder(_operation: Operation, { rename, lineBytesMa
       if (events.length === 0) throw failed;
       events.push({ type: 'error', fault: failed });
     }
-    const bytes = raw?.bytes();
+    const bytes = raw.bytes();
     return bytes === undefined ? { events } : { raw: bytes, events };
   }
 
@@ -73,7 +73,7 @@ const NOTHING: Frame = { events: [] };
 function sourceOf(events: readonly StreamEvent[], from: number): JsonObject {
   for (let at = from; at < events.length; at += 1) {
     const event = events[at];
-    if (event?.type === 'delta' || event?.type === 'finish') return event.source;
+    if (event?.type === 'delta' || event?.type === 'finish' || event?.type === 'foreign') return event.source;
   }
   return {};
 }

@@ -22,7 +22,8 @@ export function createStreamEncoder(operation: Operation, options: EncodeOptions
   function observe(events: readonly StreamEvent[]): void {
     for (const event of events) {
       if (event.type === 'usage') reported = event.source ?? reported;
-      else if (first === undefined && 'source' in event) first = repeated(event.source);
+      else if (first === undefined && (event.type === 'delta' || event.type === 'finish'))
+        first = repeated(event.source);
     }
   }
 

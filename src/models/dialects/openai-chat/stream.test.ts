@@ -6,8 +6,7 @@ import { Fault } from '../../../ground/std/index.ts';
 import type { Frame, JsonObject, StreamEvent } from '../codec.ts';
 import { openaiChat } from './index.ts';
 
-const decoder = (options: { rename?: { from: string; to: string }; lineBytesMax?: number } = {}) =>
-  openaiChat.decoder('chat', { rename: undefined, ...options });
+const decoder = (options: { model?: string; lineBytesMax?: number } = {}) => openaiChat.decoder('chat', options);
 const line = (payload: unknown) => `data: ${typeof payload === 'string' ? payload : JSON.stringify(payload)}\n\n`;
 const chunk = (delta: object | undefined, more: object = {}, choice: object = {}) => ({
   id: 'chatcmpl-1',
@@ -96,6 +95,7 @@ describe('events', () => {
       },
       ['text:0:a', 'text:1:b'],
     ],
+    ['a choice that is none', { choices: ['x', null] }, ['other:0:', 'other:1:']],
     ['no delta', { choices: [{ index: 0, content_filter_results: {} }] }, ['other:0:']],
     [
       'a filter report without choices',
@@ -246,6 +246,74 @@ describe('usage', () => {
   });
 });
 
+describe('what is no chunk passes, and ends nothing', () => {
+  const ping = 'event: ping\ndata: {"type": "ping"}\n\n';
+  const cases: readonly [name: string, event: string, passes: boolean][] = [
+    ['a ping', ping, true],
+    ['an empty object', line({}), true],
+    ['a guard’s trace', line({ trace: { guard: 'ok', spans: [1] }, id: 't' }), true],
+    ['another dialect’s event', line({ type: 'response.created', response: {} }), true],
+    ['a page of a catalog', line({ object: 'list', data: [] }), true],
+    ['null', line('null'), false],
+    ['a number', line('3'), false],
+    ['a word in JSON', line('"ping"'), false],
+    ['a list', line('[]'), false],
+    ['a word', line('keep-alive'), false],
+    ['nothing', 'event: heartbeat\ndata:\n\n', false],
+    ['a comment', ': working\n\n', false],
+  ];
+  for (const [name, event, passes] of cases) {
+    test(name, () => {
+      const [first, last] = [line(chunk({ content: 'Hel' })), line(chunk({ content: 'lo' }))];
+      const frame = push(event + first + event + last + event + line('[DONE]'));
+      assert.deepEqual(
+        brief(frame.events).filter(told => told !== 'foreign'),
+        ['text:0:Hel', 'text:0:lo', 'done'],
+      );
+      const kept = passes ? event : '';
+      assert.equal(rawOf(frame), kept + first + kept + last + kept);
+      const encoder = openaiChat.encoder('chat', { model: 'up', requestId: 'r', createdS: 1 });
+      assert.equal(encoder.encode(frame.events), first + last, 'left out where it is translated');
+    });
+  }
+});
+
+describe('what the vendor charges us does not go on', () => {
+  const fields = {
+    cost: 0.1,
+    estimated_cost: 0.1,
+    total_cost: 0.1,
+    totalCost: 0.1,
+    cost_details: { a: 1 },
+    unit_price: 1,
+    x_pricing: { amount: '1' },
+    billing: {},
+    surcharge: 2,
+  };
+  for (const [name, value] of Object.entries(fields)) {
+    test(name, () => {
+      const priced = { [name]: value };
+      const text = { content: `what ${name} means`, tool_calls: [{ function: { name, arguments: `{"${name}":1}` } }] };
+      const plain = line(chunk(text));
+      for (const more of [priced, { x_groq: priced }, { provider_metadata: { gateway: [priced] } }]) {
+        const raw = rawOf(push(line(chunk(text, more)))) ?? '';
+        assert.equal(JSON.stringify(JSON.parse(raw.slice(6))).split(name).length, 4, raw);
+      }
+      assert.equal(rawOf(push(plain)), plain, 'what the answer says of it stays');
+      assert.equal(rawOf(push(line({ type: 'trace', ...priced }))), line({ type: 'trace' }));
+      const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, ...priced };
+      const body = { choices: [{ message: text, usage: priced }], usage, ...priced, meta: priced };
+      const answer = openaiChat.decodeResponse('chat', Buffer.from(JSON.stringify(body)));
+      const cost = { currency: 'CNY', amount: '7' };
+      const settled = { inputTokens: 1, cachedInputTokens: 0, outputTokens: 2, reasoningTokens: 0 };
+      const written = JSON.parse(openaiChat.encodeResponse(answer, { usage: settled, cost, model: 'm' }));
+      assert.deepEqual(written.usage.cost, cost);
+      written.usage.cost = undefined;
+      assert.equal(JSON.stringify(written).split(name).length, 4);
+    });
+  }
+});
+
 describe('raw bytes', () => {
   test('a chunk of whole plain events goes on as it is, uncopied', () => {
     const bytes = Buffer.from(line(chunk({ content: 'a' })) + line(chunk({ content: 'b' })));
@@ -283,11 +351,14 @@ describe('raw bytes', () => {
   });
 
   test('a renamed stream says the name it is asked to, whatever the upstream wrote', () => {
-    const own = decoder({ rename: { from: 'up', to: 'ours' } });
+    const own = decoder({ model: 'ours' });
     const frame = own.push(Buffer.from(line(chunk({ content: 'a' }, { model: 'up-2026-01-01', obfuscation: 'x' }))));
-    assert.equal(frame.raw, undefined);
+    const ours = line(chunk({ content: 'a' }, { model: 'ours', obfuscation: 'x' }));
+    assert.equal(rawOf(frame), ours);
     const encoder = openaiChat.encoder('chat', { model: 'ours', requestId: 'r', createdS: 1 });
-    assert.equal(encoder.encode(frame.events), line(chunk({ content: 'a' }, { model: 'ours', obfuscation: 'x' })));
+    assert.equal(encoder.encode(frame.events), ours);
+    const same = Buffer.from(ours);
+    assert.equal(decoder({ model: 'ours' }).push(same).raw, same, 'the right name already: uncopied');
   });
 });
 
@@ -313,10 +384,10 @@ describe('faults', () => {
     ['an own shape', line({ code: 10008, message: 'busy', sid: 's' }), 'capacity'],
     ['base_resp', line({ base_resp: { status_code: 1002, status_msg: '' }, choices: null }), 'capacity'],
     ['no JSON', 'data: <html>\n\n', 'upstream_error'],
-    ['no object', 'data: 3\n\n', 'upstream_error'],
+    ['no object, and nothing else', 'data: 3\n\n', 'upstream_error'],
     ['a NUL', 'data: {"choices":[{"delta":{"content":"\0"}}]}\n\n', 'upstream_error'],
-    ['another dialect', line({ type: 'response.created', response: {} }), 'upstream_error'],
-    ['a choice that is none', line({ choices: ['x'] }), 'upstream_error'],
+    ['another dialect alone', line({ type: 'response.created', response: {} }), 'upstream_error'],
+    ['pings alone', line({ type: 'ping' }).repeat(3), 'upstream_error'],
     ['an error body', JSON.stringify({ code: 'x', error: 'Too many requests' }), 'capacity'],
     ['an error body over lines', JSON.stringify({ error: { code: 'overloaded' } }, null, 2), 'capacity'],
     ['an answer that is no stream', JSON.stringify({ choices: [{ message: { content: 'a' } }] }), 'upstream_error'],

@@ -1,5 +1,6 @@
 import { type JsonObject, type JsonValue, type ReportedUsage, TOKENS_MAX, type UsageStamp } from '../codec.ts';
 import { isArray, isObject } from '../json.ts';
+import { isPriceName } from './vendor-prices.ts';
 
 /** What is read of a usage object; everything else is kept for the client. */
 interface Counters {
@@ -78,7 +79,7 @@ export function mergeUsage(one: ReportedUsage | undefined, other: ReportedUsage)
 export function writeUsage({ usage, cost, source = {} }: UsageStamp, kind: 'tokens' | 'embeddings'): JsonObject {
   const kept: Record<string, JsonValue | undefined> = {};
   // What the upstream charges us is nobody's business but the operator's.
-  for (const [key, value] of Object.entries(source)) if (!key.startsWith('cost')) kept[key] = value;
+  for (const [key, value] of Object.entries(source)) if (!isPriceName(key)) kept[key] = value;
   const total_tokens = usage.inputTokens + usage.outputTokens;
   if (kind === 'embeddings') return { ...kept, prompt_tokens: usage.inputTokens, total_tokens, cost };
   const { prompt_tokens_details: input, completion_tokens_details: output }: Counters = source;

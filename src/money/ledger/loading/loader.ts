@@ -81,11 +81,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { nodeId, epoch, reader } = journal;
   const node = { nodeId, epoch, isLeasing };
   const setBacks = createSetBacks(log, reader.lastSeq);
-  let suspended = await openSuspense(store.db);
-  const onSuspended = ({ content: _, ...what }: Suspended) => {
-    suspended++;
-    log.error('booking-suspended', { ...what, internal: what.reason });
-  };
+  const suspense = await createSuspenseCount(store, log);
   const slices = await createSliceLoader({
     store,
     node,
@@ -93,7 +89,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     clock,
     onSettled,
     onSetBack: setBacks.found,
-    onSuspended,
+    onSuspended: suspense.found,
   });
   const exclusive = createQueue();
   const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
@@ -116,7 +112,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const expire = () =>
     exclusive(async () => {
       await slices.look();
-      suspended = await openSuspense(store.db);
+      await suspense.look();
       const ids = await expireHolds(store, node, clock.nowMs());
       if (ids.length > 0) (await slices.open()).expire(ids);
     });
@@ -134,17 +130,11 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
     lag,
     cursor: () => slices.cursor(),
     setBacks: setBacks.all,
-    suspended: () => suspended,
+    suspended: suspense.count,
     putAside: (id, reason) => exclusive(() => slices.putAside(id, reason)),
     allCharged: () => slices.charged,
-    async lookAtSuspense() {
-      suspended = await openSuspense(store.db);
-    },
-    async book(number) {
-      const booked = await exclusive(() => slices.book(number));
-      suspended = await openSuspense(store.db);
-      return booked;
-    },
+    lookAtSuspense: suspense.look,
+    book: number => exclusive(() => slices.book(number)).finally(suspense.look),
     onShippedAgain: setBacks.onShipped,
     charged: accountId => slices.charged.get(accountId) ?? 0n,
     openIntents: () =>
@@ -153,6 +143,21 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
         const all = [...open.stored.values(), ...open.fresh.values()];
         return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
       }),
+  };
+}
+
+/** How much waits for a person, told as it comes. */
+async function createSuspenseCount(store: Store, log: Log) {
+  let count = await openSuspense(store.db);
+  return {
+    count: () => count,
+    found({ content: _, ...what }: Suspended) {
+      count++;
+      log.error('booking-suspended', { ...what, internal: what.reason });
+    },
+    async look() {
+      count = await openSuspense(store.db);
+    },
   };
 }
 

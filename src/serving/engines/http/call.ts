@@ -14,6 +14,7 @@ const LIMITS = { connect: 'connect', 'first byte': 'firstByte', idle: 'idle', to
 export class Call implements UpstreamCall, Exchange, Deadlined {
   readonly head: string;
   readonly body: string;
+  readonly shortestMs: number;
   wheelPrevious: Deadlined | undefined = undefined;
   wheelNext: Deadlined | undefined = undefined;
   wheelSlot = -1;
@@ -45,6 +46,8 @@ export class Call implements UpstreamCall, Exchange, Deadlined {
     this.body = request.body;
     this.sink = sink;
     this.limits = request.timeoutMs;
+    const { connect, firstByte, idle, total } = request.timeoutMs;
+    this.shortestMs = Math.min(connect, firstByte, idle, total);
     this.deadlines = shared.deadlines;
     this.log = shared.log;
     this.startedMs = shared.deadlines.nowMs;

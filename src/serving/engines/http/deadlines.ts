@@ -6,6 +6,8 @@ export interface Deadlined {
   dueMs(): number;
   /** It is due. It is out of the wheel; it may be added again. */
   onDue(nowMs: number): void;
+  /** Its shortest limit. What is due may move nearer, as from connecting to a first byte: so often it is asked, at the least. */
+  readonly shortestMs: number;
   /** The wheel's own; start with `undefined` and -1. */
   wheelPrevious: Deadlined | undefined;
   wheelNext: Deadlined | undefined;
@@ -69,7 +71,7 @@ export function createDeadlines(clock: Clock): Deadlines {
       const dueMs = entry.dueMs();
       if (dueMs > nowMs) {
         entry.wheelLate = false;
-        insert(entry, dueMs);
+        insert(entry, Math.min(dueMs, nowMs + entry.shortestMs));
       } else if (entry.wheelLate) entry.onDue(nowMs);
       else {
         // Overdue, but perhaps only because this thread was busy: the bytes that save it may wait in the socket. One
@@ -105,7 +107,7 @@ export function createDeadlines(clock: Clock): Deadlines {
         timer = setInterval(tick, TICK_MS).unref();
       }
       entry.wheelLate = false;
-      insert(entry, entry.dueMs());
+      insert(entry, Math.min(entry.dueMs(), nowMs + entry.shortestMs));
     },
     remove(entry) {
       if (entry.wheelSlot >= 0) unlink(entry);

@@ -34,7 +34,8 @@ export interface RunningEngine extends AsyncDisposable {
 }
 
 const SLOT = 1;
-const WAIT_MS = 10_000;
+/** For what never comes: a machine that others use took 20 s to load the model. */
+const WAIT_MS = 90_000;
 
 /** Starts a supervisor with one host on the built-in model, and waits until it is ready. */
 export async function startNano(more: Partial<EngineDeployment> = {}): Promise<RunningEngine> {
@@ -58,19 +59,43 @@ export async function startNano(more: Partial<EngineDeployment> = {}): Promise<R
       await sleep(5);
     }
   };
-  await until(() => slots.get(SLOT, 'ready') === 1);
+  const dispose = async () => {
+    client.close();
+    await engines.stop();
+    rmSync(runDir, { recursive: true, force: true });
+  };
+  // A host that is left behind would keep the test's process alive.
+  await becomesReady(engines, slots).catch(async error => {
+    await dispose();
+    throw error;
+  });
   return {
     engines,
     slots,
     socketPath,
     ...client,
     until,
-    async [Symbol.asyncDispose]() {
-      client.close();
-      await engines.stop();
-      rmSync(runDir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: dispose,
   };
+}
+
+/** Told by the supervisor. @throws Error where the host refused, which waiting would not change, or never came */
+async function becomesReady(engines: Engines, slots: DeploymentSlots): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const look = () => {
+    const [status] = engines.status();
+    if (slots.get(SLOT, 'ready') === 1) resolve();
+    else if (status?.phase === 'failed') reject(new Error(status.lastFailure?.message));
+  };
+  const timer = setTimeout(() => reject(new Error(`waited in vain; ${JSON.stringify(engines.status())}`)), WAIT_MS);
+  const leave = engines.onChange(look);
+  try {
+    look();
+    await promise;
+  } finally {
+    leave();
+    clearTimeout(timer);
+  }
 }
 
 function createClient(

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { homedir, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { Clock, DeploymentSlots, Log } from '../../../ground/std/index.ts';
+import { type Clock, type DeploymentSlots, ENGINE_FAILED, type Log } from '../../../ground/std/index.ts';
 import { backoffMs, CRASH_BACKOFF, REFUSAL_BACKOFF } from './backoff.ts';
+import { CRASH_LOOP_FAILURES, type EnginePhase, enginePhase } from './engine-phase.ts';
 import {
   BEAT_MS,
   type HostFacts,
@@ -13,6 +14,7 @@ import {
   isMessage,
   type SupervisorMessage,
 } from './host-messages.ts';
+import { ProgressWatch } from './progress-watch.ts';
 
 /** One embedded model to be served. */
 export interface EngineDeployment {
@@ -27,12 +29,15 @@ export interface EngineDeployment {
   readonly sequences?: number | undefined;
   /** Absent: measured. */
   readonly threads?: number | undefined;
+  /** A step of an answer that takes longer hangs; absent: from the speed that was measured. */
+  readonly stallMs?: number | undefined;
 }
 
 export interface EngineStatus {
   readonly deploymentId: string;
   /** `waiting`: between a failure and the next start. */
   readonly state: 'starting' | 'ready' | 'waiting' | 'stopped';
+  readonly phase: EnginePhase;
   readonly pid?: number;
   /** Starts after the first. */
   readonly restarts: number;
@@ -54,6 +59,8 @@ export interface EngineParts {
   readonly random: () => number;
   /** libuv's threads in the host: decoding and sampling run on them. */
   readonly workerThreads: number;
+  /** Told whenever a state changes. */
+  readonly onChange: () => void;
   /** Waited for before a start: two hosts that measure at once would measure each other. */
   readonly turn: () => Promise<Disposable>;
 }
@@ -63,9 +70,12 @@ const SILENCE_MS_MAX = 30 * BEAT_MS;
 const STOP_GRACE_MS = 2_000;
 /** Ready for this long, and earlier failures are forgiven. */
 const STABLE_MS = 60_000;
-const CRASH_LOOP_FAILURES = 5;
+/** The host's own watch comes first, and needs time to tell its clients. */
+const STALLS_MAX = 2;
 const STDERR_KEPT = 2_048;
 const NICENESS = 5;
+/** What the gateway's threads see of a phase. */
+const READY_OF_PHASE: Readonly<Record<EnginePhase, number>> = { loading: 0, ready: 1, failed: ENGINE_FAILED };
 const HOST = fileURLToPath(new URL('./host.ts', import.meta.url));
 
 /** One deployment's host through all its lives. */
@@ -80,6 +90,8 @@ export class EngineProcess implements AsyncDisposable {
   private starts = 0;
   private failures = 0;
   private refused = false;
+  private everReady = false;
+  private progress: ProgressWatch | undefined;
   private readySinceMs = 0;
   private heardMs = 0;
   private stderr = '';
@@ -87,6 +99,8 @@ export class EngineProcess implements AsyncDisposable {
   private timer: NodeJS.Timeout | undefined;
   private readonly watchdog: NodeJS.Timeout;
   private exited: PromiseWithResolvers<void> | undefined;
+  /** Its own words, before its end. */
+  private said: { readonly message: string; readonly messageZh: string } | undefined;
   private lastFailure: EngineStatus['lastFailure'];
   private facts: HostFacts | undefined;
   private load: HostLoad | undefined;
@@ -96,16 +110,17 @@ export class EngineProcess implements AsyncDisposable {
     this.socketPath = socketPath;
     this.parts = parts;
     this.log = parts.log.child({ deploymentId: deployment.deploymentId });
-    this.watchdog = setInterval(() => this.killWhenSilent(), BEAT_MS).unref();
-    parts.slots.set(deployment.slot, 'ready', 0);
+    this.watchdog = setInterval(() => this.killWhenStuck(), BEAT_MS).unref();
+    this.publish();
     this.startOrWait();
   }
 
   status(): EngineStatus {
-    const { deployment, state, child, lastFailure, facts, load } = this;
+    const { deployment, state, child, lastFailure, facts, load, refused, failures, everReady } = this;
     return {
       deploymentId: deployment.deploymentId,
       state,
+      phase: enginePhase({ isReady: state === 'ready', refused, failures, everReady }),
       ...(child?.pid === undefined ? {} : { pid: child.pid }),
       restarts: Math.max(0, this.starts - 1),
       crashLoop: this.failures >= CRASH_LOOP_FAILURES,
@@ -121,7 +136,7 @@ export class EngineProcess implements AsyncDisposable {
     this.state = 'stopped';
     clearTimeout(this.timer);
     clearInterval(this.watchdog);
-    this.parts.slots.set(this.deployment.slot, 'ready', 0);
+    this.publish();
     const { child, exited } = this;
     if (child === undefined) return;
     const message: SupervisorMessage = { type: 'stop' };
@@ -141,7 +156,8 @@ export class EngineProcess implements AsyncDisposable {
     if (this.isStopped()) return turn[Symbol.dispose]();
     this.turn = turn;
     this.starts += 1;
-    this.refused = false;
+    this.said = undefined;
+    this.progress = undefined;
     this.stderr = '';
     this.load = undefined;
     this.heardMs = this.parts.clock.monotonicMs();
@@ -166,13 +182,14 @@ export class EngineProcess implements AsyncDisposable {
   }
 
   private hostOptions(): HostOptions {
-    const { file, contextTokens, sequences, threads } = this.deployment;
+    const { file, contextTokens, sequences, threads, stallMs } = this.deployment;
     return {
       file,
       socketPath: this.socketPath,
       ...(contextTokens === undefined ? {} : { contextTokens }),
       ...(sequences === undefined ? {} : { sequences }),
       ...(threads === undefined ? {} : { threads }),
+      ...(stallMs === undefined ? {} : { stallMs }),
     };
   }
 
@@ -203,19 +220,24 @@ export class EngineProcess implements AsyncDisposable {
         this.state = 'ready';
         this.facts = message.facts;
         this.readySinceMs = this.heardMs;
+        this.refused = false;
+        this.everReady = true;
+        this.progress = new ProgressWatch(STALLS_MAX * message.facts.stallMs + SILENCE_MS_MAX);
         this.endTurn();
-        this.parts.slots.set(this.deployment.slot, 'ready', 1);
+        this.publish();
         this.log.info('engine.ready', { ...message.facts });
         return;
       case 'beat':
         this.load = message.load;
+        this.progress?.hear(message.load, this.heardMs);
         return;
       case 'log':
         this.log[message.level](message.event, { ...message.fields });
         return;
       case 'refused':
-        this.refused = true;
-        this.lastFailure = { message: message.message, messageZh: message.messageZh, atMs: this.parts.clock.nowMs() };
+      case 'stalled':
+        this.refused = message.type === 'refused';
+        this.said = { message: message.message, messageZh: message.messageZh };
         return;
       default:
         message satisfies never;
@@ -232,22 +254,18 @@ export class EngineProcess implements AsyncDisposable {
   /** Puts off the next start, longer each time. */
   private afterEnd(how: string): void {
     this.endTurn();
-    this.parts.slots.set(this.deployment.slot, 'ready', 0);
     this.exited?.resolve();
     if (this.isStopped()) return;
     const nowMs = this.parts.clock.monotonicMs();
     if (this.state === 'ready' && nowMs - this.readySinceMs >= STABLE_MS) this.failures = 0;
     this.failures += 1;
-    if (!this.refused)
-      this.lastFailure = {
-        message: `the engine ended: ${how}`,
-        messageZh: `引擎已退出：${how}`,
-        atMs: this.parts.clock.nowMs(),
-      };
+    const words = this.said ?? { message: `the engine ended: ${how}`, messageZh: `引擎已退出：${how}` };
+    this.lastFailure = { ...words, atMs: this.parts.clock.nowMs() };
     const delayMs = backoffMs(this.refused ? REFUSAL_BACKOFF : CRASH_BACKOFF, this.failures, this.parts.random());
     this.state = 'waiting';
     this.nextStartMs = nowMs + delayMs;
     this.timer = setTimeout(() => this.startOrWait(), delayMs).unref();
+    this.publish();
     const crashLoop = this.failures >= CRASH_LOOP_FAILURES;
     const fields = {
       how,
@@ -261,10 +279,19 @@ export class EngineProcess implements AsyncDisposable {
     else this.log.warn('engine.failed', fields);
   }
 
-  private killWhenSilent(): void {
-    if (this.child === undefined || this.parts.clock.monotonicMs() - this.heardMs < SILENCE_MS_MAX) return;
-    this.log.error('engine.hangs', { silentMs: SILENCE_MS_MAX });
+  private killWhenStuck(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    const isSilent = nowMs - this.heardMs >= SILENCE_MS_MAX;
+    if (this.child === undefined || !(isSilent || this.progress?.isStuck(nowMs) === true)) return;
+    this.log.error('engine.hangs', { how: isSilent ? 'silent' : 'no progress' });
     this.child.kill('SIGKILL');
+  }
+
+  /** To those who count on it: the gateway by the counters, others by a call. */
+  private publish(): void {
+    const { phase } = this.status();
+    this.parts.slots.set(this.deployment.slot, 'ready', this.isStopped() ? 0 : READY_OF_PHASE[phase]);
+    this.parts.onChange();
   }
 
   private endTurn(): void {

@@ -7,6 +7,8 @@ export interface HostOptions {
   readonly contextTokens?: number;
   readonly sequences?: number;
   readonly threads?: number;
+  /** Absent: from the speed that was measured. */
+  readonly stallMs?: number;
 }
 
 /** What runs, and how; what `status` shows of it. */
@@ -18,12 +20,16 @@ export interface HostFacts {
   readonly tokensPerSecond: number;
   readonly neededBytes: number;
   readonly startMs: number;
+  /** A step that takes longer hangs. */
+  readonly stallMs: number;
 }
 
 export interface HostLoad {
   readonly processing: number;
   readonly deferred: number;
   readonly tokensPredicted: number;
+  /** Evaluations that came to their end: parts of prompts, tokens, vectors. */
+  readonly steps: number;
   readonly residentBytes: number;
 }
 
@@ -37,6 +43,8 @@ export type HostMessage =
       readonly event: string;
       readonly fields: object;
     }
+  /** Native work hangs, which nothing can end but the process; who waited for it was told. */
+  | { readonly type: 'stalled'; readonly message: string; readonly messageZh: string }
   /** It cannot serve this model, and says why before it exits. */
   | { readonly type: 'refused'; readonly code: FaultCode; readonly message: string; readonly messageZh: string };
 

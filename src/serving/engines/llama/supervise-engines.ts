@@ -10,6 +10,8 @@ export interface Engines extends AsyncDisposable {
   /** Makes what runs equal to this list: starts what is new, ends what is gone, and restarts what changed. */
   update(deployments: readonly EngineDeployment[]): Promise<void>;
   status(): readonly EngineStatus[];
+  /** Tells of every change of a state. @returns a call that ends it */
+  onChange(listener: () => void): () => void;
   /** Ends all hosts, without waiting for their answers: drain first. */
   stop(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function superviseEngines(options: {
   mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
   const sockets = openSocketFolder(options.runDir);
   const running = new Map<string, EngineProcess>();
+  const listeners = new Set<() => void>();
   const parts = {
     node: options.node,
     slots: options.slots,
@@ -42,6 +45,9 @@ export function superviseEngines(options: {
     // One core is the gateway's, as for the engine's own threads.
     workerThreads: Math.min(WORKER_THREADS_MAX, Math.max(1, availableParallelism() - 1)),
     turn: createTurns(),
+    onChange() {
+      for (const listener of listeners) listener();
+    },
   };
   let stopped = false;
   let changes: Promise<void> = Promise.resolve();
@@ -70,13 +76,17 @@ export function superviseEngines(options: {
     baseUrl: deploymentId => `unix:${sockets.pathOf(deploymentId)}:/v1`,
     update,
     status: () => [...running.values()].map(engine => engine.status()),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
 function isSame(a: EngineDeployment, b: EngineDeployment | undefined): boolean {
-  const keys = ['slot', 'file', 'contextTokens', 'sequences', 'threads'] as const;
+  const keys = ['slot', 'file', 'contextTokens', 'sequences', 'threads', 'stallMs'] as const;
   return b !== undefined && keys.every(key => a[key] === b[key]);
 }
 

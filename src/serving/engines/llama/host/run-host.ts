@@ -1,15 +1,21 @@
 import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
-import { toFault } from '../../../../ground/std/index.ts';
+import { Fault, toFault } from '../../../../ground/std/index.ts';
 import { BEAT_MS, type HostMessage, type HostOptions, isMessage, type SupervisorMessage } from '../host-messages.ts';
-import { createEngineServer } from './answers/server.ts';
+import { createEngineServer, type EngineServer } from './answers/server.ts';
 import type { Engine } from './model/engine.ts';
 import { loadEngine, machineFacts } from './model/load-engine.ts';
+import type { Stall } from './model/stall-watch.ts';
+import { invalid } from './requests/fields.ts';
 
 /** Below the gateway, above idle: when both want a core, the gateway has it. */
 const NICENESS = 5;
 /** Owner may read and write: connecting to a socket needs both. */
 const SOCKET_UMASK = 0o177;
+const NATIVES_KEPT = 100;
+/** For the words to those who waited, before the end. */
+const STALL_GRACE_MS = 1_000;
+const RESTART_MS = 5_000;
 
 /** Runs one engine host until its supervisor says stop, or is gone. */
 export async function runHost(options: HostOptions, startedMs: number): Promise<void> {
@@ -24,20 +30,27 @@ export async function runHost(options: HostOptions, startedMs: number): Promise<
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
   yieldToGateway();
   let engine: Engine | undefined;
+  let server: EngineServer | undefined;
+  const natives: string[] = [];
   setInterval(() => beat(engine), BEAT_MS);
   try {
     const nowMs = () => performance.now();
     engine = await loadEngine({
       ...options,
       nowMs,
-      onLog: (level, message) => send({ type: 'log', level, event: 'engine.native', fields: { message } }),
+      // Warnings of llama.cpp are about its own ways; what matters of them is the reason when it gives up.
+      onLog(level, message) {
+        if (engine === undefined && level !== 'debug' && natives.length < NATIVES_KEPT) natives.push(message);
+        send({ type: 'log', level: 'debug', event: 'engine.native', fields: { level, message } });
+      },
+      onStall: stall => void endStalled(stall, server),
     });
-    await listen(engine, options.socketPath);
+    server = await listen(engine, options.socketPath);
     yieldToGateway();
     report(engine, startedMs);
   } catch (error) {
     const fault = toFault(error);
-    const message = fault.code === 'internal' ? nativeWords(error) : fault.messageIn('en');
+    const message = fault.code === 'internal' ? nativeWords(error, natives) : fault.messageIn('en');
     send(
       {
         type: 'refused',
@@ -70,8 +83,8 @@ function yieldToGateway(): void {
   }
 }
 
-async function listen(engine: Engine, socketPath: string): Promise<void> {
-  const server = createEngineServer(engine, (fault, path) =>
+async function listen(engine: Engine, socketPath: string): Promise<EngineServer> {
+  const made = createEngineServer(engine, (fault, path) =>
     send({
       type: 'log',
       level: 'error',
@@ -81,9 +94,38 @@ async function listen(engine: Engine, socketPath: string): Promise<void> {
   );
   process.umask(SOCKET_UMASK);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen(socketPath, resolve);
+  made.server.once('error', reject);
+  made.server.listen(socketPath, resolve);
   await promise;
+  return made;
+}
+
+/**
+ * Native work hangs. The request whose grammar it hangs in is told so; the others that there is no room now, and when to come
+ * again: after the start of the next host.
+ */
+async function endStalled({ suspects, forMs }: Stall, server: EngineServer | undefined): Promise<void> {
+  const seconds = Math.round(forMs / 1000);
+  const blamed = invalid(
+    'response_format',
+    `takes over ${seconds} s for one token; ask for a simpler schema`,
+    `每个词元的处理时间超过 ${seconds} 秒，请使用更简单的 schema`,
+  );
+  const others = new Fault('capacity', {
+    retryAfterMs: RESTART_MS,
+    internal: 'an evaluation hangs; the engine starts again',
+  });
+  const told = server?.endAll(owner => (suspects.has(owner) ? blamed : others));
+  const late = new Promise(resolve => setTimeout(resolve, STALL_GRACE_MS));
+  send({
+    type: 'log',
+    level: 'error',
+    event: 'engine.stalled',
+    fields: { forMs, suspects: suspects.size },
+  });
+  await Promise.race([told, late]);
+  const message = `an evaluation did not end within ${seconds} s`;
+  send({ type: 'stalled', message, messageZh: `一次计算在 ${seconds} 秒内未结束` }, die);
 }
 
 function report(engine: Engine, startedMs: number): void {
@@ -105,6 +147,7 @@ function report(engine: Engine, startedMs: number): void {
       tokensPerSecond: Math.round(chosen.tokensPerSecond),
       neededBytes: plan.neededBytes,
       startMs: Math.round(Date.now() - startedMs),
+      stallMs: engine.stallMs,
     },
   });
 }
@@ -112,10 +155,17 @@ function report(engine: Engine, startedMs: number): void {
 /** Shows that the event loop turns, from the first moment on: loading may take minutes. */
 function beat(engine: Engine | undefined): void {
   const { busy = 0, waiting = 0 } = engine?.generator?.pool ?? {};
+  const { steps = 0, running = 0 } = engine?.watch ?? {};
   const tokensPredicted = engine?.metrics.predictedTokens ?? 0;
   send({
     type: 'beat',
-    load: { processing: busy, deferred: waiting, tokensPredicted, residentBytes: process.memoryUsage.rss() },
+    load: {
+      processing: Math.max(busy, running),
+      deferred: waiting,
+      tokensPredicted,
+      steps,
+      residentBytes: process.memoryUsage.rss(),
+    },
   });
 }
 
@@ -124,7 +174,11 @@ function send(message: HostMessage, sent?: () => void): void {
   else sent?.();
 }
 
-/** The engine's own words, on one line. */
-function nativeWords(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').slice(0, 500);
+/** The engine's own words, on one line: its last errors say why, where the library says only that. */
+function nativeWords(error: unknown, natives: readonly string[]): string {
+  const said = error instanceof Error ? error.message : String(error);
+  const reasons = natives
+    .filter(text => /error|fail|unknown|unsupported|invalid|missing/i.test(text.slice(0, 1_000)))
+    .slice(0, 2);
+  return [said, ...reasons].join('; ').replace(/\s+/g, ' ').slice(0, 500);
 }

@@ -3,7 +3,7 @@ import type { Engine, Generator } from '../model/engine.ts';
 import type { Fields } from '../requests/fields.ts';
 import { type ChatRequest, parseChat } from '../requests/parse-chat.ts';
 import type { AnswerPiece } from '../templates/answer-text.ts';
-import type { ToolCall } from '../templates/tool-text.ts';
+import type { ToolCall } from '../templates/tool-notation.ts';
 import { type Generated, type GeneratedPiece, generate, type TokenLogprob } from './generate.ts';
 import { answerId, generateAll } from './generate-all.ts';
 import { chatLogprobs } from './logprobs.ts';
@@ -21,6 +21,7 @@ export async function answerChat(
 ): Promise<void> {
   const request = await parseChat(engine, fields);
   noteIgnored(response, fields.ignored);
+  if (request.toolsUnused !== undefined) response.setHeader('x-millrace-tools', request.toolsUnused);
   const head = {
     id: answerId('chatcmpl'),
     created: Math.floor(Date.now() / 1000),
@@ -60,7 +61,7 @@ async function sendChat(
 ): Promise<void> {
   const choices = Array.from({ length: request.choices }, () => new Choice());
   const results = await generateAll(engine, choices.length, signal, (index, inner) =>
-    generate(engine, wanted(request, index, inner), piece => choices[index]?.add(piece)),
+    generate(engine, wanted(request, index, [inner, signal]), piece => choices[index]?.add(piece)),
   );
   sendJson(response, {
     ...head,
@@ -111,7 +112,7 @@ async function streamChat(
     events.send(chunk(index, { role: 'assistant', content: '' }, [], null));
   };
   const results = await generateAll(engine, request.choices, signal, async (index, inner) => {
-    const result = await generate(engine, wanted(request, index, inner), piece => {
+    const result = await generate(engine, wanted(request, index, [inner, signal]), piece => {
       begin(index);
       for (const delta of deltas(piece, calls[index] ?? 0))
         events.send(chunk(index, delta, 'content' in delta ? piece.logprobs : [], null));
@@ -138,10 +139,10 @@ function toolCall(call: ToolCall, index?: number): object {
   return { ...(index === undefined ? {} : { index }), id: answerId('call'), type: 'function', function: call };
 }
 
-function wanted(request: ChatRequest, index: number, signal: AbortSignal) {
+function wanted(request: ChatRequest, index: number, [signal, owner]: readonly [AbortSignal, AbortSignal]) {
   const { sampling } = request;
   // Choices of one request differ, and each is the same again under the same seed.
-  return { ...request, sampling: { ...sampling, seed: (sampling.seed + index) >>> 0 }, signal };
+  return { ...request, sampling: { ...sampling, seed: (sampling.seed + index) >>> 0 }, signal, owner };
 }
 
 function finishReason(result: Generated | undefined, calls: number): string {

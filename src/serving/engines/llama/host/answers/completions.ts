@@ -22,7 +22,7 @@ interface CompletionRequest extends GenerationFields {
   readonly logprobs?: number;
 }
 
-function parseCompletion(engine: TextEngine, fields: Fields): CompletionRequest {
+async function parseCompletion(engine: TextEngine, fields: Fields): Promise<CompletionRequest> {
   fields.refuse(UNSUPPORTED);
   const common = parseGenerationFields(fields, engine.profile.sampling, engine.summary.vocabularySize);
   const bestOf = fields.integer('best_of', { min: 1, max: 1_000 });
@@ -30,7 +30,7 @@ function parseCompletion(engine: TextEngine, fields: Fields): CompletionRequest 
     throw invalid('best_of', 'is not supported beyond n', '不支持大于 n 的取值');
   const prompt = fields.value('prompt');
   if (prompt === undefined) throw invalid('prompt', 'is missing', '缺失');
-  const prompts = parseTexts(prompt, engine, { param: 'prompt', countMax: PROMPTS_MAX });
+  const prompts = await parseTexts(prompt, engine, { param: 'prompt', countMax: PROMPTS_MAX, special: true });
   for (const tokens of prompts) checkContext(tokens.length, engine.plan.contextTokens, 'prompt');
   const logprobs = fields.integer('logprobs', { min: 0, max: LOGPROBS_MAX });
   const echo = fields.boolean('echo') ?? false;
@@ -46,7 +46,7 @@ export async function answerCompletion(
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  const request = parseCompletion(engine, fields);
+  const request = await parseCompletion(engine, fields);
   noteIgnored(response, fields.ignored);
   const head = {
     id: answerId('cmpl'),
@@ -84,7 +84,7 @@ export async function answerCompletion(
       answer.text += text;
       events?.send({ ...head, choices: [sent], ...(request.includeUsage ? { usage: null } : {}) });
     };
-    const result = await generate(engine, wanted(request, index, inner), piece =>
+    const result = await generate(engine, wanted(request, index, [inner, signal]), piece =>
       give(piece.content, piece.logprobs, null),
     );
     give('', [], result.finish);
@@ -102,14 +102,15 @@ export async function answerCompletion(
   events.done();
 }
 
-function wanted(request: CompletionRequest, index: number, signal: AbortSignal) {
+function wanted(request: CompletionRequest, index: number, [signal, owner]: readonly [AbortSignal, AbortSignal]) {
   const { sampling, prompts, choices, stops } = request;
   return {
     ...request,
     promptTokens: prompts[Math.floor(index / choices)] ?? [],
-    shape: { thinking: 'none', tools: 'none', stops },
+    shape: { thinking: 'none', tools: undefined, stops },
     sampling: { ...sampling, seed: (sampling.seed + (index % choices)) >>> 0 },
     signal,
+    owner,
   } as const;
 }
 

@@ -14,7 +14,8 @@ export async function answerEmbeddings(
   response: ServerResponse,
   signal: AbortSignal,
 ): Promise<void> {
-  const { embedder, metrics } = engine;
+  const { embedder, metrics, watch } = engine;
+  const step = { owner: signal, isSuspect: () => false };
   fields.accept(['model', 'user']);
   const format = fields.string('encoding_format') ?? 'float';
   if (format !== 'float' && format !== 'base64')
@@ -28,7 +29,7 @@ export async function answerEmbeddings(
     );
   const input = fields.value('input');
   if (input === undefined) throw invalid('input', 'is missing', '缺失');
-  const texts = parseTexts(input, engine, { param: 'input', countMax: INPUTS_MAX });
+  const texts = await parseTexts(input, engine, { param: 'input', countMax: INPUTS_MAX, special: false });
   for (const tokens of texts) checkContext(tokens.length, embedder.tokensMax, 'input');
   noteIgnored(response, fields.ignored);
   const data: object[] = [];
@@ -37,7 +38,7 @@ export async function answerEmbeddings(
   try {
     for (const tokens of texts) {
       signal.throwIfAborted();
-      const { vector, tokens: evaluated } = await embedder.embed(tokens);
+      const { vector, tokens: evaluated } = await watch.during(step, () => embedder.embed(tokens));
       promptTokens += evaluated;
       metrics.promptTokens += evaluated;
       const embedding = format === 'float' ? [...vector] : Buffer.from(vector.buffer).toString('base64');

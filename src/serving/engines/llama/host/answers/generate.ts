@@ -24,6 +24,8 @@ export interface Generation {
   /** Alternatives to report with each token of the answer; undefined: none. */
   readonly logprobs?: number;
   readonly signal: AbortSignal;
+  /** The request, which may want several answers. */
+  readonly owner: object;
 }
 
 /** A token of the answer and how likely it was in the distribution it was drawn from. */
@@ -64,7 +66,7 @@ export async function generate(
   const startMs = nowMs();
   let state: 'whole' | 'broken' = 'whole';
   try {
-    const rest = await evaluatePrompt(generator, lease.sequence, want, lease.cachedTokens);
+    const rest = await evaluatePrompt(engine, lease.sequence, want, lease.cachedTokens);
     const answer = new Answer(engine, want, onPiece);
     const finish = await sampleAnswer(engine, lease.sequence, rest, want, answer, () => {
       metrics.promptMs += nowMs() - startMs;
@@ -90,16 +92,17 @@ export async function generate(
 
 /** All but the last part of the prompt, in parts short enough that an abort and other answers need not wait long. */
 async function evaluatePrompt(
-  { pool, chunkTokens }: Generator,
+  { generator: { pool, chunkTokens }, watch }: Engine & { readonly generator: Generator },
   sequence: LlamaContextSequence,
-  { promptTokens, signal }: Generation,
+  { promptTokens, signal, owner }: Generation,
   cachedTokens: number,
 ): Promise<Token[]> {
+  const step = { owner, isSuspect: () => false };
   let rest = promptTokens.slice(cachedTokens);
   while (rest.length > chunkTokens) {
     signal.throwIfAborted();
     const part = rest.slice(0, chunkTokens);
-    await pool.step(() => sequence.evaluateWithoutGeneratingNewTokens(part));
+    await pool.step(() => watch.during(step, () => sequence.evaluateWithoutGeneratingNewTokens(part)));
     rest = rest.slice(chunkTokens);
   }
   return rest;
@@ -116,12 +119,21 @@ async function sampleAnswer(
   const { model, plan, generator } = engine;
   const room = plan.contextTokens - want.promptTokens.length;
   const tokensMax = Math.min(want.maxTokens ?? room, room);
+  const grammar = want.grammar && new LlamaGrammarEvaluationState({ model, grammar: want.grammar });
+  let bound = false;
+  const step = { owner: want.owner, isSuspect: () => bound };
+  const options = samplingOptions(engine, want, answer, () => {
+    // Asked before each token, so that thinking is free and the answer is bound.
+    bound = grammar !== undefined && !answer.text.thinking;
+    return bound ? grammar : undefined;
+  });
   const metadata = { probabilities: want.logprobs !== undefined };
-  const steps = sequence.evaluateWithMetadata(tokens, metadata, samplingOptions(engine, want, answer));
+  const steps = sequence.evaluateWithMetadata(tokens, metadata, options);
   let inPlace: Token[] | undefined;
   try {
     for (;;) {
-      const { value, done } = await generator.pool.step(() => steps.next(inPlace));
+      const { value, done } = await generator.pool.step(() => engine.watch.during(step, () => steps.next(inPlace)));
+      bound = false;
       want.signal.throwIfAborted();
       if (done || value === undefined) return answer.end('stop');
       if (answer.completionTokens === 0) onFirst();
@@ -141,12 +153,16 @@ async function sampleAnswer(
   }
 }
 
-function samplingOptions(engine: Engine, want: Generation, answer: Answer): SequenceEvaluateOptions {
+function samplingOptions(
+  engine: Engine,
+  want: Generation,
+  answer: Answer,
+  grammarNow: () => LlamaGrammarEvaluationState | undefined,
+): SequenceEvaluateOptions {
   const { sampling } = want;
   const penalised =
     sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0 || sampling.repetitionPenalty !== 1;
   const bias = tokenBias(engine, sampling);
-  const grammar = want.grammar && new LlamaGrammarEvaluationState({ model: engine.model, grammar: want.grammar });
   return {
     temperature: sampling.temperature,
     topK: sampling.topK,
@@ -166,8 +182,7 @@ function samplingOptions(engine: Engine, want: Generation, answer: Answer): Sequ
         }
       : {}),
     ...(bias === undefined ? {} : { tokenBias: bias }),
-    // Asked before each token, so that thinking is free and the answer is bound.
-    ...(grammar === undefined ? {} : { grammarEvaluationState: () => (answer.text.thinking ? undefined : grammar) }),
+    ...(want.grammar === undefined ? {} : { grammarEvaluationState: grammarNow }),
   };
 }
 

@@ -44,16 +44,29 @@ function withText(engine: Engine): Engine & { readonly generator: Generator } {
   });
 }
 
+export interface EngineServer {
+  readonly server: Server;
+  /** Ends every request with its fault, whatever it waits for, and takes no more. Settles when all was written. */
+  endAll(faultOf: (owner: object) => Fault): Promise<void>;
+}
+
 /** The OpenAI dialect over one loaded model. Faults are rendered and counted here and nowhere else. */
-export function createEngineServer(engine: Engine, onFailure: (fault: Fault, path: string) => void): Server {
+export function createEngineServer(engine: Engine, onFailure: (fault: Fault, path: string) => void): EngineServer {
   const { metrics } = engine;
+  const open = new Map<AbortSignal, ServerResponse>();
+  let ending: ((owner: object) => Fault) | undefined;
   const server = createServer((request, response) => {
     // Not by URL, which throws on some targets that HTTP allows, `//` for one.
     const [pathname = '/'] = (request.url ?? '/').split('?', 1);
     const gone = new AbortController();
-    response.on('close', () => gone.abort());
+    if (ending !== undefined) return sendFault(response, ending(gone.signal));
+    open.set(gone.signal, response);
+    response.on('close', () => {
+      open.delete(gone.signal);
+      gone.abort();
+    });
     answer(engine, request, response, { pathname, signal: gone.signal }).catch((error: unknown) => {
-      if (gone.signal.aborted) return;
+      if (gone.signal.aborted || ending !== undefined) return;
       const fault = toFault(error);
       if (fault.status >= 500 && fault.code !== 'capacity') {
         metrics.failures += 1;
@@ -68,7 +81,20 @@ export function createEngineServer(engine: Engine, onFailure: (fault: Fault, pat
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.requestTimeout = 0;
-  return server;
+  return {
+    server,
+    async endAll(faultOf) {
+      ending = faultOf;
+      const written = [...open].map(async ([owner, response]) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        response.on('close', resolve);
+        response.shouldKeepAlive = false;
+        sendFault(response, faultOf(owner));
+        await promise;
+      });
+      await Promise.all(written);
+    },
+  };
 }
 
 async function answer(

@@ -1,20 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { getLlama } from 'node-llama-cpp';
 import { Fault } from '../../../../../ground/std/index.ts';
+import { acceptor } from './grammar-fixture.ts';
 import { jsonObjectGrammar, jsonSchemaGrammar, toolCallGrammar } from './json-schema-grammar.ts';
-import { decimalRange, integerRange } from './number-range.ts';
-
-const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, logger: () => {} });
-
-/** llama.cpp's own word on whether a text is a sentence of a grammar. */
-async function acceptor(grammar: string): Promise<(text: string) => boolean> {
-  const compiled: unknown = Reflect.get(await llama.createGrammar({ grammar }), '_grammar');
-  assert.ok(typeof compiled === 'object' && compiled !== null && 'isTextCompatible' in compiled);
-  const { isTextCompatible } = compiled;
-  assert.ok(typeof isTextCompatible === 'function');
-  return text => Boolean(isTextCompatible.call(compiled, text));
-}
 
 const NODE_SCHEMA = {
   type: 'object',
@@ -26,7 +14,7 @@ const SCHEMAS: readonly (readonly [schema: unknown, valid: readonly string[], in
   [
     {},
     ['1', '{"a":[1,{"b":null}]}', '"x\\u00e9\\n中"', '-1.5e10', 'true'],
-    ['01', '{a:1}', 'nul', '"\n"', '1e400', ''],
+    ['01', '{a:1}', 'nul', '"\n"', '1e4000', ''],
   ],
   [true, ['[]'], ['[,]']],
   [
@@ -100,20 +88,28 @@ for (const [schema, valid, invalid] of SCHEMAS)
 const REFUSED: readonly (readonly [schema: unknown, param: string])[] = [
   [false, 'schema'],
   ['string', 'schema'],
-  [{ type: 'string', pattern: '^a' }, 'schema.pattern'],
-  [{ not: {} }, 'schema.not'],
-  [{ type: 'object', properties: { a: { type: 'string', format: 'email' } } }, 'schema.properties.a.format'],
+  [{ type: 'string', pattern: '(?=a)' }, 'schema.pattern'],
+  [{ type: 'string', pattern: 5 }, 'schema.pattern'],
+  [{ type: 'string', pattern: '^2026', format: 'date' }, 'schema.pattern'],
+  [{ type: 'string', pattern: '^a+b$', maxLength: 9 }, 'schema.pattern'],
+  [{ not: {} }, 'schema'],
+  [{ not: { type: 'null' } }, 'schema.not'],
+  [{ type: 'object', properties: { a: { type: 'string', format: 'jwt' } } }, 'schema.properties.a.format'],
+  [{ type: 'string', format: 'date', maxLength: 5 }, 'schema.format'],
+  [{ type: 'object', properties: { a: {} }, maxProperties: 0 }, 'schema.minProperties'],
+  [{ type: 'object', propertyNames: { type: 'integer' } }, 'schema.propertyNames'],
   [{ type: 'number', multipleOf: 2 }, 'schema.multipleOf'],
-  [{ type: 'number', minimum: 0.5 }, 'schema.minimum'],
+  [{ type: 'number', minimum: 'low' }, 'schema.minimum'],
+  [{ type: 'number', multipleOf: 0.5 }, 'schema.multipleOf'],
   [{ type: 'integer', minimum: 3, maximum: 2 }, 'schema'],
   [{ type: 'array', uniqueItems: true }, 'schema.uniqueItems'],
-  [{ type: 'array', minItems: 5_000 }, 'schema.minItems'],
+  [{ type: 'array', minItems: 5e9 }, 'schema.minItems'],
   [{ type: 'array', minItems: 3, maxItems: 2 }, 'schema.maxItems'],
-  [{ type: 'object', patternProperties: { a: {} } }, 'schema.patternProperties'],
+  [{ type: 'object', patternProperties: { a: {}, b: {} } }, 'schema.patternProperties'],
   [{ type: 'object', required: ['z'] }, 'schema.required'],
   [{ type: 'thing' }, 'schema.type'],
   [{ anyOf: [] }, 'schema.anyOf'],
-  [{ anyOf: [{}], type: 'string' }, 'schema.type'],
+  [{ anyOf: [{ type: 'integer' }], type: 'string' }, 'schema'],
   [{ oneOf: [{ type: 'number' }, { type: 'integer' }] }, 'schema.oneOf'],
   [{ allOf: [{}, {}] }, 'schema.allOf'],
   [{ $ref: 'https://example.com/schema' }, 'schema.$ref'],
@@ -158,38 +154,16 @@ test('too deep, too wide and endless schemas are refused, and quickly', async ()
   await acceptor(jsonSchemaGrammar(deep(30), 'schema'));
   const properties = Object.fromEntries(Array.from({ length: 3_000 }, (_, index) => [`p${index}`, { type: 'string' }]));
   assert.throws(() => jsonSchemaGrammar({ properties }, 'schema'), /too large a schema/);
-  await assert.rejects(acceptor(jsonSchemaGrammar({ $ref: '#' }, 'schema')));
+  for (const endless of [
+    { $ref: '#' },
+    { anyOf: [{ type: 'null' }, { $ref: '#' }] },
+    { $ref: '#/$defs/a', $defs: { a: { $ref: '#/$defs/b' }, b: { $ref: '#/$defs/a' } } },
+  ])
+    assert.throws(() => jsonSchemaGrammar(endless, 'schema'), /no finite value/);
   // Many optional properties: a grammar that spelt out all combinations would have 2^60 of them.
   const some = Object.fromEntries(Object.entries(properties).slice(0, 60));
   const accepts = await acceptor(jsonSchemaGrammar({ properties: some }, 'schema'));
   assert.ok(accepts('{"p0":"","p59":"x"}'));
-});
-
-test('ranges of whole numbers and of decimals, against counting', async () => {
-  for (const [from, to] of [
-    [0, 0],
-    [0, 10],
-    [5, 123],
-    [99, 101],
-    [-7, 3],
-    [-120, -5],
-    [17, 1234],
-    [100, 999],
-  ] as const) {
-    const fraction = 'fraction ::= "." [0-9]{1,16}';
-    const whole = await acceptor(`root ::= ${integerRange(BigInt(from), BigInt(to))}`);
-    const decimal = await acceptor(`root ::= ${decimalRange(BigInt(from), BigInt(to))}\n${fraction}`);
-    for (let value = -1300; value <= 1300; value += value > -130 && value < 130 ? 1 : 7) {
-      const inside = value >= from && value <= to;
-      assert.equal(whole(String(value)), inside, `${value} in ${from}..${to}`);
-      assert.equal(decimal(String(value)), inside, `${value} in ${from}..${to}`);
-      assert.equal(
-        decimal(`${value}.5`),
-        value + Math.sign(value || 1) * 0.5 >= from && value + Math.sign(value || 1) * 0.5 <= to,
-        `${value}.5 in ${from}..${to}`,
-      );
-    }
-  }
 });
 
 test('an object, and a function call', async () => {

@@ -6,6 +6,7 @@ import type { ChatTemplate } from '../templates/chat-template.ts';
 import type { Embedder } from './embedder.ts';
 import type { ModelProfile } from './profiles.ts';
 import type { SequencePool } from './sequence-pool.ts';
+import type { StallWatch } from './stall-watch.ts';
 import type { Tuning } from './tune.ts';
 
 /** A loaded model, and all that answers about it need. */
@@ -20,6 +21,9 @@ export interface Engine {
   readonly generator?: Generator;
   readonly embedder: Embedder;
   readonly metrics: EngineMetrics;
+  readonly watch: StallWatch;
+  /** How long a step may take. */
+  readonly stallMs: number;
   readonly nowMs: () => number;
   readonly createdAtS: number;
 }

@@ -2,13 +2,15 @@ import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, type Token } from
 import { type GgufSummary, inspectGguf } from '../../inspect-gguf.ts';
 import { type MemoryPlan, type MemoryWish, planMemory } from '../../memory-plan.ts';
 import { EngineMetrics } from '../answers/metrics.ts';
+import { asTokens } from '../requests/prompt-tokens.ts';
 import { createChatTemplate } from '../templates/chat-template.ts';
 import { THINK_CLOSE, THINK_OPEN } from '../templates/marked-text.ts';
-import { TOOL_CLOSE, TOOL_OPEN } from '../templates/tool-text.ts';
+import { TOOL_CLOSE, TOOL_OPEN } from '../templates/tool-notation.ts';
 import { createEmbedder } from './embedder.ts';
 import type { Engine, Generator } from './engine.ts';
 import { profileOf } from './profiles.ts';
 import { createSequencePool } from './sequence-pool.ts';
+import { createStallWatch, type Stall, stallMsOf } from './stall-watch.ts';
 import { contextOptions, type Tuning, threadsMax, tune } from './tune.ts';
 
 export interface LoadOptions extends MemoryWish {
@@ -16,6 +18,8 @@ export interface LoadOptions extends MemoryWish {
   readonly threads?: number;
   readonly onLog: (level: 'debug' | 'warn' | 'error', message: string) => void;
   readonly nowMs: () => number;
+  readonly stallMs?: number;
+  readonly onStall: (stall: Stall) => void;
 }
 
 const QUEUED_PER_SEQUENCE = 16;
@@ -55,6 +59,7 @@ export async function loadEngine(options: LoadOptions): Promise<Engine> {
     generates,
     nowMs,
   });
+  const stallMs = options.stallMs ?? stallMsOf({ batchTokens: plan.batchTokens, ...tuning.chosen });
   return {
     summary,
     profile: profileOf(summary),
@@ -65,6 +70,8 @@ export async function loadEngine(options: LoadOptions): Promise<Engine> {
     ...(generates ? { generator: await createGenerator(model, summary, { plan, tuning, metrics, nowMs }) } : {}),
     embedder: createEmbedder(model, { contextTokens: plan.contextTokens, threads: tuning.chosen.threads }),
     metrics,
+    stallMs,
+    watch: createStallWatch({ stallMs, nowMs, onStall: options.onStall }),
     nowMs,
     createdAtS: Math.floor(Date.now() / 1000),
   };
@@ -102,7 +109,11 @@ async function createGenerator(
   return {
     context,
     pool: createSequencePool(context, { queueMax: plan.sequences * QUEUED_PER_SEQUENCE, nowMs }),
-    template: createChatTemplate(summary.chatTemplate, { bos: bosString ?? '', eos: eosString ?? '' }),
+    template: createChatTemplate(summary.chatTemplate, {
+      bos: bosString ?? '',
+      eos: eosString ?? '',
+      controls: controlTexts(model, summary.vocabularySize),
+    }),
     chunkTokens: Math.min(
       // With a token for each other answer, the part still makes one batch.
       Math.max(1, plan.batchTokens - plan.sequences),
@@ -126,6 +137,11 @@ export function shareBatch<Item extends { readonly tokens: readonly unknown[] }>
     left -= more;
     return { item, processAmount: 1 + more };
   });
+}
+
+function* controlTexts(model: LlamaModel, vocabularySize: number): Iterable<string> {
+  for (const token of asTokens(Array.from({ length: vocabularySize }, (_, id) => id)))
+    if (model.getTokenAttributes(token).control) yield model.detokenize([token], true);
 }
 
 /** Marks that are one token each: some models have them as control tokens, whose text is not shown otherwise. */

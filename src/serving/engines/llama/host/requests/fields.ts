@@ -1,4 +1,5 @@
 import { Fault } from '../../../../../ground/std/index.ts';
+import { exactNumber } from './exact-json.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -36,7 +37,7 @@ export class Fields {
   }
 
   number(name: string, { min, max }: Range): number | undefined {
-    const value = this.value(name);
+    const value = this.numeric(name);
     if (value === undefined) return undefined;
     if (typeof value !== 'number' || !(value >= min && value <= max))
       throw invalid(name, `must be a number from ${min} to ${max}`, `必须是 ${min} 到 ${max} 之间的数`);
@@ -44,11 +45,18 @@ export class Fields {
   }
 
   integer(name: string, { min, max }: Range): number | undefined {
-    const value = this.value(name);
+    const value = this.numeric(name);
     if (value === undefined) return undefined;
     if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
       throw invalid(name, `must be a whole number from ${min} to ${max}`, `必须是 ${min} 到 ${max} 之间的整数`);
     return value;
+  }
+
+  /** A setting of more digits than a double has is the nearest double. */
+  private numeric(name: string): unknown {
+    const value = this.value(name);
+    const exact = exactNumber(value);
+    return exact === undefined ? value : Number(exact);
   }
 
   boolean(name: string): boolean | undefined {

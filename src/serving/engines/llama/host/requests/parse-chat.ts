@@ -10,12 +10,15 @@ import { parseMessages } from './parse-messages.ts';
 import { type GenerationFields, parseGenerationFields } from './parse-sampling.ts';
 import { parseTools, type ToolPlan } from './parse-tools.ts';
 import { checkContext, tokenizePrompt } from './prompt-tokens.ts';
+import { toolsInWords, withInstruction, withoutSystem } from './tools-in-words.ts';
 
 export interface ChatRequest extends GenerationFields {
   readonly promptTokens: readonly Token[];
   readonly shape: AnswerShape;
   readonly grammar?: LlamaGrammar;
   readonly logprobs?: number;
+  /** What was asked of tools and had no effect. */
+  readonly toolsUnused?: string;
 }
 
 /** Would change the answer, and cannot be done by a text model with this engine. */
@@ -44,16 +47,17 @@ export async function parseChat(
     throw invalid('ignore_eos', 'does not go with a format that has an end', '不能与有结尾的格式同时使用');
   const logprobs = parseLogprobs(fields);
   const prompt = renderPrompt(engine, fields, { messages, tools, thinking });
-  const promptTokens = tokenizePrompt(engine, prompt, { special: true, param: 'messages' });
+  const promptTokens = await tokenizePrompt(engine, prompt, { special: true, param: 'messages' });
   checkContext(promptTokens.length, engine.plan.contextTokens, 'messages');
   const stops = generator.template.source === 'chatml' ? [...common.stops, CHATML_END] : common.stops;
   const opened = prompt.trimEnd().endsWith(THINK_OPEN);
   return {
     ...common,
     promptTokens,
-    shape: { thinking: opened ? 'open' : 'closed', tools: tools.text, stops },
+    shape: { thinking: opened ? 'open' : 'closed', tools: tools.shape, stops },
     ...(gbnf === undefined ? {} : { grammar: await compileGrammar(engine, gbnf) }),
     ...(logprobs === undefined ? {} : { logprobs }),
+    ...(tools.unused === undefined ? {} : { toolsUnused: tools.unused }),
   };
 }
 
@@ -95,7 +99,7 @@ function responseGrammar(fields: Fields, tools: ToolPlan, bounds: JsonBounds | u
   const format = fields.object('response_format');
   const type = format?.['type'] ?? 'text';
   if (type === 'text') return tools.grammar;
-  if (tools.text !== 'none')
+  if (tools.shape !== undefined)
     throw invalid('response_format', 'does not go with tools here', '在此不能与 tools 同时使用');
   if (type === 'json_object') return jsonObjectGrammar(bounds);
   if (type !== 'json_schema')
@@ -125,26 +129,33 @@ function renderPrompt(
   wish: { readonly messages: readonly Json[]; readonly tools: ToolPlan; readonly thinking: boolean | undefined },
 ): string {
   const { messages, tools, thinking } = wish;
-  const instructed = tools.instruction === undefined ? messages : withInstruction(messages, tools.instruction);
+  const told = tools.inWords === true ? toolsInWords(messages) : messages;
+  const instructed = tools.instruction === undefined ? told : withInstruction(told, tools.instruction);
   const effort = fields.string('reasoning_effort');
   const kwargs = Object.entries(fields.object('chat_template_kwargs') ?? {}).filter(
     ([name]) => !TEMPLATE_OWN.has(name),
   );
-  const prompt = generator.template.render({
-    messages: instructed,
-    ...(tools.definitions === undefined ? {} : { tools: tools.definitions }),
-    ...(thinking === undefined ? {} : { thinking }),
-    more: { ...(effort === undefined ? {} : { reasoning_effort: effort }), ...Object.fromEntries(kwargs) },
-  });
+  const render = (all: readonly Json[]) =>
+    generator.template.render({
+      messages: all,
+      ...(tools.definitions === undefined ? {} : { tools: tools.definitions }),
+      ...(thinking === undefined ? {} : { thinking }),
+      more: { ...(effort === undefined ? {} : { reasoning_effort: effort }), ...Object.fromEntries(kwargs) },
+    });
+  const prompt = tools.instruction === undefined ? render(instructed) : renderEither(render, instructed);
   const opened = prompt.trimEnd().endsWith(THINK_OPEN);
   if (thinking === false && opened)
     throw invalid('enable_thinking', 'cannot be turned off: this model always thinks', '无法关闭：此模型始终会思考');
   return thinking === true && !opened ? prompt + (profile.thinkingOpening ?? '') : prompt;
 }
 
-/** Into the first system message where there is one: some templates allow one alone. */
-function withInstruction(messages: readonly Json[], instruction: string): readonly Json[] {
-  const [first, ...rest] = messages;
-  if (first?.['role'] !== 'system') return [{ role: 'system', content: instruction }, ...messages];
-  return [{ ...first, content: `${first['content']}\n\n${instruction}` }, ...rest];
+/** The instruction is ours: a template that takes no system message must not refuse the caller for it. */
+function renderEither(render: (messages: readonly Json[]) => string, messages: readonly Json[]): string {
+  try {
+    return render(messages);
+  } catch (error) {
+    const merged = withoutSystem(messages);
+    if (merged === messages) throw error;
+    return render(merged);
+  }
 }

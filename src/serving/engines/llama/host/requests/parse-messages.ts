@@ -1,3 +1,4 @@
+import { parseExact } from './exact-json.ts';
 import { type Fields, invalid, isObject, type Json } from './fields.ts';
 
 const MESSAGES_MAX = 4_096;
@@ -55,7 +56,7 @@ function parseCalls(calls: unknown, path: string): readonly Json[] {
 function parsedArguments(given: unknown): unknown {
   if (typeof given !== 'string') return given ?? {};
   try {
-    return JSON.parse(given);
+    return parseExact(given);
   } catch {
     return given;
   }

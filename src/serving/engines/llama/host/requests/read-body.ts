@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Fault } from '../../../../../ground/std/index.ts';
+import { parseExactValues } from './exact-json.ts';
 import { Fields, isObject } from './fields.ts';
 
 const BODY_BYTES_MAX = 16_777_216;
@@ -31,7 +32,7 @@ function tooLarge(): Fault {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactValues(text);
   } catch {
     throw new Fault('malformed_request', { message: 'the body is not JSON', messageZh: '请求体不是 JSON' });
   }

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Detokenizer, TokenText } from '../model/token-text.ts';
 import { type AnswerShape, AnswerText } from './answer-text.ts';
+import { toolTypes } from './tool-notation.ts';
+import type { ToolShape } from './tool-text.ts';
 
 /** What comes out of an answer that came in these pieces, and what was out before its end. */
 function run(shape: AnswerShape, pieces: readonly string[]) {
@@ -21,7 +23,26 @@ function run(shape: AnswerShape, pieces: readonly string[]) {
   return out;
 }
 
-const NONE: AnswerShape = { thinking: 'none', tools: 'none', stops: [] };
+const TYPES = toolTypes([
+  {
+    name: 'get_weather',
+    parameters: {
+      $defs: { day: { type: 'integer' } },
+      properties: {
+        city: { type: 'string' },
+        days: { $ref: '#/$defs/day' },
+        near: { type: 'array' },
+        dry: { type: 'boolean' },
+        zip: { anyOf: [{ type: 'string' }, { type: 'null' }] },
+      },
+    },
+  },
+  { name: 'now', parameters: { type: 'object' } },
+]);
+const MARKED: ToolShape = { mode: 'marked', loose: false, types: TYPES };
+const LOOSE: ToolShape = { ...MARKED, loose: true };
+const BARE: ToolShape = { ...MARKED, mode: 'bare' };
+const NONE: AnswerShape = { thinking: 'none', tools: undefined, stops: [] };
 const CALL = '{"name": "f", "arguments": {"a": [1, "x"]}}';
 const CALLED = { name: 'f', arguments: '{"a":[1,"x"]}' };
 
@@ -52,36 +73,99 @@ const CASES: readonly (readonly [what: string, shape: AnswerShape, text: string,
     'a\nb</think>c\nd',
     { reasoning: 'a\nb', content: 'c' },
   ],
-  ['forced call', { ...NONE, tools: 'bare' }, CALL, { calls: [CALLED] }],
+  ['forced call', { ...NONE, tools: BARE }, CALL, { calls: [CALLED] }],
   [
     'forced call that was cut',
-    { ...NONE, tools: 'bare' },
+    { ...NONE, tools: BARE },
     CALL.slice(0, -4),
     { calls: [{ name: 'f', arguments: '{"a": [1, "x' }] },
   ],
-  ['forced call cut in its name', { ...NONE, tools: 'bare' }, '{"name": "f', { content: '{"name": "f' }],
+  ['forced call cut in its name', { ...NONE, tools: BARE }, '{"name": "f', { content: '{"name": "f' }],
   [
     'marked calls',
-    { ...NONE, tools: 'marked' },
+    { ...NONE, tools: MARKED },
     `so\n<tool_call>\n${CALL}\n</tool_call>\n<tool_call>${CALL}</tool_call>`,
     { content: 'so', calls: [CALLED, CALLED] },
   ],
-  ['no call', { ...NONE, tools: 'marked' }, 'a <tool_cal b', { content: 'a <tool_cal b' }],
+  ['no call', { ...NONE, tools: MARKED }, 'a <tool_cal b', { content: 'a <tool_cal b' }],
   [
     'a call that is none',
-    { ...NONE, tools: 'marked' },
+    { ...NONE, tools: MARKED },
     '<tool_call>no</tool_call>',
     { content: '<tool_call>no</tool_call>' },
   ],
   [
     'a marked call that was cut',
-    { ...NONE, tools: 'marked' },
+    { ...NONE, tools: MARKED },
     `<tool_call>${CALL.slice(0, -3)}`,
     { calls: [{ name: 'f', arguments: '{"a": [1, "x"' }] },
   ],
   [
+    'numbers in a call keep their text',
+    { ...NONE, tools: MARKED },
+    '<tool_call>\n{"name": "f", "arguments": {"id": 1234567890123456789, "r": 1.0, "big": 1e400, "s": "1.0"}}\n</tool_call>',
+    { calls: [{ name: 'f', arguments: '{"id":1234567890123456789,"r":1.0,"big":1e400,"s":"1.0"}' }] },
+  ],
+  [
+    'calls of Qwen3-Coder',
+    { ...NONE, tools: LOOSE },
+    'Let me see.\n\n<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n<parameter=days>\n9007199254740993\n</parameter>\n<parameter=near>\n["a", 1.0]\n</parameter>\n<parameter=dry>\nTrue\n</parameter>\n<parameter=zip>\n075\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=now>\n</function>\n</tool_call>',
+    {
+      content: 'Let me see.',
+      calls: [
+        {
+          name: 'get_weather',
+          arguments: '{"city":"Paris","days":9007199254740993,"near":["a",1.0],"dry":true,"zip":"075"}',
+        },
+        { name: 'now', arguments: '{}' },
+      ],
+    },
+  ],
+  [
+    'calls of Qwen3-Coder without the outer marks, or with the last alone',
+    { ...NONE, tools: LOOSE },
+    'x <function=now>\n</function>\n</tool_call>\n<function=get_weather>\n<parameter=city>\na\n</parameter> b\n\n</parameter>\n</function>',
+    {
+      content: 'x',
+      calls: [
+        { name: 'now', arguments: '{}' },
+        { name: 'get_weather', arguments: '{"city":"a\\n</parameter> b\\n"}' },
+      ],
+    },
+  ],
+  [
+    'a call of Qwen3-Coder that was cut',
+    { ...NONE, tools: LOOSE },
+    '<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n<parameter=da',
+    { calls: [{ name: 'get_weather', arguments: '{"city":"Paris"' }] },
+  ],
+  [
+    'calls of GLM, old and new',
+    { ...NONE, tools: MARKED },
+    '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>北京</arg_value>\n<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n</tool_call>\n<tool_call>get_weather<arg_key>zip</arg_key><arg_value>null</arg_value></tool_call><tool_call>now</tool_call>',
+    {
+      calls: [
+        { name: 'get_weather', arguments: '{"city":"北京","days":3}' },
+        { name: 'get_weather', arguments: '{"zip":null}' },
+        { name: 'now', arguments: '{}' },
+      ],
+    },
+  ],
+  [
+    'a call of GLM that was cut',
+    { ...NONE, tools: MARKED },
+    '<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>北京</arg_value>\n<arg_key>da',
+    { calls: [{ name: 'get_weather', arguments: '{"city":"北京"' }] },
+  ],
+  [
+    'text about marks',
+    { ...NONE, tools: LOOSE },
+    'Use <tool_call>x y</tool_call> or <function=a b> so.',
+    { content: 'Use <tool_call>x y</tool_call> or <function=a b> so.' },
+  ],
+  [
     'all at once',
-    { thinking: 'open', tools: 'marked', stops: ['STOP'] },
+    { thinking: 'open', tools: MARKED, stops: ['STOP'] },
     `t</think>\nc <tool_call>${CALL}</tool_call> STOP x`,
     { reasoning: 't', content: 'c', calls: [CALLED] },
   ],

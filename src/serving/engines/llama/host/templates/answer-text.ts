@@ -1,5 +1,6 @@
 import { StopText, ThinkText } from './marked-text.ts';
-import { type ToolCall, ToolText } from './tool-text.ts';
+import type { ToolCall } from './tool-notation.ts';
+import { type ToolShape, ToolText } from './tool-text.ts';
 
 export interface AnswerPiece {
   readonly reasoning: string;
@@ -10,7 +11,8 @@ export interface AnswerPiece {
 export interface AnswerShape {
   /** Whether thinking is parted from the answer; `open`: the prompt already ended inside of it. */
   readonly thinking: 'none' | 'closed' | 'open';
-  readonly tools: 'none' | 'marked' | 'bare';
+  /** Undefined: none are looked for. */
+  readonly tools: ToolShape | undefined;
   readonly stops: readonly string[];
 }
 
@@ -23,7 +25,7 @@ export class AnswerText {
   constructor(shape: AnswerShape) {
     this.think = shape.thinking === 'none' ? undefined : new ThinkText(shape.thinking === 'open');
     this.stop = new StopText(shape.stops);
-    this.tool = shape.tools === 'none' ? undefined : new ToolText(shape.tools);
+    this.tool = shape.tools === undefined ? undefined : new ToolText(shape.tools);
   }
 
   get thinking(): boolean {

@@ -1,92 +1,129 @@
-import { isObject } from '../requests/fields.ts';
 import { splitSafe } from './marked-text.ts';
+import {
+  FUNCTION_CLOSE,
+  FUNCTION_OPEN,
+  readCall,
+  TOOL_CLOSE,
+  TOOL_OPEN,
+  type ToolCall,
+  type ToolTypes,
+} from './tool-notation.ts';
 
-export interface ToolCall {
-  readonly name: string;
-  /** JSON text; cut off where the answer was. */
-  readonly arguments: string;
+/** How an answer says that it calls a function. */
+export interface ToolShape {
+  /** `marked`: between marks, wherever in the answer; `bare`: the whole answer is one call, as a forced one is. */
+  readonly mode: 'marked' | 'bare';
+  /** Calls may come without the outer marks (Qwen3-Coder). */
+  readonly loose: boolean;
+  readonly types: ToolTypes;
 }
 
-export const TOOL_OPEN = '<tool_call>';
-export const TOOL_CLOSE = '</tool_call>';
+interface Mark {
+  readonly open: string;
+  readonly close: string;
+}
+
+const CALL: Mark = { open: TOOL_OPEN, close: TOOL_CLOSE };
+const FUNCTION: Mark = { open: FUNCTION_OPEN, close: FUNCTION_CLOSE };
+
+interface Piece {
+  readonly content: string;
+  readonly calls: readonly ToolCall[];
+}
 
 /**
- * Finds function calls in an answer, in the notation of Hermes and Qwen: `<tool_call>{"name": …, "arguments": …}</tool_call>`.
- * A call is given out whole. What stands between the marks and is no call stays text.
+ * Finds function calls in an answer. A call is given out whole. What stands between the marks and is no call stays text.
  */
 export class ToolText {
+  private readonly shape: ToolShape;
+  private readonly opens: readonly string[];
   private held = '';
-  private inside: boolean;
+  private inside: Mark | undefined;
+  /** Where to look on for the closing mark: all before was searched. */
+  private searched = 0;
   /** White space before the opening mark: dropped with a call, kept with what is none. */
   private gap = '';
   /** Nothing but white space came since the last call; it belongs to the calls. */
   private after = false;
-  /** The whole answer is one call without marks: what a forced call looks like. */
-  private readonly bare: boolean;
 
-  constructor(mode: 'marked' | 'bare') {
-    this.bare = mode === 'bare';
-    this.inside = this.bare;
+  constructor(shape: ToolShape) {
+    this.shape = shape;
+    this.opens = shape.loose ? [TOOL_OPEN, FUNCTION_OPEN] : [TOOL_OPEN];
   }
 
-  push(text: string): { readonly content: string; readonly calls: readonly ToolCall[] } {
+  push(text: string): Piece {
     this.held += text;
     let content = '';
     const calls: ToolCall[] = [];
-    if (this.bare) return { content, calls };
+    if (this.shape.mode === 'bare') return { content, calls };
     for (;;) {
-      if (this.inside) {
-        const close = this.held.indexOf(TOOL_CLOSE);
-        if (close < 0) return { content, calls };
-        const body = this.held.slice(0, close);
-        const call = parseCall(body);
-        if (call === undefined) content += this.gap + TOOL_OPEN + body + TOOL_CLOSE;
-        else calls.push(call);
-        this.after = call !== undefined;
-        this.inside = false;
-        this.held = this.held.slice(close + TOOL_CLOSE.length);
+      if (this.inside !== undefined) {
+        const piece = this.close(this.inside);
+        if (piece === undefined) return { content, calls };
+        content += piece.content;
+        calls.push(...piece.calls);
       }
-      if (this.after) this.held = this.held.trimStart();
-      const open = this.held.indexOf(TOOL_OPEN);
-      const [safe] = open < 0 ? splitSafe(this.held, [TOOL_OPEN]) : [this.held.slice(0, open)];
-      const solid = safe.trimEnd();
-      content += solid;
-      if (solid !== '') this.after = false;
-      if (open < 0) {
-        this.held = this.held.slice(solid.length);
-        return { content, calls };
-      }
-      this.gap = safe.slice(solid.length);
-      this.held = this.held.slice(open + TOOL_OPEN.length);
-      this.inside = true;
+      const found = this.open();
+      content += found.content;
+      if (!found.isOpen) return { content, calls };
     }
   }
 
-  end(): { readonly content: string; readonly calls: readonly ToolCall[] } {
+  end(): Piece {
     const rest = this.held;
     this.held = '';
-    if (!this.inside) return { content: rest, calls: [] };
-    const call = parseCall(rest) ?? cutCall(rest);
-    if (call !== undefined) return { content: '', calls: [call] };
-    return { content: this.bare ? rest : this.gap + TOOL_OPEN + rest, calls: [] };
+    const { mode, types } = this.shape;
+    if (mode === 'bare') {
+      const call = readCall(rest, types, true);
+      return call === undefined ? { content: rest, calls: [] } : { content: '', calls: [call] };
+    }
+    if (this.inside === undefined) return { content: this.after && rest.trim() === '' ? '' : rest, calls: [] };
+    const { open } = this.inside;
+    const call = readCall(open === TOOL_OPEN ? rest : open + rest, types, true);
+    return call === undefined ? { content: this.gap + open + rest, calls: [] } : { content: '', calls: [call] };
   }
-}
 
-function parseCall(text: string): ToolCall | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (!isObject(value) || typeof value['name'] !== 'string') return undefined;
-    const given = value['arguments'] ?? {};
-    return { name: value['name'], arguments: typeof given === 'string' ? given : JSON.stringify(given) };
-  } catch {
-    return undefined;
+  /** Gives out text up to the next opening mark. */
+  private open(): { readonly content: string; readonly isOpen: boolean } {
+    // A closing mark alone is what Qwen3-Coder leaves after a call that it began without the opening one.
+    if (this.after) this.held = this.held.trimStart();
+    if (this.after && this.shape.loose && this.held.startsWith(TOOL_CLOSE))
+      this.held = this.held.slice(TOOL_CLOSE.length).trimStart();
+    const [at, mark] = this.first();
+    const waits = mark === undefined ? [...this.opens, ...(this.after && this.shape.loose ? [TOOL_CLOSE] : [])] : [];
+    const [safe] = mark === undefined ? splitSafe(this.held, waits) : [this.held.slice(0, at)];
+    const solid = safe.trimEnd();
+    if (solid !== '') this.after = false;
+    if (mark === undefined) {
+      this.held = this.held.slice(solid.length);
+      return { content: solid, isOpen: false };
+    }
+    this.gap = safe.slice(solid.length);
+    this.held = this.held.slice(at + mark.open.length);
+    this.inside = mark;
+    this.searched = 0;
+    return { content: solid, isOpen: true };
   }
-}
 
-/** A call that the length limit cut off: its name, and the arguments as far as they came. */
-function cutCall(text: string): ToolCall | undefined {
-  const match = /^\s*\{"name":\s*("(?:[^"\\]|\\.)+"),\s*"arguments":\s*(.*)$/s.exec(text);
-  if (match?.[1] === undefined) return undefined;
-  const name: unknown = JSON.parse(match[1]);
-  return typeof name === 'string' ? { name, arguments: match[2] ?? '' } : undefined;
+  private first(): readonly [at: number, mark: Mark | undefined] {
+    const call = this.held.indexOf(TOOL_OPEN);
+    const loose = this.shape.loose ? this.held.indexOf(FUNCTION_OPEN) : -1;
+    if (loose >= 0 && (call < 0 || loose < call)) return [loose, FUNCTION];
+    return [call, call < 0 ? undefined : CALL];
+  }
+
+  /** The call that ends with the mark, or what was between the marks as text; undefined: it has not ended yet. */
+  private close({ open, close }: Mark): Piece | undefined {
+    const at = this.held.indexOf(close, this.searched);
+    if (at < 0) {
+      this.searched = Math.max(0, this.held.length - close.length);
+      return undefined;
+    }
+    const body = this.held.slice(0, at);
+    const call = readCall(open === TOOL_OPEN ? body : open + body + close, this.shape.types, false);
+    this.after = call !== undefined;
+    this.inside = undefined;
+    this.held = this.held.slice(at + close.length);
+    return call === undefined ? { content: this.gap + open + body + close, calls: [] } : { content: '', calls: [call] };
+  }
 }
