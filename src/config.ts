@@ -25,6 +25,8 @@ export interface Config {
   readonly drainMs: number;
   /** How long a stream may be silent before its client gets a sign of life. */
   readonly silenceMs: number;
+  /** Start though the journal of this node is gone: what it held is booked as lost. Said by a flag alone, for one start. */
+  readonly acceptJournalLoss: boolean;
   /** Entries in one file of the journal. */
   readonly segmentRows: number;
 }
@@ -184,6 +186,7 @@ export function readConfig(env: Environment): Config {
     silenceMs: integer(env, 'MILLRACE_STREAM_SILENCE_MS', { otherwise: 10_000, least: 100, most: 600_000 }),
     drainMs: integer(env, 'MILLRACE_DRAIN_MS', { otherwise: 30_000, least: 0, most: 3_600_000 }),
     // As many as the journal takes by itself.
+    acceptJournalLoss: false,
     segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),
   };
 }

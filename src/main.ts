@@ -20,7 +20,7 @@ import {
 } from './control/index.ts';
 import { assertSecrets, type Cluster, createLeasing, joinCluster } from './fleet/cluster/index.ts';
 import { type GatewayThreads, startGatewayThreads } from './gateway/index.ts';
-import { type Journal, openJournalClient, startJournal } from './ground/journal/index.ts';
+import { type Journal, openJournalClient } from './ground/journal/index.ts';
 import {
   armCrashPoint,
   createLog,
@@ -39,7 +39,7 @@ import {
 } from './ground/std/index.ts';
 import { openStore } from './ground/store/index.ts';
 import { type Catalog, createCatalog, createSeal } from './models/catalog/index.ts';
-import { createLedger, createLoader, type Loader } from './money/ledger/index.ts';
+import { createLedger, createLoader, type Loader, startKeptJournal } from './money/ledger/index.ts';
 import { settleOrphans } from './money/metering/index.ts';
 import { createIdentity } from './people/identity/index.ts';
 import { type Engines, superviseEngines } from './serving/engines/index.ts';
@@ -114,7 +114,12 @@ async function openBooks(config: Config, { onCrash }: PlaneOptions, opened: Open
   const store = await openStore({ url: config.databaseUrl, file, log, writer: isShared ? 'shared' : true });
   opened.push(() => store[Symbol.asyncDispose]());
   await assertSecrets(store, secrets, config.home);
-  const journal = await startJournal({
+  const journal = await startKeptJournal({
+    store,
+    home: config.home,
+    isShared,
+    acceptLoss: config.acceptJournalLoss,
+    nowMs: systemClock.nowMs(),
     dir: join(config.home, JOURNAL_FOLDER),
     shared,
     segmentRows: config.segmentRows,
@@ -163,7 +168,7 @@ async function openDomain(
   const { nodeId } = journal;
   const cluster = await joinCluster(config, { store, nodeId, shared, slots, secrets, log, clock });
   opened.push(() => cluster?.[Symbol.asyncDispose]());
-  await ledger.publishBalances(loader.charged);
+  await ledger.publishBalances(loader.charged());
   loader.onShippedAgain(ledger.settleSetBack);
   const newId = createUuid7(clock.nowMs);
   const walletsOf = (id: string) => ledger.walletsOf(id);

@@ -38,7 +38,7 @@ export function suspenseRoutes(app: ControlApp, { store, loader, ledger, clock }
     });
     if (!booked) throw notBooked(undefined);
     await loader.flush();
-    await ledger.settleSetBack(loader.allCharged());
+    await ledger.settleSetBack(loader.charged());
     return c.json(await answer(c.req.param('number')));
   });
 

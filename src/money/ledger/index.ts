@@ -2,6 +2,7 @@
 // It must not know models, keys' scopes or how a price came about.
 export { walletAccount } from './accounts.ts';
 export type { Credit } from './credit.ts';
+export { startKeptJournal } from './kept-journal.ts';
 export { availableNano, budgetLease, type LeasedAccount, walletLease } from './leases/leased-account.ts';
 export { createLeases, type LeaseMove, type Leases, leaseNano, type NodeSession } from './leases/leases.ts';
 export * from './ledger.ts';

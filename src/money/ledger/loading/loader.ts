@@ -4,8 +4,10 @@ import type { Intent, Journal, Progress, Settlement } from '../../../ground/jour
 import { type Clock, crashPoint, type Log, systemClock } from '../../../ground/std/index.ts';
 import { isPassing, type Store } from '../../../ground/store/index.ts';
 import { expireHolds } from '../expire.ts';
+import { beginWork, endWork } from '../journal-loss.ts';
 import { openSuspense, type Suspended } from '../suspense.ts';
 import { createBusyness } from './busyness.ts';
+import type { OpenRequests } from './open-requests.ts';
 import { createSliceLoader, type SetBack } from './slice-loader.ts';
 
 /** How often the journal is looked at. */
@@ -43,15 +45,13 @@ export interface Loader {
   /** Somebody wrote something off. */
   lookAtSuspense(): Promise<void>;
   /** What settlements took from each wallet since the start, by account. */
-  allCharged(): ReadonlyMap<string, Nano>;
+  charged(): ReadonlyMap<string, Nano>;
   /** Books what was put aside; false where there is nothing that could be booked. Throws what a booking throws. */
   book(number: number): Promise<boolean>;
   /** How often the store was found in an older state than this process had left it, and what was last to be loaded again. */
   setBacks(): { readonly count: number; readonly last: SetBack | undefined };
   /** Told of what wallets were charged since the start, when all that a store lost is loaded again; false: it is asked once more. */
   onShippedAgain(listener: (charged: ReadonlyMap<string, Nano>) => Promise<boolean>): void;
-  /** What settlements took from each wallet since the start, by account. */
-  charged(accountId: string): Nano;
   /** Intents of this node that have no settlement, with their last progress. Call {@link Loader.flush} before. */
   openIntents(): Promise<readonly OpenIntent[]>;
 }
@@ -82,15 +82,9 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const node = { nodeId, epoch, isLeasing };
   const setBacks = createSetBacks(log, reader.lastSeq);
   const suspense = await createSuspenseCount(store, log);
-  const slices = await createSliceLoader({
-    store,
-    node,
-    reader,
-    clock,
-    onSettled,
-    onSetBack: setBacks.found,
-    onSuspended: suspense.found,
-  });
+  const told = { onSettled, onSetBack: setBacks.found, onSuspended: suspense.found };
+  const slices = await createSliceLoader({ store, node, reader, clock, ...told });
+  await beginWork(store, nodeId);
   const exclusive = createQueue();
   const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
   const stepAged = () => exclusive(() => slices.step(clock.monotonicMs() - HOLD_AFTER_MS));
@@ -126,24 +120,28 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   return {
     flush,
     start: run.start,
-    stop: run.stop,
+    async stop() {
+      await run.stop();
+      // Where all is loaded, its journal may be taken away from here on.
+      const seq = reader.lastSeq();
+      if (slices.cursor() === seq && slices.position() === seq) await endWork(store, { nodeId, epoch, seq }, log);
+    },
     lag,
     cursor: () => slices.cursor(),
     setBacks: setBacks.all,
     suspended: suspense.count,
     putAside: (id, reason) => exclusive(() => slices.putAside(id, reason)),
-    allCharged: () => slices.charged,
+    charged: () => slices.charged,
     lookAtSuspense: suspense.look,
     book: number => exclusive(() => slices.book(number)).finally(suspense.look),
     onShippedAgain: setBacks.onShipped,
-    charged: accountId => slices.charged.get(accountId) ?? 0n,
-    openIntents: () =>
-      exclusive(async () => {
-        const open = await slices.open();
-        const all = [...open.stored.values(), ...open.fresh.values()];
-        return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
-      }),
+    openIntents: () => exclusive(async () => intentsIn(await slices.open())),
   };
+}
+
+function intentsIn(open: OpenRequests): readonly OpenIntent[] {
+  const all = [...open.stored.values(), ...open.fresh.values()];
+  return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
 }
 
 /** How much waits for a person, told as it comes. */
