@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { route } from './route.ts';
 import {
   amountText,
   currencyText,
@@ -147,17 +148,19 @@ export const changeSchema = z.strictObject({
   fields: z.array(z.strictObject({ field: z.string(), from: z.string().nullable(), to: z.string().nullable() })),
 });
 
+/** One thing that is wrong with a document, and where: the path of keys and indexes. */
+export const configIssueSchema = z.strictObject({
+  path: z.array(z.union([z.string(), z.number()])),
+  message: z.string(),
+});
+
 export const applyResultSchema = z.strictObject({
   dryRun: z.boolean(),
   /** Whether anything differs (and, without `dryRun`, was changed). */
   changed: z.boolean(),
   changes: z.array(changeSchema),
-});
-
-/** One thing that is wrong with a document, and where: the path of keys and indexes. */
-export const configIssueSchema = z.strictObject({
-  path: z.array(z.union([z.string(), z.number()])),
-  message: z.string(),
+  /** What may be said and is hardly meant: a price that is below the cost, or not in force yet. */
+  warnings: z.array(configIssueSchema),
 });
 
 /** `models[0].prices[0].inputPerM` */
@@ -177,3 +180,20 @@ export type WalletSpec = z.output<typeof walletSchema>;
 export type Change = z.output<typeof changeSchema>;
 export type ApplyResult = z.output<typeof applyResultSchema>;
 export type ConfigIssue = z.output<typeof configIssueSchema>;
+
+export const configRoutes = {
+  apply: route({
+    method: 'POST',
+    path: '/api/v1/config/apply',
+    permission: 'config.apply',
+    tenant: 'platform',
+    summary: {
+      en: 'Applies a document, as often as one likes; with `dryRun` only says what would change',
+      zh: '应用配置文件，可重复执行；`dryRun` 只显示将发生的变化',
+    },
+    body: applyRequestSchema,
+    answer: applyResultSchema,
+    idempotency: 'natural',
+    audit: 'config.apply',
+  }),
+} as const;

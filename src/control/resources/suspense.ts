@@ -1,14 +1,14 @@
-import { dismissSchema, type SuspenseView } from '@millrace/contract';
+import type { SuspenseView, suspenseRoutes } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
 import { endSuspense, readSuspense, recordsIn, type SuspenseRow } from '../../money/ledger/index.ts';
-import { type ControlApp, readBody } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
-import { recordView } from './ledger.ts';
+import type { Handlers } from '../routes/mount.ts';
+import { recordView } from './record-view.ts';
 
 const SHOWN_MAX = 1_000;
 
-/** `/api/v1/ledger/suspense`: what could not be booked, and what a person makes of it. */
-export function suspenseRoutes(app: ControlApp, { store, loader, ledger, clock }: ControlDeps): void {
+/** What could not be booked, and what a person makes of it. */
+export function suspenseHandlers({ store, loader, ledger, clock }: ControlDeps): Handlers<typeof suspenseRoutes> {
   const find = async (text: string): Promise<SuspenseRow> => {
     const number = /^\d{1,15}$/.test(text) ? Number(text) : 0;
     const [row] = await readSuspense(store.db, { number, limit: 1 });
@@ -18,38 +18,34 @@ export function suspenseRoutes(app: ControlApp, { store, loader, ledger, clock }
       messageZh: `没有编号为 ${text.slice(0, 20)} 的挂账：见 \`suspense list --all\``,
     });
   };
-  const answer = async (text: string) => view(await find(text));
-
-  app.get('/api/v1/ledger/suspense', async c => {
-    const rows = await readSuspense(store.db, { all: c.req.query('all') === 'true', limit: SHOWN_MAX });
-    return c.json({ suspense: rows.map(view) });
-  });
-
-  app.get('/api/v1/ledger/suspense/:number', async c => {
-    const row = await find(c.req.param('number'));
-    const records = Object.entries(recordsIn(row.content)).map(([kind, record]) => [kind, recordView(record)]);
-    return c.json({ ...view(row), records: Object.fromEntries(records) });
-  });
-
-  app.post('/api/v1/ledger/suspense/:number/book', async c => {
-    const { number } = await find(c.req.param('number'));
-    const booked = await loader.book(number).catch(error => {
-      throw notBooked(error);
-    });
-    if (!booked) throw notBooked(undefined);
-    await loader.flush();
-    await ledger.settleSetBack(loader.charged());
-    return c.json(await answer(c.req.param('number')));
-  });
-
-  app.post('/api/v1/ledger/suspense/:number/dismiss', async c => {
-    const { number } = await find(c.req.param('number'));
-    const { note } = await readBody(c, dismissSchema);
-    const end = { number, how: 'dismissed', note, nowMs: clock.nowMs() } as const;
-    if (!(await store.transaction(trx => endSuspense(store, trx, end)))) throw notBooked(undefined);
-    await loader.lookAtSuspense();
-    return c.json(await answer(c.req.param('number')));
-  });
+  return {
+    async suspense({ query: { all } }) {
+      const rows = await readSuspense(store.db, { all: all === 'true', limit: SHOWN_MAX });
+      return { suspense: rows.map(view) };
+    },
+    async suspended({ params }) {
+      const row = await find(params.number);
+      const records = Object.entries(recordsIn(row.content)).map(([kind, record]) => [kind, recordView(record)]);
+      return { ...view(row), records: Object.fromEntries(records) };
+    },
+    async bookSuspended({ params }) {
+      const { number } = await find(params.number);
+      const booked = await loader.book(number).catch(error => {
+        throw notBooked(error);
+      });
+      if (!booked) throw notBooked(undefined);
+      await loader.flush();
+      await ledger.settleSetBack(loader.charged());
+      return view(await find(params.number));
+    },
+    async dismissSuspended({ params, body: { note } }) {
+      const { number } = await find(params.number);
+      const end = { number, how: 'dismissed', note, nowMs: clock.nowMs() } as const;
+      if (!(await store.transaction(trx => endSuspense(store, trx, end)))) throw notBooked(undefined);
+      await loader.lookAtSuspense();
+      return view(await find(params.number));
+    },
+  };
 }
 
 function notBooked(cause: unknown): Fault {
