@@ -59,7 +59,7 @@ const TRIED: readonly [method: string, target: string, status: number][] = [
   ['GET', '/api/v1/ledger/suspense', 200],
   ['GET', '/api/v1/ledger/suspense/none', 404],
   ['POST', '/api/v1/ledger/suspense/none/book', 404],
-  ['POST', '/api/v1/ledger/suspense/none/dismiss', 404],
+  ['POST', '/api/v1/ledger/suspense/none/dismiss', 400],
   ['GET', '/api/v1/journal', 200],
   ['GET', '/api/v1/journal/requests/none', 404],
   ['GET', '/api/v1/jobs', 200],
