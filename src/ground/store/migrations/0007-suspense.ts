@@ -2,7 +2,7 @@ import { insertOnly, type Migration } from '../migrate.ts';
 
 /** What cannot be booked has a place to wait in; what is summed up for ever cannot fill up; a node that stopped says so. */
 export const suspense: Migration = {
-  id: 6,
+  id: 7,
   statements: dialect => {
     const integer = dialect === 'sqlite' ? 'integer' : 'bigint';
     return [
