@@ -26,6 +26,8 @@ export interface Config {
   readonly drainMs: number;
   /** How long a stream may be silent before its client gets a sign of life. */
   readonly silenceMs: number;
+  /** Start though the journal of this node is gone: what it held is booked as lost. Said by a flag alone, for one start. */
+  readonly acceptJournalLoss: boolean;
   /** Entries in one file of the journal. */
   readonly segmentRows: number;
   /** Memory for request bodies that are still coming. */
@@ -241,6 +243,7 @@ export function readConfig(env: Environment): Config {
           `“${text}”不是形如 https://app.example.com 的来源`,
         ),
     ),
+    acceptJournalLoss: false,
     bodyLimits: {
       nodeBytes: MIB * integer(env, 'MILLRACE_BODIES_MIB', { otherwise: 256, ...BODIES_MIB }),
       keyBytes: MIB * integer(env, 'MILLRACE_KEY_BODIES_MIB', { otherwise: 64, ...BODIES_MIB }),
