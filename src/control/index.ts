@@ -13,3 +13,4 @@ export { listenOn } from './listen-on.ts';
 export { createTraffic, type Traffic } from './metrics/traffic.ts';
 export { modelFile } from './model-file.ts';
 export { isReady } from './resources/models.ts';
+export { CONTROL_SCHEMA } from './routes/idempotent-answers.ts';

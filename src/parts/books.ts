@@ -1,9 +1,11 @@
-import { createTraffic } from '../control/index.ts';
+import { CONTROL_SCHEMA, createTraffic } from '../control/index.ts';
 import { assertSecrets, createLeasing } from '../fleet/cluster/index.ts';
+import { createJobs, JOBS_SCHEMA } from '../ground/jobs/index.ts';
 import { startJournal } from '../ground/journal/index.ts';
 import { createSlots, openSlots, systemClock } from '../ground/std/index.ts';
-import { openStore } from '../ground/store/index.ts';
+import { openStore, type RoomSchema } from '../ground/store/index.ts';
 import { createLedger, createLoader } from '../money/ledger/index.ts';
+import { AUDIT_SCHEMA, createAudit } from '../people/audit/index.ts';
 import { home, log } from './home.ts';
 import { definePart } from './part.ts';
 
@@ -17,12 +19,15 @@ export const slots = definePart({
   },
 });
 
+/** What rooms beyond the core keep in the store; each brings its tables. */
+const ROOMS: readonly RoomSchema[] = [JOBS_SCHEMA, AUDIT_SCHEMA, CONTROL_SCHEMA];
+
 export const store = definePart({
   name: 'store',
   needs: { home, log },
   async open({ home: { secrets, storeFile: file }, log: to }, { config }) {
     const writer = config.valkeyUrl === undefined ? true : 'shared';
-    const opened = await openStore({ url: config.databaseUrl, file, log: to, writer });
+    const opened = await openStore({ url: config.databaseUrl, file, log: to, rooms: ROOMS, writer });
     try {
       await assertSecrets(opened, secrets, config.home);
       return opened;
@@ -67,4 +72,23 @@ export const ledger = definePart({
   needs: { store, slots },
   open: ({ store: kept, slots: { wallets } }, { config }) =>
     createLedger({ store: kept, clock: systemClock, slots: wallets, isLeasing: config.valkeyUrl !== undefined }),
+});
+
+/** Who did what. */
+export const audit = definePart({
+  name: 'audit',
+  needs: { store },
+  open: ({ store: kept }) => createAudit({ store: kept, clock: systemClock }),
+});
+
+/** Work that outlives a request; a server runs it, a command line only looks at it. */
+export const jobs = definePart({
+  name: 'jobs',
+  needs: { store, log },
+  async open({ store: kept, log: to }, { serves }) {
+    const queue = await createJobs({ store: kept, clock: systemClock, log: to, kinds: [] });
+    if (serves) queue.start();
+    return queue;
+  },
+  close: opened => opened[Symbol.asyncDispose](),
 });

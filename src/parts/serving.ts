@@ -3,7 +3,7 @@ import { controlSocket } from '../config.ts';
 import { createBackup, engineDeps, listenOn, plantDefaults } from '../control/index.ts';
 import { type GatewayThreads, startGatewayThreads } from '../gateway/index.ts';
 import { createUuid7, systemClock } from '../ground/std/index.ts';
-import { journal, ledger, loader, slots, store, traffic } from './books.ts';
+import { audit, jobs, journal, ledger, loader, slots, store, traffic } from './books.ts';
 import { home, log } from './home.ts';
 import { catalog, engines, runningEngines } from './models.ts';
 import { definePart } from './part.ts';
@@ -27,7 +27,10 @@ export const threads = definePart({
 /** What the control plane works with. */
 export const control = definePart({
   name: 'control',
-  needs: { home, store, journal, loader, ledger, identity, catalog, engines, slots, log, traffic, cluster, threads },
+  needs: {
+    ...{ home, store, journal, loader, ledger, identity, catalog, engines, slots, log, traffic, cluster, threads },
+    ...{ audit, jobs },
+  },
   open(
     { home: _, slots: { shared: __, ...rows }, engines: hosts, threads: gateways, ...known },
     { config, version, serves },
@@ -74,10 +77,21 @@ export const gateway = definePart({
   name: 'gateway',
   needs: { home, sockets, slots, journal, cluster, identity, catalog, threads, log },
   async open({ home: { secrets }, slots: { shared }, ...known }, { config, onCrash }) {
-    const { host, port, logLevel, silenceMs, crashAt } = config;
+    const { host, port, logLevel, silenceMs, bodyLimits, crashAt } = config;
     const { cluster: nodes, identity: callers, catalog: models, threads: gateways } = known;
     const started = await startGatewayThreads({
-      ...{ shared, host, port, threads: config.threads, logLevel, silenceMs, crashAt, log: known.log, onCrash },
+      ...{
+        shared,
+        host,
+        port,
+        threads: config.threads,
+        logLevel,
+        silenceMs,
+        bodyLimits,
+        crashAt,
+        log: known.log,
+        onCrash,
+      },
       pepper: secrets.pepper.reveal(),
       controlSocket: edgeSocket(config.home),
       connectJournal: () => known.journal.connect(),

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
-import type { Exchange } from '../../src/gateway/surfaces/exchange.ts';
+import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
 import {
@@ -15,18 +16,24 @@ import {
 import {
   type Clock,
   createEgress,
-  createLog,
   createSlots,
   createUuid7,
+  type Log,
   openSlots,
   Secret,
   type Slots,
+  silentLog,
   systemClock,
 } from '../../src/ground/std/index.ts';
 import type { CatalogSnapshot, Deployment } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
-import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/callers/index.ts';
+import {
+  type CallerRecord,
+  createCallerIndex,
+  createKeyHasher,
+  createKeyText,
+} from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
@@ -59,7 +66,17 @@ export const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, answer: 600_000
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
-/** `wrap` stands between the data plane and the journal: a slow disk, say. */
+interface TestDataPlaneOptions {
+  /** Stands between the data plane and the journal: a slow disk, say. */
+  readonly wrap?: (journal: JournalClient) => JournalClient;
+  readonly clock?: Clock;
+  readonly silenceMs?: number;
+  readonly bodyLimits?: BodyRoomLimits;
+  /** Of the key. */
+  readonly scopes?: CallerRecord['scopes'];
+  readonly log?: Log;
+}
+
 export async function openDataPlane(
   baseUrl: string,
   deployments: readonly TestDeployment[],
@@ -67,11 +84,10 @@ export async function openDataPlane(
     wrap = journal => journal,
     clock = systemClock,
     silenceMs = 10_000,
-  }: {
-    readonly wrap?: (journal: JournalClient) => JournalClient;
-    readonly clock?: Clock;
-    readonly silenceMs?: number;
-  } = {},
+    bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
+    scopes = {},
+    log = silentLog,
+  }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
@@ -88,22 +104,23 @@ export async function openDataPlane(
   callers.apply({
     upserted: [
       {
-        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes: {} },
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
         wallets: [{ currency: 'CNY', slot: WALLET }],
       },
     ],
     removed: [],
   });
   const queue = createPlaceQueue(slots.deployments, clock);
-  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock });
+  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
-    ...{ slots, upstreams, queue, running, callers, clock, log: createLog('silent'), logRequests: false, silenceMs },
+    ...{ slots, upstreams, queue, running, callers, clock, log, logRequests: false, silenceMs },
     journal: wrap(client),
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
   const port = await server.listen({ port: 0, host: '127.0.0.1', reusePort: false });

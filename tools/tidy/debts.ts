@@ -18,6 +18,8 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
   cast: {
     // Hono asks for a literal type of its own.
     'src/control/render-fault.ts': 1,
+    // What a route's own schemas have just checked has the type that follows from them, which no compiler sees through a generic.
+    'src/control/routes/mount.ts': 3,
     // What JSON.parse gives is JSON, and its newer face is not in the types yet.
     'src/models/dialects/json.ts': 3,
     'src/serving/engines/llama/host/answers/completions.ts': 1,

@@ -20,7 +20,7 @@ interface Entry {
   readonly keyId: string;
   readonly what: Share;
   /** Per minute; of places, at once. */
-  readonly limit: number;
+  limit: number;
   /** Places that this node has in all. */
   places: number;
   seen: bigint;
@@ -85,11 +85,15 @@ export class KeyLimits {
 
   #entry({ slot, keyId, scopes }: CallerRecord, what: Share): Entry | undefined {
     const known = this.#entries.get(nameOf(slot, what));
-    if (known?.keyId === keyId) return known;
     const limit = { requests: scopes.requestsPerMinute, tokens: scopes.tokensPerMinute, places: scopes.concurrency }[
       what
     ];
     if (limit === undefined) return undefined;
+    if (known?.keyId === keyId) {
+      // It may have been changed since.
+      known.limit = limit;
+      return known;
+    }
     const { shares, clock } = this.#options;
     // Of another key that had this slot before.
     const stale = shares.left(slot, what);

@@ -12,7 +12,7 @@ export interface LeasedBudgets extends Budgets {
 
 interface Entry {
   readonly slot: number;
-  readonly budget: Budget;
+  budget: Budget;
   period: string;
 }
 
@@ -39,6 +39,11 @@ export function createLeasedBudgets({
       const entry = entries.get(keyId);
       entries.delete(keyId);
       if (entry) keeper.drop(account(keyId, entry).id);
+    },
+    resize(keyId, budget) {
+      // What other nodes hold of it, and this one, is measured against the new amount when more is asked for.
+      const entry = entries.get(keyId);
+      if (entry) entry.budget = budget;
     },
     async roll() {
       const now = nowMs();

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { systemClock } from '../../ground/std/index.ts';
+import { silentLog, systemClock } from '../../ground/std/index.ts';
 import { createHttpServer, type HttpResponse } from '../server/index.ts';
 import { createEventStream } from './event-stream.ts';
 
 async function served(answer: (res: HttpResponse) => void) {
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 65_536 };
-  const server = createHttpServer({ clock: systemClock, limits, serve: answer });
+  const server = createHttpServer({ clock: systemClock, limits, log: silentLog, serve: answer });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });
   const close = () => {
     server.close();

@@ -1,4 +1,4 @@
-import type { Nano } from '@millrace/contract';
+import type { Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
 import type { Plan } from './plan.ts';

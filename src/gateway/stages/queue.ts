@@ -1,4 +1,4 @@
-import { type Clock, type DeploymentSlots, Fault } from '../../ground/std/index.ts';
+import { type Clock, callEach, type DeploymentSlots, Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 
 /** A request waits at most this long for a place; beyond it, "busy" is said at once, with the estimate. */
@@ -86,9 +86,9 @@ export function createPlaceQueue(slots: DeploymentSlots, clock: Clock): PlaceQue
       const target = tryTake(waiting.targets);
       if (target) {
         served.set(waiting.organizationId, counter(waiting) + waiting.cost / waiting.weight);
-        if (leave(entry)) waiting.granted(target);
+        if (leave(entry)) callEach([waiting.granted], target);
       } else if (nowMs - entry.sinceMs > QUEUE_BOUND_MS) {
-        if (leave(entry)) waiting.refused(busy(estimateMs(waiting.targets, 1)));
+        if (leave(entry)) callEach([waiting.refused], busy(estimateMs(waiting.targets, 1)));
       }
     }
   };
@@ -133,7 +133,7 @@ export function createPlaceQueue(slots: DeploymentSlots, clock: Clock): PlaceQue
     close() {
       clearInterval(timer);
       for (const entry of [...entries])
-        if (leave(entry)) entry.waiting.refused(new Fault('unavailable', { retryAfterMs: 2_000 }));
+        if (leave(entry)) callEach([entry.waiting.refused], new Fault('unavailable', { retryAfterMs: 2_000 }));
     },
   };
 }

@@ -1,68 +1,49 @@
-import { type Attempt, ENTRY_KIND, type JournalClient, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
-import { type Clock, crashPoint, Fault, type Log, type Slots, toFault } from '../../ground/std/index.ts';
+import { type Attempt, ENTRY_KIND, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
+import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
-import type { Upstreams } from '../../serving/engines/index.ts';
+import type { ReportedUsage } from '../../models/dialects/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
-import type { HttpResponse } from '../server/index.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
 import { recordFailure, recordSuccess } from '../stages/circuit.ts';
 import { Coverage } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
-import type { Place, PlaceQueue } from '../stages/queue.ts';
+import type { Place } from '../stages/queue.ts';
 import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { Contained } from './contained.ts';
+import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
-import { baseHeaders, type Lang } from './respond.ts';
-import type { Listed, Running } from './running.ts';
+import { nextTargets, placeFor } from './next-targets.ts';
+import { baseHeaders } from './respond.ts';
 
-const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
 /** A waiting stream hears of its place after this, and then this often. */
 const WAIT_NEWS_MS = 1_000;
-
-export interface ExchangeDeps {
-  readonly slots: Slots;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly journal: JournalClient;
-  readonly upstreams: Upstreams;
-  readonly queue: PlaceQueue;
-  readonly codec: Codec;
-  /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
-  readonly running: Running<Exchange>;
-  readonly logRequests: boolean;
-  /** A stream that says nothing for so long says that it lives. */
-  readonly silenceMs: number;
-}
-
-export interface Inbound {
-  readonly res: HttpResponse;
-  readonly requestId: string;
-  readonly lang: Lang;
-  readonly arrivedMonotonicMs: number;
-  /** How long the caller gives the request; undefined where it did not say. */
-  readonly timeoutMs?: number | undefined;
-}
-
-export interface Exchange extends Listed {
-  /** The node must stop: settles what was delivered and says so. */
-  cutOff(fault: Fault): void;
-}
+const USED_UP = {
+  message: 'The money set aside for this answer is used up',
+  messageZh: '为此回答预留的金额已用尽',
+};
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
-  new RequestExchange(deps, ticket, inbound).open();
+  let exchange: RequestExchange;
+  try {
+    exchange = new RequestExchange(deps, ticket, inbound);
+  } catch (error) {
+    ticket.hold.cancel();
+    throw error;
+  }
+  exchange.open();
 }
 
 type Phase = 'waiting' | 'intending' | 'running' | 'settling' | 'ended';
 
 /** One request. An object with methods, not a nest of closures: those were some fifty objects a request, these are eight. */
-class RequestExchange implements Exchange, AttemptSink {
+class RequestExchange extends Contained implements Exchange, AttemptSink {
   runningAt = -1;
   private readonly deps: ExchangeDeps;
   private readonly ticket: Ticket;
@@ -92,17 +73,17 @@ class RequestExchange implements Exchange, AttemptSink {
   private drainTimer: NodeJS.Timeout | undefined = undefined;
 
   constructor(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound) {
+    super(deps.log, inbound.requestId);
     this.deps = deps;
     this.ticket = ticket;
     this.inbound = inbound;
     this.startedAtMs = deps.clock.nowMs();
     const { codec, journal } = deps;
     const { call } = ticket;
-    const { res, requestId, lang } = inbound;
+    const { res, requestId } = inbound;
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
     const options = {
-      ...{ res, codec, call, requestId, lang },
-      meter: this.meter,
+      ...{ ...inbound, codec, call, meter: this.meter },
       headers: baseHeaders(requestId, ticket.limitHeaders),
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
@@ -117,45 +98,72 @@ class RequestExchange implements Exchange, AttemptSink {
   }
 
   open(): void {
-    const { running, queue } = this.deps;
-    this.inbound.res.onGone(() => this.clientClosed());
-    running.add(this);
-    const free = queue.tryTake(this.ticket.plan.targets);
-    if (free) this.begin(free);
-    else this.wait();
+    this.inbound.res.onGone(() => this.contain(() => this.clientClosed()));
+    this.deps.running.add(this);
+    this.contain(() => {
+      const free = this.deps.queue.tryTake(this.ticket.plan.targets);
+      if (free) this.begin(free);
+      else this.wait();
+    });
   }
 
   cutOff(fault: Fault): void {
-    if (this.phase === 'waiting') {
+    this.contain(() => {
+      if (this.phase === 'waiting') {
+        this.place?.cancel();
+        this.endWithout(fault);
+      } else if (this.phase === 'running') this.cut(fault, 'failed');
+      else this.stopping = fault;
+    });
+  }
+
+  protected endBy(fault: Fault): void {
+    if (this.phase === 'running') {
+      this.run?.abort();
+      this.closeAttempt('failed');
+      // Where it threw before it was tried.
+      this.giveBackPlace(undefined);
+      this.settle(this.endingOf('failed', fault), settlement => this.relay.fail(fault, settlement));
+    } else if (this.phase === 'waiting' || this.phase === 'intending') {
       this.place?.cancel();
+      this.giveBackPlace(undefined);
       this.endWithout(fault);
-    } else if (this.phase === 'running') this.cut(fault, 'failed');
-    else this.stopping = fault;
+    } else this.abandon();
+  }
+
+  /** The intent stands for recovery, and its money stays held until then; what was settled stays settled. Its places are free again. */
+  protected abandon(): void {
+    const { hold } = this.ticket;
+    this.phase = 'ended';
+    this.stopNews();
+    this.stream?.stop();
+    clearTimeout(this.drainTimer);
+    this.run?.abort();
+    this.deps.running.delete(this);
+    hold.settle(hold.nano(), 0);
+    this.giveBackPlace(undefined);
+    this.inbound.res.destroy();
   }
 
   // A place, and the intent.
 
   private wait(): void {
-    const { caller, call, plan } = this.ticket;
     try {
       this.place = this.deps.queue.wait({
-        organizationId: caller.organizationId,
-        weight: caller.weight,
-        cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
-        targets: plan.targets,
-        granted: target => this.begin(target),
-        refused: fault => this.endWithout(fault),
+        ...placeFor(this.ticket),
+        granted: target => this.contain(() => this.begin(target)),
+        refused: fault => this.contain(() => this.endWithout(fault)),
       });
-      if (this.stream) this.news = setInterval(() => this.tellPlace(), WAIT_NEWS_MS);
+      if (this.stream) this.news = setInterval(() => this.contain(() => this.tellPlace()), WAIT_NEWS_MS);
     } catch (error) {
       this.endWithout(toFault(error));
     }
   }
 
   private tellPlace(): void {
-    if (!this.place) return;
-    const { position, etaMs } = this.place.report();
-    this.stream?.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
+    crashPoint('gateway.news');
+    const place = this.place?.report();
+    if (place) this.stream?.write(`: queue position=${place.position} eta_ms=${place.etaMs}\n\n`);
   }
 
   private stopNews(): void {
@@ -172,26 +180,24 @@ class RequestExchange implements Exchange, AttemptSink {
     this.intentAtMs = clock.nowMs();
     this.intentMonotonicMs = clock.monotonicMs();
     const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs: this.intentAtMs, deployment: target });
-    this.deps.journal.append([intent], fault => {
-      crashPoint('gateway.after-intent');
-      if (fault) {
-        this.giveBackPlace(undefined);
-        this.endWithout(fault);
-      } else this.intended(target);
-    });
+    this.deps.journal.append([intent], fault => this.contain(() => this.onIntent(target, fault)));
   }
 
-  private intended(target: Deployment): void {
+  private onIntent(target: Deployment, fault: Fault | undefined): void {
+    // From here on money is promised: whatever happens, it is settled.
+    if (!fault) this.phase = 'running';
+    crashPoint('gateway.after-intent');
     const { stopping } = this;
-    this.phase = 'running';
-    if (!this.clientGone && !stopping) {
+    if (!fault && !this.clientGone && !stopping) {
       this.start(target);
       return;
     }
     this.giveBackPlace(undefined);
-    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
-      if (stopping) this.relay.fail(stopping, settlement);
-    });
+    if (fault) this.endWithout(fault);
+    else
+      this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
+        if (stopping) this.relay.fail(stopping, settlement);
+      });
   }
 
   /** Nothing was promised: it ends without a settlement. */
@@ -220,6 +226,7 @@ class RequestExchange implements Exchange, AttemptSink {
   }
 
   started(): void {
+    crashPoint('gateway.upstream-head');
     if (!this.clientGone) this.stream?.accept();
   }
 
@@ -244,14 +251,19 @@ class RequestExchange implements Exchange, AttemptSink {
     }
   }
 
-  failed({ fault, retryable, reached, usage }: AttemptFailure): void {
+  failed(failure: AttemptFailure): void {
+    this.contain(() => this.tryAgain({ ...failure, fault: this.run?.hideKey(failure.fault) ?? failure.fault }));
+  }
+
+  private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
     const { slots, clock } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
-    const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
+    const from = { tried: this.tried, unreached: reached ? undefined : last };
+    const next = mayTryAgain ? this.deps.queue.tryTake(nextTargets(this.ticket.plan.targets, from)) : undefined;
     if (next) {
       this.relay.reset();
       this.meter.reset();
@@ -262,25 +274,18 @@ class RequestExchange implements Exchange, AttemptSink {
     this.settle(ending, settlement => this.relay.fail(fault, settlement));
   }
 
-  /** The next target with a place; `unreached`: the last one, where the request never reached it. */
-  private takeNext(unreached: Deployment | undefined): Deployment | undefined {
-    if (this.attempts.length >= ATTEMPTS_MAX) return undefined;
-    const rest = this.ticket.plan.targets.filter(target => !this.tried.includes(target));
-    // The only target gets a second try where the request never reached it.
-    const again = unreached && this.attempts.length < 2 ? [unreached] : [];
-    return this.deps.queue.tryTake(rest.length > 0 ? rest : again);
-  }
-
   /** What the upstream sent is not what it should be. */
   private broken(error: unknown): void {
+    if (this.phase !== 'running') return void this.crashed(error);
     this.run?.abort();
-    const fault = toFault(error);
+    const fault = error instanceof Fault ? error : this.noted(error);
     this.failed({ fault, retryable: this.run?.isRetryable(fault, true) ?? false, reached: true });
   }
 
   /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
   private complete(): void {
     if (this.phase !== 'running') return;
+    crashPoint('gateway.complete');
     if (!this.relay.ended()) this.relay.end();
     if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
     this.closeAttempt('ok');
@@ -319,11 +324,7 @@ class RequestExchange implements Exchange, AttemptSink {
 
   private keepCovered(): void {
     if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
-    const usedUp = new Fault('insufficient_funds', {
-      message: 'The money set aside for this answer is used up',
-      messageZh: '为此回答预留的金额已用尽',
-    });
-    this.cut(usedUp, 'cut-off');
+    this.cut(new Fault('insufficient_funds', USED_UP), 'cut-off');
   }
 
   // The end.
@@ -340,7 +341,7 @@ class RequestExchange implements Exchange, AttemptSink {
     } else if (this.phase === 'running') {
       if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
         this.run?.resume();
-        this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
+        this.drainTimer = setTimeout(() => this.contain(() => this.leave()), DRAIN_MS);
       } else this.leave();
     }
   }
@@ -376,16 +377,18 @@ class RequestExchange implements Exchange, AttemptSink {
       nowMs: this.deps.clock.nowMs(),
     });
     crashPoint('gateway.before-settle');
-    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
-      this.phase = 'ended';
-      this.deps.running.delete(this);
-      ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
-      crashPoint('gateway.after-settle');
-      // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
-      if (fault) this.relay.fail(fault, undefined);
-      else if (!this.clientGone) say(settlement);
-      if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
-    });
+    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault =>
+      this.contain(() => {
+        this.phase = 'ended';
+        this.deps.running.delete(this);
+        ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
+        crashPoint('gateway.after-settle');
+        // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
+        if (fault) this.relay.fail(fault, undefined);
+        else if (!this.clientGone) say(settlement);
+        if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
+      }),
+    );
   }
 
   private sinceArrivalMs(): number {

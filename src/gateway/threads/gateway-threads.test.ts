@@ -35,6 +35,7 @@ test('what changes while threads start reaches each of them', async () => {
       logLevel: 'silent',
       silenceMs: 10_000,
       crashAt: undefined,
+      bodyLimits: { nodeBytes: 1e9, keyBytes: 1e9 },
       supply: undefined,
       log: createLog('silent'),
       onCrash: fail,

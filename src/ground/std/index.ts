@@ -1,5 +1,6 @@
 // Floor 0: time, ids, faults, log, SSE, the grammar of HTTP, shared counters, outbound URLs. It must not know a word of the domain:
 // no models, prices, tenants or dialects.
+export * from './call-each.ts';
 export * from './clock.ts';
 export * from './copy-sqlite.ts';
 export * from './crash-point.ts';

@@ -4,3 +4,4 @@ export type { Budgets } from './budgets.ts';
 export * from './identity.ts';
 export { type Budget, periodOf } from './key-spend.ts';
 export type { CreatedKey, KeyEntry, NewKey } from './keys.ts';
+export * from './principal.ts';

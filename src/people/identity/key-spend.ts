@@ -59,3 +59,11 @@ export async function readSpend(
   }
   return spent;
 }
+
+/** What one key has spent in a period, in one currency. */
+export async function spentBy(
+  store: Store,
+  ask: { readonly keyId: string; readonly period: string; readonly currency: string },
+): Promise<Nano> {
+  return (await readSpend(store, [ask])).get(ask.keyId) ?? 0n;
+}
