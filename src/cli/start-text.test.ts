@@ -6,8 +6,8 @@ const facts: StartFacts = {
   url: 'http://127.0.0.1:8080',
   home: '/h',
   models: [
-    { id: 'loading', ready: false },
-    { id: 'millrace-nano', ready: true },
+    { id: 'loading', ready: false, isDemonstration: false },
+    { id: 'millrace-nano', ready: true, isDemonstration: true },
   ],
   firstKey: 'mr_live_x',
   project: { organizationId: 'acme', id: 'web' },
@@ -24,8 +24,12 @@ test('what is printed at a start works as it stands, in both languages', () => {
   assert.match(later, /Bearer \$MILLRACE_KEY/);
   const nobody = startText({ ...facts, firstKey: undefined, project: undefined }, 'en');
   assert.match(nobody, /org create acme\n.+project create web --org acme\n.+wallet credit .+\n.+key create/);
+  assert.match(first, /\nmillrace-nano is a 6 MB demonstration: .+\n/);
+  assert.match(startText(facts, 'zh'), /\nmillrace-nano 是 6 MB 的演示模型：.+\n/);
+  const own = startText({ ...facts, models: [{ id: 'own', ready: true, isDemonstration: false }] }, 'en');
+  assert.doesNotMatch(own, /demonstration/);
   // A request to a model that does not answer is nothing to try.
-  const none = startText({ ...facts, models: [{ id: 'loading', ready: false }] }, 'en');
+  const none = startText({ ...facts, models: [{ id: 'loading', ready: false, isDemonstration: false }] }, 'en');
   assert.doesNotMatch(none, /curl/);
   assert.match(startText({ ...facts, models: [] }, 'en'), /There is no model yet/);
   assert.match(startText({ ...facts, isPublic: true }, 'en'), /without TLS/);

@@ -1,10 +1,10 @@
-import type { Lang } from '../control/index.ts';
+import { DEMONSTRATION, type Lang } from '../control/index.ts';
 
 /** What is known when the server answers. */
 export interface StartFacts {
   readonly url: string;
   readonly home: string;
-  readonly models: readonly { readonly id: string; readonly ready: boolean }[];
+  readonly models: readonly { readonly id: string; readonly ready: boolean; readonly isDemonstration: boolean }[];
   /** Made at the first start of a home only. */
   readonly firstKey: string | undefined;
   /** Where a key can be made. */
@@ -18,6 +18,7 @@ const WORDS = {
     running: 'Millrace is running: ',
     home: 'Data is kept in',
     key: 'Your key (shown this once):',
+    is: ' is ',
     tryIt: 'Try it:',
     makeKey: 'Make a key:',
     noModel: 'There is no model yet: ./millrace model add FILE.gguf --free, or ./millrace apply -f millrace.yaml',
@@ -29,6 +30,7 @@ const WORDS = {
     running: 'Millrace 已启动：',
     home: '数据保存在',
     key: '你的密钥（只显示这一次）：',
+    is: ' 是 ',
     tryIt: '试一试：',
     makeKey: '创建密钥：',
     noModel: '还没有模型：./millrace model add FILE.gguf --free，或 ./millrace apply -f millrace.yaml',
@@ -55,6 +57,7 @@ export function startText({ url, home, models, firstKey, project, isPublic }: St
       `    -d '${body}'`,
       '',
     );
+    if (model.isDemonstration) lines.push(`${model.id}${words.is}${DEMONSTRATION[lang]}`, '');
   }
   if (isPublic) lines.push(words.open, '');
   lines.push(words.stop);
