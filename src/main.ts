@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.ts';
-import { createControlApp, firstProject, isDemonstration, isReady } from './control/index.ts';
+import { createControlApp, firstProject, isDemonstration, isReady, type TryProject } from './control/index.ts';
 import { isOpenToOthers, onStopSignal, systemClock } from './ground/std/index.ts';
 import {
   CONTROL_PARTS,
@@ -42,7 +42,7 @@ export interface Running {
   /** Made at the first start only; shown once. */
   readonly firstKey: string | undefined;
   /** Where a key can be made; undefined where there is no project yet. */
-  readonly project: { readonly organizationId: string; readonly id: string } | undefined;
+  readonly project: TryProject | undefined;
   /** Engines that do not start, and why; they are tried again. */
   readonly failedEngines: readonly {
     readonly deploymentId: string;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { ROUTES, type Route } from '@millrace/contract';
+import { modelListSchema, ROUTES, type Route } from '@millrace/contract';
 import { callJson, openTestPlane, type TestPlane } from '../../test/support/control-plane.ts';
 import { readMetrics } from '../../test/support/metrics.ts';
 
@@ -292,4 +292,31 @@ test('a credit with the same idempotency key is booked once', async () => {
   const again = await send('3');
   assert.deepEqual([again.status, again.body], [200, { booked: false, ...wallet }]);
   assert.equal((await send('4')).status, 409);
+});
+
+test('why a deployment failed last stands in the list of models and in the metrics, and nowhere before', async () => {
+  await using plane = await openTestPlane();
+  const config = {
+    providers: [{ id: 'mock', baseUrl: 'https://mock.example/v1' }],
+    models: [
+      {
+        id: 'm',
+        prices: [{ currency: 'CNY', inputPerM: '1', outputPerM: '1' }],
+        deployments: [{ id: 'd', provider: 'mock' }],
+      },
+    ],
+  };
+  await callJson(plane.owner, '/api/v1/config/apply', { method: 'POST', body: { config } });
+  const list = async () =>
+    modelListSchema.parse((await callJson(plane.owner, '/api/v1/models')).body).models[0]?.deployments[0]?.lastFailure;
+  const metric = async () =>
+    /^millrace_deployment_last_failure_timestamp_seconds.*$/m.exec(
+      await (await plane.owner.request('http://localhost/metrics', { headers: { host: 'localhost' } })).text(),
+    )?.[0];
+  assert.deepEqual([await list(), await metric()], [null, undefined]);
+  const failure = { code: 'upstream_error', status: 401, reason: 'invalid_api_key: no such key' } as const;
+  plane.failures.set('d', { ...failure, deploymentId: 'd', atMs: 1_800_000_000_500 });
+  assert.deepEqual(await list(), { ...failure, at: '2027-01-15T08:00:00.500Z' });
+  const labels = 'model="m",deployment="d",code="upstream_error"';
+  assert.equal(await metric(), `millrace_deployment_last_failure_timestamp_seconds{${labels}} 1800000000.5`);
 });

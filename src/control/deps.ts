@@ -1,4 +1,5 @@
 import type { Cluster } from '../fleet/cluster/index.ts';
+import type { UpstreamFailure } from '../gateway/index.ts';
 import type { Jobs } from '../ground/jobs/index.ts';
 import type { Journal } from '../ground/journal/index.ts';
 import type { Clock, Log, Slots } from '../ground/std/index.ts';
@@ -32,6 +33,8 @@ export interface ControlDeps {
   readonly traffic: Traffic;
   /** How long each gateway thread has worked so far; empty where none runs. */
   readonly gatewayBusyMs: () => readonly number[];
+  /** Why a deployment failed last since the start, as the gateways saw it: words for the operator. */
+  readonly lastFailure: (deploymentId: string) => UpstreamFailure | undefined;
   /** Reads a GGUF file's head: what `model add` needs to know of it. Throws Fault `config_invalid`. */
   readonly inspectModel: (file: string) => Promise<{ readonly name: string; readonly contextTokens: number }>;
   /** How each engine of this node fares. */

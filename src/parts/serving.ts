@@ -17,6 +17,7 @@ export const threads = definePart({
     let running: GatewayThreads | undefined;
     return {
       busyMs: () => running?.busyMs() ?? [],
+      lastFailure: (deploymentId: string) => running?.lastFailure(deploymentId),
       run(started: GatewayThreads) {
         running = started;
       },
@@ -44,6 +45,7 @@ export const control = definePart({
       startedAtMs: clock.nowMs(),
       backup: createBackup({ home: config.home, ...kept }),
       gatewayBusyMs: gateways.busyMs,
+      lastFailure: gateways.lastFailure,
       async publish() {
         await known.ledger.refresh();
         await known.identity.refresh();

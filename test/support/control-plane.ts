@@ -8,6 +8,7 @@ import {
   createControlApp,
   createTraffic,
 } from '../../src/control/index.ts';
+import type { UpstreamFailure } from '../../src/gateway/index.ts';
 import { createJobs, JOBS_SCHEMA } from '../../src/ground/jobs/index.ts';
 import { startJournal } from '../../src/ground/journal/index.ts';
 import {
@@ -31,6 +32,8 @@ type App = ReturnType<typeof createControlApp>;
 export interface TestPlane extends AsyncDisposable {
   readonly home: string;
   readonly deps: ControlDeps;
+  /** What the gateways would tell of upstreams. */
+  readonly failures: Map<string, UpstreamFailure>;
   readonly owner: App;
   readonly public: App;
 }
@@ -78,6 +81,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     slots: slots.keys,
     walletsOf: id => ledger.walletsOf(id),
   });
+  const failures = new Map<string, UpstreamFailure>();
   const deps: ControlDeps = {
     store,
     jobs,
@@ -97,10 +101,12 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     backup: createBackup({ home, store, journal, loader, clock: systemClock }),
     cluster: undefined,
     gatewayBusyMs: () => [],
+    lastFailure: id => failures.get(id),
   };
   return {
     home,
     deps,
+    failures,
     owner: createControlApp(deps, 'owner'),
     public: createControlApp(deps, 'public'),
     async [Symbol.asyncDispose]() {

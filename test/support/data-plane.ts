@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
+import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
@@ -45,6 +46,8 @@ export interface TestDataPlane extends AsyncDisposable {
   /** What the only wallet holds at the start. */
   readonly walletNano: bigint;
   spendableNano(): bigint;
+  /** Why deployments failed, as the operator is told. */
+  readonly failed: readonly UpstreamFailure[];
   /** All that is in the journal. */
   settlements(): readonly Settlement[];
 }
@@ -98,18 +101,8 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const hash = createKeyHasher(new Secret('pepper'));
-  const key = createKeyText('live');
-  const callers = createCallerIndex({ hash, slots: slots.keys });
-  callers.apply({
-    upserted: [
-      {
-        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
-        wallets: [{ currency: 'CNY', slot: WALLET }],
-      },
-    ],
-    removed: [],
-  });
+  const { key, callers } = oneCaller(slots, scopes);
+  const failed: UpstreamFailure[] = [];
   const queue = createPlaceQueue(slots.deployments, clock);
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
@@ -121,6 +114,7 @@ export async function openDataPlane(
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
     room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
+    failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
   const port = await server.listen({ port: 0, host: '127.0.0.1', reusePort: false });
@@ -129,6 +123,7 @@ export async function openDataPlane(
     key,
     slots,
     running,
+    failed,
     walletNano: WALLET_NANO,
     spendableNano: () => slots.wallets.spendable(WALLET),
     settlements: () =>
@@ -144,6 +139,23 @@ export async function openDataPlane(
       rmSync(dir, { recursive: true });
     },
   };
+}
+
+/** The one key there is, without limits. */
+function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
+  const hash = createKeyHasher(new Secret('pepper'));
+  const key = createKeyText('live');
+  const callers = createCallerIndex({ hash, slots: slots.keys });
+  callers.apply({
+    upserted: [
+      {
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
+        wallets: [{ currency: 'CNY', slot: WALLET }],
+      },
+    ],
+    removed: [],
+  });
+  return { key, callers };
 }
 
 /** In CNY unless told otherwise. */

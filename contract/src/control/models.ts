@@ -21,6 +21,18 @@ export const deploymentViewSchema = z.object({
   state: z.enum(['ready', 'starting', 'failed', 'resting']),
   /** Why it is `failed`. */
   reason: z.string().nullable(),
+  /** Why it failed last, since the start of the node that was asked; null where it did not. */
+  lastFailure: z
+    .object({
+      at: timeText,
+      /** Code of the fault. */
+      code: z.string(),
+      /** What the upstream answered; 0 where it did not. */
+      status: z.number(),
+      /** In the upstream's words, without addresses, keys and what they repeat of a request. */
+      reason: z.string(),
+    })
+    .nullable(),
   inFlight: z.number(),
   concurrency: z.number().nullable(),
   priority: z.number(),

@@ -48,7 +48,9 @@ export const usageTotalSchema = z.object({
   /** Of the `costedRequests`, whose cost is known and in the same currency. */
   cost: z.string().nullable(),
   costedRequests: z.number(),
-  /** Null, as the cost, for whom it is nothing: a key that is bound to an organization. */
+  /** Revenue of these. */
+  costedRevenue: z.string(),
+  /** Of these: what revenue whose cost is not known leaves is not known either. Null, as the cost, for whom it is nothing: a key that is bound to an organization. */
   margin: z.string().nullable(),
 });
 export const usageGroupSchema = usageTotalSchema.extend({
@@ -72,8 +74,10 @@ export const usageLineSchema = z.object({
   estimated: z.boolean(),
   currency: z.string(),
   amount: z.string(),
-  /** Null where the cost is not known, or in another currency. */
+  /** Null where the cost is not known, or not all in this currency. */
   cost: z.string().nullable(),
+  /** What is known of it, by currency: several where attempts were paid in several. */
+  costs: z.array(z.object({ currency: z.string(), amount: z.string() })),
   margin: z.string().nullable(),
   durationMs: z.number(),
 });

@@ -29,11 +29,14 @@ const list: Command = {
         ? ['模型', '上下文', '价格（每百万词元：输入/缓存/输出）', '部署']
         : ['MODEL', 'CONTEXT', 'PRICE (PER MILLION: INPUT/CACHED/OUTPUT)', 'DEPLOYMENTS'];
     call.answer(answer, () =>
-      listText(
-        call.lang,
-        titles.map((title, index) => ({ title, right: index === 1 })),
-        answer.models.map(model => modelRow(model, call.lang)),
-      ),
+      [
+        listText(
+          call.lang,
+          titles.map((title, index) => ({ title, right: index === 1 })),
+          answer.models.map(model => modelRow(model, call.lang)),
+        ),
+        ...answer.models.flatMap(model => failureLines(model, call.lang)),
+      ].join('\n'),
     );
     return 0;
   },
@@ -53,6 +56,18 @@ function modelRow({ id, contextTokens, prices, deployments }: ModelView, lang: L
       .map(deployment => `${deployment.id} (${deployment.provider}, ${STATES[lang][deployment.state]})`)
       .join(', '),
   ];
+}
+
+/** Why its deployments failed last, where they did. */
+function failureLines({ deployments }: ModelView, lang: Lang): string[] {
+  return deployments.flatMap(({ id, lastFailure }) => {
+    if (!lastFailure) return [];
+    const { at, code, status, reason } = lastFailure;
+    const answered = status === 0 ? '' : ` ${status}`;
+    return lang === 'zh'
+      ? `${id} 最近一次失败：${time(at)} ${code}${answered}：${reason}`
+      : `${id} failed last at ${time(at)}, ${code}${answered}: ${reason}`;
+  });
 }
 
 /** `free (CNY)`, or `0.5/0.1/2 CNY`: input, cached input, output, per million; `from` where it is not in force from the beginning. */

@@ -173,6 +173,14 @@ export const METRICS = {
     labels: ['model', 'deployment'],
     about: { en: 'Failures in a row', zh: '连续失败次数' },
   },
+  deployment_last_failure_timestamp_seconds: {
+    type: 'gauge',
+    labels: ['model', 'deployment', 'code'],
+    about: {
+      en: 'When it failed last since the start, in seconds since the epoch, and with which fault; why stands in `model list` and in the log',
+      zh: '启动以来最近一次失败的时间（Unix 秒）及其错误码；原因见 `model list` 与日志',
+    },
+  },
   deployment_in_flight: {
     type: 'gauge',
     labels: ['model', 'deployment'],

@@ -93,6 +93,13 @@ function deploymentFamilies(deps: ControlDeps): MetricFamily[] {
     each('deployment_ready', isIn('ready')),
     each('deployment_resting', isIn('resting')),
     each('deployment_failures', ({ slot }) => get(slot, 'failures')),
+    family(
+      'deployment_last_failure_timestamp_seconds',
+      deployments.flatMap(({ deployment, labels }) => {
+        const failure = deps.lastFailure(deployment.id);
+        return failure ? [{ labels: { ...labels, code: failure.code }, value: failure.atMs / 1000 }] : [];
+      }),
+    ),
     each('deployment_in_flight', ({ slot }) => get(slot, 'inFlight')),
     each('deployment_concurrency', ({ concurrency }) => concurrency),
     each('deployment_waiting', ({ slot }) => get(slot, 'waiting')),

@@ -1,4 +1,5 @@
 import { formatAmount, type ModelView, type PriceView, type ROUTES } from '@millrace/contract';
+import type { UpstreamFailure } from '../../gateway/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment, Model } from '../../models/catalog/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
@@ -79,6 +80,7 @@ function modelView(deps: ControlDeps, model: Model, lang: Lang): ModelView {
         upstreamModel: deployment.upstreamModel,
         state,
         reason: reason === null ? null : reason[lang],
+        lastFailure: failureView(deps.lastFailure(deployment.id)),
         inFlight: deps.slots.deployments.get(deployment.slot, 'inFlight'),
         concurrency: deployment.concurrency ?? null,
         priority: deployment.priority,
@@ -87,6 +89,12 @@ function modelView(deps: ControlDeps, model: Model, lang: Lang): ModelView {
       };
     }),
   };
+}
+
+function failureView(failure: UpstreamFailure | undefined): ModelView['deployments'][number]['lastFailure'] {
+  if (!failure) return null;
+  const { atMs, code, status, reason } = failure;
+  return { at: new Date(atMs).toISOString(), code, status, reason };
 }
 
 function priceView({ version, currency, nanoPerMillion, effectiveFromMs }: PriceVersion): PriceView {

@@ -56,20 +56,22 @@ async function checkOwner(identity: Identity, organization: string, project: str
   });
 }
 
-function totalView({ revenueNano, costNano, ...counts }: UsageTotals): UsageTotal {
+function totalView({ revenueNano, costNano, costedRevenueNano, ...counts }: UsageTotals): UsageTotal {
   return {
     ...counts,
     revenue: formatAmount(revenueNano),
     cost: formatAmount(costNano),
-    margin: formatAmount(revenueNano - costNano),
+    costedRevenue: formatAmount(costedRevenueNano),
+    margin: formatAmount(costedRevenueNano - costNano),
   };
 }
 
-function lineView({ amountNano, costNano, ...rest }: UsedLine): UsageLine {
+function lineView({ amountNano, costNano, costs, ...rest }: UsedLine): UsageLine {
   return {
     ...rest,
     amount: formatAmount(amountNano),
     cost: costNano === null ? null : formatAmount(costNano),
+    costs: costs.map(({ currency, nano }) => ({ currency, amount: formatAmount(nano) })),
     margin: costNano === null ? null : formatAmount(amountNano - costNano),
   };
 }

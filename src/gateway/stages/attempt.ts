@@ -55,7 +55,7 @@ export class AttemptRun implements UpstreamSink {
   private readonly startedMs: number;
   private readonly upstream: UpstreamCall | undefined;
   /** What the upstream answered; 0 before it did. */
-  private status = 0;
+  status = 0;
   private upstreamRequestId: string | undefined = undefined;
   private good = false;
   private headers: UpstreamHeaders = new Map();

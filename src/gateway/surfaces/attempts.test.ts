@@ -183,3 +183,23 @@ test('the costs are those of the moment of the intent, however long the answer t
     ['now', 'now'],
   );
 });
+
+test('why a vendor failed is known to the operator: of each try that failed, not of what the caller did wrong', async () => {
+  await using plane = await openDataPlane(upstream.baseUrl, [
+    { id: 'why', targets: [{ id: 'why-a' }, { id: 'why-b' }] },
+  ]);
+  upstream.script('why-a', { status: 503 });
+  upstream.script('why-b', { script: { json: { error: { message: 'Say hi to whom?', code: 'odd' } } } });
+  assert.equal((await ask(plane, 'why')).status, 502);
+  assert.deepEqual(
+    plane.failed.map(({ deploymentId, code, status }) => [deploymentId, code, status]),
+    [
+      ['why-a', 'capacity', 503],
+      ['why-b', 'upstream_error', 200],
+    ],
+  );
+  assert.equal(plane.failed[1]?.reason, 'upstream failed: status 0, odd: […] to whom?');
+  upstream.script('why-a', { status: 400 });
+  assert.equal((await ask(plane, 'why')).status, 400);
+  assert.equal(plane.failed.length, 2);
+});

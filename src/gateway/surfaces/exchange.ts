@@ -258,8 +258,15 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
-    const { slots, clock } = this.deps;
+    const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const { run, ticket } = this;
+    if (run)
+      failures.note(this.inbound.requestId, {
+        ...{ deployment: run.deployment, status: run.status },
+        call: ticket.call,
+        fault,
+      });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const from = { tried: this.tried, unreached: reached ? undefined : last };

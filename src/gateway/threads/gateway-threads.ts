@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { Fault, type Log } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import type { CallerDelta } from '../../people/callers/index.ts';
+import type { UpstreamFailure } from '../stages/failures.ts';
 import type { SupplyAnswer, SupplyRequest } from './shared-admission.ts';
 import type { FromThread, ThreadStart, ToThread } from './thread.ts';
 
@@ -31,6 +32,8 @@ export interface GatewayThreads {
   readonly port: number;
   /** How long each thread has worked since its start, read without asking it. */
   busyMs(): readonly number[];
+  /** Why a deployment failed last, by the thread that saw it; undefined where it did not since the start. */
+  lastFailure(deploymentId: string): UpstreamFailure | undefined;
   /** Stops accepting, waits for running requests, cuts the rest off at the deadline. Returns how many were cut off. */
   drain(deadlineMs: number): Promise<number>;
   stop(): Promise<void>;
@@ -39,6 +42,7 @@ export interface GatewayThreads {
 /** Starts the gateway threads, all on one port. Throws Fault `config_invalid` where the port cannot be had. */
 export async function startGatewayThreads(options: GatewayOptions): Promise<GatewayThreads> {
   const workers: Worker[] = [];
+  const failures = new Map<string, UpstreamFailure>();
   let stopping = false;
   const spawn = async (port: number, reusePort: boolean): Promise<number> => {
     const journal = options.connectJournal();
@@ -52,7 +56,7 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
       transferList: [journal],
     });
     workers.push(worker);
-    answerSupplies(worker, supply);
+    hear(worker, { supply, failures });
     worker.on('error', error => onCrash(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', code => {
       if (!stopping) onCrash(new Error(`a gateway thread exited with ${code}`));
@@ -82,6 +86,7 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
     for (let count = 1; many && count < options.threads; count++) await spawn(port, true);
     return {
       port,
+      lastFailure: deploymentId => failures.get(deploymentId),
       busyMs: () => workers.map(worker => worker.performance.eventLoopUtilization().active),
       async drain(deadlineMs) {
         stopping = true;
@@ -104,9 +109,13 @@ export async function startGatewayThreads(options: GatewayOptions): Promise<Gate
   }
 }
 
-/** What a thread is short of is asked for; the answer goes back to it. */
-function answerSupplies(worker: Worker, supply: GatewayOptions['supply']): void {
+/** What a thread is short of is asked for, and the answer goes back to it; why upstreams failed is kept. */
+function hear(
+  worker: Worker,
+  { supply, failures }: { readonly supply: GatewayOptions['supply']; readonly failures: Map<string, UpstreamFailure> },
+): void {
   worker.on('message', (message: FromThread) => {
+    if (message.type === 'upstream-failed') failures.set(message.failure.deploymentId, message.failure);
     if (message.type !== 'supply') return;
     const { id, request } = message;
     void supply?.(request).then(answer => worker.postMessage({ type: 'supplied', id, answer } satisfies ToThread));

@@ -23,6 +23,7 @@ import { codecs } from '../../models/dialects/index.ts';
 import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../../people/callers/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
 import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
+import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
 import { createPlaceQueue } from '../stages/queue.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
@@ -62,6 +63,7 @@ export type FromThread =
   | { readonly type: 'listening'; readonly port: number }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
   | { readonly type: 'supply'; readonly id: number; readonly request: SupplyRequest }
+  | { readonly type: 'upstream-failed'; readonly failure: UpstreamFailure }
   | { readonly type: 'drained'; readonly cutOff: number };
 
 /** Of the control plane's own, which may be sent without a key: eight of the largest. */
@@ -124,6 +126,10 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
     silenceMs: start.silenceMs,
+    failures: createFailureNotes({
+      ...{ log, clock: systemClock },
+      tell: failure => tell({ type: 'upstream-failed', failure }),
+    }),
     newRequestId: createUuid7(systemClock.nowMs),
     callers,
     snapshot: () => snapshot,

@@ -27,6 +27,8 @@ export interface UsageTotals {
   /** Of the `costedRequests` whose cost is known in this currency. */
   readonly costNano: Nano;
   readonly costedRequests: number;
+  /** Of these: what stands against their cost. Of the other revenue nobody knows what it leaves. */
+  readonly costedRevenueNano: Nano;
 }
 
 /** What usage is summed by. */
@@ -102,6 +104,7 @@ interface Sums {
   readonly revenue: bigint;
   readonly cost: bigint;
   readonly costed: bigint;
+  readonly costed_revenue: bigint;
 }
 
 /** Where the whole hours of a span begin and end; the rest lies before and after. */
@@ -176,6 +179,7 @@ function added<T extends Sums>(rows: readonly T[], keyOf: (row: T) => string): M
       revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
       costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
       costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
+      costedRevenueNano: (before?.costedRevenueNano ?? 0n) + BigInt(row.costed_revenue),
     });
   }
   return totals;
@@ -209,6 +213,8 @@ async function sumHours(
       fn.sum<bigint>('revenue_nano').as('revenue'),
       fn.sum<bigint>('cost_nano').as('cost'),
       fn.sum<bigint>('costed').as('costed'),
+      // All requests of a series have their cost in its currency, or none of them has one.
+      sql<bigint>`sum(case when cost_currency = currency then revenue_nano else 0 end)`.as('costed_revenue'),
     ])
     .groupBy(['currency', group])
     .execute();
@@ -234,6 +240,7 @@ async function sumRequests(store: Store, query: UsageFilter, by: UsageBy | 'curr
       fn.sum<bigint>('amount_nano').as('revenue'),
       sql<bigint>`sum(case when cost_currency = currency then cost_nano else 0 end)`.as('cost'),
       sql<bigint>`sum(${costed})`.as('costed'),
+      sql<bigint>`sum(case when cost_currency = currency then amount_nano else 0 end)`.as('costed_revenue'),
     ])
     .groupBy(['currency', group])
     .execute();

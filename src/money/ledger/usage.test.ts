@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { listJournal, openMoney, testClock } from '../../../test/support/money.ts';
-import { intent, settlement } from '../../../test/support/records.ts';
+import { attempt, intent, settlement } from '../../../test/support/records.ts';
 import { DIALECTS, testStores } from '../../../test/support/stores.ts';
+import { type Attempt, NO_USAGE } from '../../ground/journal/index.ts';
 import { createUuid7 } from '../../ground/std/index.ts';
 import type { Store } from '../../ground/store/index.ts';
 import { readUsage } from './usage.ts';
@@ -115,6 +116,46 @@ const BY: readonly (readonly [by: UsageBy, groupOf: (each: Made) => string])[] =
 
 for (const dialect of DIALECTS) {
   describe(dialect, () => {
+    test('a try in another currency: each cost is told in its own, and no margin is made of what is not known', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const clock = testClock(START);
+      const money = await openMoney(store, clock);
+      const journal = listJournal();
+      const used = (costCurrency: string, costNano: bigint) => attempt({ costCurrency, costNano });
+      const free = attempt({ costCurrency: 'USD', costNano: 0n, outcome: 'failed', usage: NO_USAGE });
+      const { costNano: _cost, costCurrency: _currency, costVersion: _version, ...unknown } = attempt();
+      const cases: readonly [id: string, attempts: readonly Attempt[], costs: string[], margin: bigint | null][] = [
+        ['one', [used('CNY', 40n)], ['CNY 40'], 60n],
+        ['failed for nothing in USD', [free, used('CNY', 40n)], ['CNY 40'], 60n],
+        ['failed for something in USD', [used('USD', 7n), used('CNY', 40n)], ['CNY 40', 'USD 7'], null],
+        ['answered in USD alone', [used('USD', 7n)], ['USD 7'], null],
+        ['failed for nobody knows what', [unknown, used('CNY', 40n)], ['CNY 40'], null],
+        ['nobody knows what', [unknown], [], null],
+      ];
+      for (const [id, attempts] of cases) {
+        journal.append(intent(id, 10n ** 6n, { organizationId: 'acme' }));
+        const numbered = attempts.map((each, index) => ({ ...each, number: index + 1 }));
+        journal.append(settlement(id, { atMs: START, amountNano: 100n, attempts: numbered }));
+      }
+      await (await money.createLoader(journal)).flush();
+      const { totals, lines } = await readUsage(store, { organizationId: 'acme', limit: 100 });
+      for (const [id, , costs, margin] of cases) {
+        const line = lines.find(({ requestId }) => requestId === id);
+        assert.deepEqual(
+          line?.costs.map(({ currency, nano }) => `${currency} ${nano}`),
+          costs,
+          id,
+        );
+        assert.equal(line && line.costNano !== null ? line.amountNano - line.costNano : null, margin, id);
+      }
+      const [total] = totals;
+      assert.deepEqual(
+        [total?.revenueNano, total?.costedRevenueNano, total?.costNano, total?.costedRequests],
+        [600n, 200n, 80n, 2],
+      );
+    });
+
     test('totals are exact for any span and filter, pages give each line once', async t => {
       const store = await stores.open(dialect, t);
       if (!store) return;
@@ -144,6 +185,8 @@ for (const dialect of DIALECTS) {
               [total?.revenueNano ?? 0n, total?.costNano ?? 0n, total?.costedRequests ?? 0],
               [sum(expected.map(({ nano }) => nano)), sum(costed), costed.length],
             );
+            const known = expected.filter(({ costNano }) => costNano !== undefined);
+            assert.equal(total?.costedRevenueNano ?? 0n, sum(known.map(({ nano }) => nano)));
             if (page.next === null) break;
             cursor = page.next;
           }

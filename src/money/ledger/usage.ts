@@ -28,8 +28,10 @@ export interface UsageLine {
   readonly estimated: boolean;
   readonly currency: string;
   readonly amountNano: Nano;
-  /** Null where the cost is not known or in another currency. */
+  /** Null where the cost is not known, or not all in this currency. */
   readonly costNano: Nano | null;
+  /** What is known of the cost, by currency: several where its attempts were paid in several. */
+  readonly costs: readonly { readonly currency: string; readonly nano: Nano }[];
   readonly durationMs: number;
 }
 
@@ -65,6 +67,10 @@ export async function readUsage(
     .limit(query.limit)
     .execute();
   const last = rows.at(-1);
+  const ofAttempts = await readAttemptCosts(
+    store,
+    rows.filter(row => row.cost_nano === null).map(row => row.seq),
+  );
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -87,6 +93,10 @@ export async function readUsage(
       currency: row.currency,
       amountNano: row.amount_nano,
       costNano: row.cost_currency === row.currency ? row.cost_nano : null,
+      costs:
+        row.cost_nano === null || row.cost_currency === null
+          ? (ofAttempts.get(row.seq) ?? [])
+          : [{ currency: row.cost_currency, nano: row.cost_nano }],
       durationMs: Number(row.duration_ms),
     })),
     next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
@@ -107,6 +117,27 @@ function pageAfter(page: ReturnType<typeof selectRequests>, { organizationId, cu
         .where(({ eb, or }) => or([eb('at_us', '<', after.atUs), eb('seq', '<', after.seq)]))
     : page;
   return rest.orderBy('at_us', 'desc').orderBy('seq', 'desc');
+}
+
+/** Costs of requests whose own rows do not tell one, by currency. */
+async function readAttemptCosts(store: Store, seqs: readonly bigint[]) {
+  const bySeq = new Map<bigint, { readonly currency: string; readonly nano: Nano }[]>();
+  if (seqs.length === 0) return bySeq;
+  const rows = await store.reader
+    .selectFrom('attempts')
+    .select(({ fn }) => ['seq', 'cost_currency', fn.sum<bigint>('cost_nano').as('nano')])
+    .where('seq', 'in', seqs)
+    .where('cost_nano', '>', 0n)
+    .groupBy(['seq', 'cost_currency'])
+    .orderBy('cost_currency')
+    .execute();
+  for (const { seq, cost_currency: currency, nano } of rows) {
+    if (currency === null) continue;
+    const costs = bySeq.get(seq) ?? [];
+    costs.push({ currency, nano: BigInt(nano) });
+    bySeq.set(seq, costs);
+  }
+  return bySeq;
 }
 
 /** Where a page ended: newest first, by time, then by number. Throws Fault `invalid_parameter`. */

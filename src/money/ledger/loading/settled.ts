@@ -35,14 +35,20 @@ function soleCall({ attempts, usage }: Settlement): Attempt | undefined {
   return same ? call : undefined;
 }
 
-/** What all attempts of a request cost; undefined where that is not known of any, or they cost in several currencies. */
+/**
+ * What all attempts of a request cost. Undefined where one of them used something at a cost that is not known, or where they cost
+ * in several currencies: then their own rows tell it, each in its own. An attempt that cost nothing costs it in every currency.
+ */
 function costOf(attempts: readonly Attempt[]): Cost | undefined {
   let nano = 0n;
   let currency: Currency | undefined;
-  for (const { costNano, costCurrency } of attempts) {
-    if (costNano === undefined || costCurrency === undefined) continue;
-    if (currency !== undefined && currency !== costCurrency) return undefined;
-    currency = costCurrency;
+  for (const { costNano, costCurrency, usage } of attempts) {
+    if (costNano === undefined || costCurrency === undefined) {
+      if (usage.inputTokens > 0 || usage.outputTokens > 0) return undefined;
+      continue;
+    }
+    if (currency !== undefined && currency !== costCurrency && costNano > 0n && nano > 0n) return undefined;
+    if (nano === 0n || costNano > 0n) currency = costCurrency;
     nano += costNano;
   }
   return currency === undefined ? undefined : { nano, currency };

@@ -7,7 +7,7 @@ import type { ToolCall } from '../templates/tool-notation.ts';
 import { type Generated, type GeneratedPiece, generate, type TokenLogprob } from './generate.ts';
 import { answerId, generateAll } from './generate-all.ts';
 import { chatLogprobs } from './logprobs.ts';
-import { noteIgnored, openEventStream, sendJson } from './reply.ts';
+import { noteIgnored, openEventStream, openWholeAnswer } from './reply.ts';
 import { usageOf } from './usage.ts';
 
 type TextEngine = Engine & { readonly generator: Generator };
@@ -60,10 +60,14 @@ async function sendChat(
   signal: AbortSignal,
 ): Promise<void> {
   const choices = Array.from({ length: request.choices }, () => new Choice());
+  const answer = openWholeAnswer(response, engine.nowMs);
   const results = await generateAll(engine, choices.length, signal, (index, inner) =>
-    generate(engine, wanted(request, index, [inner, signal]), piece => choices[index]?.add(piece)),
+    generate(engine, wanted(request, index, [inner, signal]), piece => {
+      choices[index]?.add(piece);
+      answer.alive();
+    }),
   );
-  sendJson(response, {
+  answer.send({
     ...head,
     object: 'chat.completion',
     choices: choices.map((choice, index) => ({

@@ -7,7 +7,7 @@ import { checkContext, parseTexts } from '../requests/prompt-tokens.ts';
 import { type Generated, generate, type TokenLogprob } from './generate.ts';
 import { answerId, generateAll } from './generate-all.ts';
 import { completionLogprobs } from './logprobs.ts';
-import { noteIgnored, openEventStream, sendJson } from './reply.ts';
+import { noteIgnored, openEventStream, openWholeAnswer } from './reply.ts';
 import { usageOf } from './usage.ts';
 
 type TextEngine = Engine & { readonly generator: Generator };
@@ -55,6 +55,7 @@ export async function answerCompletion(
     model: fields.string('model') ?? engine.summary.name,
   };
   const events = request.stream ? openEventStream(response) : undefined;
+  const whole = openWholeAnswer(response, engine.nowMs);
   const echoes = request.prompts.map(tokens => (request.echo ? engine.model.detokenize(tokens, true) : ''));
   const answers = Array.from({ length: request.prompts.length * request.choices }, (_, index) => ({
     text: '',
@@ -82,7 +83,8 @@ export async function answerCompletion(
       answer.logprobs.push(...logprobs);
       const sent = choice(index, text, { logprobs, offset: answer.text.length }, finish);
       answer.text += text;
-      events?.send({ ...head, choices: [sent], ...(request.includeUsage ? { usage: null } : {}) });
+      if (events) events.send({ ...head, choices: [sent], ...(request.includeUsage ? { usage: null } : {}) });
+      else whole.alive();
     };
     const result = await generate(engine, wanted(request, index, [inner, signal]), piece =>
       give(piece.content, piece.logprobs, null),
@@ -95,7 +97,7 @@ export async function answerCompletion(
     const choices = answers.map(({ text, logprobs }, index) =>
       choice(index, text, { logprobs, offset: 0 }, results[index]?.finish ?? 'stop'),
     );
-    sendJson(response, { ...head, choices, usage });
+    whole.send({ ...head, choices, usage });
     return;
   }
   if (request.includeUsage) events.send({ ...head, choices: [], usage });

@@ -21,8 +21,10 @@ export function faultBody(fault: Fault): string {
 export function sendFault(response: ServerResponse, fault: Fault): void {
   const body = faultBody(fault);
   if (response.headersSent) {
-    // Too late for a status: the stream says it, and ends without its mark of completeness.
-    if (!response.writableEnded) response.end(formatSseEvent({ data: body }));
+    // Too late for a status: the stream says it, and ends without its mark of completeness; a whole answer is the error.
+    if (response.writableEnded) return;
+    const isStream = response.getHeader('content-type') === 'text/event-stream';
+    response.end(isStream ? formatSseEvent({ data: body }) : body);
     return;
   }
   const retryAfterMs = fault.details.retryAfterMs;
@@ -46,6 +48,34 @@ export function sendJson(response: ServerResponse, value: unknown): void {
   response.end(body);
 }
 
+/** A whole answer that may take long. */
+export interface WholeAnswer {
+  /** A token was made. Now and then it becomes a blank, which JSON does not mind: who waits can tell work from a hang. */
+  alive(): void;
+  send(value: unknown): void;
+}
+
+/** So often a long answer shows that it goes on; an answer that is there sooner has a length, and an error a status. */
+const ALIVE_MS = 5_000;
+
+export function openWholeAnswer(response: ServerResponse, nowMs: () => number): WholeAnswer {
+  let saidMs = nowMs();
+  return {
+    alive() {
+      const now = nowMs();
+      if (now - saidMs < ALIVE_MS) return;
+      saidMs = now;
+      // On the response itself, so that a later error can read it.
+      if (!response.headersSent) response.setHeader('content-type', 'application/json');
+      response.write('\n');
+    },
+    send(value) {
+      if (response.headersSent) response.end(JSON.stringify(value));
+      else sendJson(response, value);
+    },
+  };
+}
+
 /** Events of one streamed answer. The head goes out with the first: until then an error still gets its status. */
 export interface EventStream {
   send(value: unknown): void;
@@ -56,7 +86,7 @@ export interface EventStream {
 export function openEventStream(response: ServerResponse): EventStream {
   const write = (data: string) => {
     if (!response.headersSent)
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      response.setHeader('content-type', 'text/event-stream').writeHead(200, { 'cache-control': 'no-store' });
     response.write(data);
   };
   return {
