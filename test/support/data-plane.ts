@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
-import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
@@ -29,6 +28,7 @@ import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
 import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
+import { createPlaceQueue, createTurnCells, openTurns } from '../../src/serving/routing/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
 export interface TestDataPlane extends AsyncDisposable {
@@ -88,7 +88,8 @@ export async function openDataPlane(
   const { key, callers } = oneCaller(slots);
   const log = createLog('silent');
   const failed: UpstreamFailure[] = [];
-  const queue = createPlaceQueue(slots.deployments, clock);
+  const turns = openTurns(createTurnCells());
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock });
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);

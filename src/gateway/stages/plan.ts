@@ -1,9 +1,10 @@
-import { type DeploymentSlots, Fault } from '../../ground/std/index.ts';
+import { Fault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot, Deployment, Model } from '../../models/catalog/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
 import { priceInForce } from '../../money/pricing/index.ts';
 import { type CallerRecord, modelAllowed } from '../../people/identity/index.ts';
+import { type Loads, orderTargets } from '../../serving/routing/index.ts';
 
 /** Where a call may go, in order, and what it will be charged by. */
 export interface Plan {
@@ -22,7 +23,7 @@ export interface Plan {
 export function planCall(
   call: Call,
   caller: CallerRecord,
-  from: { readonly snapshot: CatalogSnapshot; readonly slots: DeploymentSlots; readonly nowMs: number },
+  from: { readonly snapshot: CatalogSnapshot; readonly slots: Loads; readonly nowMs: number },
 ): Plan {
   const { snapshot, slots, nowMs } = from;
   const model = snapshot.models.get(call.model);
@@ -41,7 +42,7 @@ export function planCall(
     model,
     price,
     wallet,
-    targets: orderTargets(model.deployments, slots, nowMs),
+    targets: openTargets(model.deployments, slots, nowMs),
     maxOutputTokens,
     outputTokensMax: maxOutputTokens * call.choices,
   };
@@ -87,27 +88,9 @@ function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan,
   });
 }
 
-/** Healthy targets by priority, then by load per weight. When none is healthy: `unavailable`, with when the first may be. */
-export function orderTargets(
-  deployments: readonly Deployment[],
-  slots: DeploymentSlots,
-  nowMs: number,
-): readonly Deployment[] {
-  const nowS = Math.floor(nowMs / 1000);
-  const first = deployments[0];
-  if (deployments.length === 1 && first && isOpen(first, slots, nowS)) return deployments;
-  const open = deployments.filter(deployment => isOpen(deployment, slots, nowS));
-  if (open.length === 0) {
-    const soonestS = Math.min(...deployments.map(({ slot }) => Math.max(1, slots.get(slot, 'closedUntilS') - nowS)), 5);
-    throw new Fault('unavailable', { retryAfterMs: soonestS * 1000 });
-  }
-  const load = (deployment: Deployment) => (slots.get(deployment.slot, 'inFlight') + 1) / deployment.weight;
-  return open.toSorted((a, b) => a.priority - b.priority || load(a) - load(b));
-}
-
-function isOpen(deployment: Deployment, slots: DeploymentSlots, nowS: number): boolean {
-  return (
-    (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) &&
-    slots.get(deployment.slot, 'closedUntilS') <= nowS
-  );
+/** Throws `unavailable` where none is open, with when the first may be. */
+function openTargets(deployments: readonly Deployment[], loads: Loads, nowMs: number): readonly Deployment[] {
+  const { targets, soonestMs } = orderTargets(deployments, loads, nowMs);
+  if (targets.length === 0) throw new Fault('unavailable', { retryAfterMs: soonestMs });
+  return targets;
 }

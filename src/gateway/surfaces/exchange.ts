@@ -2,22 +2,20 @@ import { type Attempt, ENTRY_KIND, NO_USAGE, type Settlement } from '../../groun
 import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import type { ReportedUsage } from '../../models/dialects/index.ts';
+import { nextTargets, type Place, recordAnswering, recordFailure, recordSuccess } from '../../serving/routing/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
-import { recordFailure, recordSuccess } from '../stages/circuit.ts';
 import { Coverage } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
-import type { Place } from '../stages/queue.ts';
 import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
 import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
 import { baseHeaders } from './respond.ts';
 
-const ATTEMPTS_MAX = 3;
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
 /** A waiting stream hears of its place after this, and then this often. */
@@ -108,7 +106,7 @@ class RequestExchange implements Exchange, AttemptSink {
     const { caller, call, plan } = this.ticket;
     try {
       this.place = this.deps.queue.wait({
-        organizationId: caller.organizationId,
+        tenant: plan.wallet.slot,
         weight: caller.weight,
         cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
         targets: plan.targets,
@@ -189,6 +187,7 @@ class RequestExchange implements Exchange, AttemptSink {
   }
 
   started(): void {
+    if (this.deployment) recordAnswering(this.deployment, this.deps.slots.deployments);
     if (!this.clientGone) this.stream?.accept();
   }
 
@@ -217,7 +216,8 @@ class RequestExchange implements Exchange, AttemptSink {
     if (this.phase !== 'running') return;
     const last = this.deployment;
     const { slots, clock, failures } = this.deps;
-    if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
+    const { retryAfterMs } = fault.details;
+    if (last) recordFailure(last, slots.deployments, { code: fault.code, retryAfterMs, nowMs: clock.nowMs() });
     const { run, ticket } = this;
     if (run)
       failures.note(this.inbound.requestId, {
@@ -227,7 +227,9 @@ class RequestExchange implements Exchange, AttemptSink {
       });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
-    const next = mayTryAgain ? this.takeNext(reached ? undefined : last) : undefined;
+    const unreached = reached ? undefined : last;
+    const rest = mayTryAgain ? nextTargets(ticket.plan.targets, { tried: this.tried, unreached }) : [];
+    const next = this.deps.queue.tryTake(rest);
     if (next) {
       this.relay.reset();
       this.meter.reset();
@@ -236,15 +238,6 @@ class RequestExchange implements Exchange, AttemptSink {
     }
     const ending = this.endingOf(this.clientGone ? 'client-gone' : 'failed', fault);
     this.settle(ending, settlement => this.relay.fail(fault, settlement));
-  }
-
-  /** The next target with a place; `unreached`: the last one, where the request never reached it. */
-  private takeNext(unreached: Deployment | undefined): Deployment | undefined {
-    if (this.attempts.length >= ATTEMPTS_MAX) return undefined;
-    const rest = this.ticket.plan.targets.filter(target => !this.tried.includes(target));
-    // The only target gets a second try where the request never reached it.
-    const again = unreached && this.attempts.length < 2 ? [unreached] : [];
-    return this.deps.queue.tryTake(rest.length > 0 ? rest : again);
   }
 
   /** What the upstream sent is not what it should be. */
@@ -258,7 +251,7 @@ class RequestExchange implements Exchange, AttemptSink {
   private complete(): void {
     if (this.phase !== 'running') return;
     if (!this.relay.ended()) this.relay.end();
-    if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
+    if (this.deployment) recordSuccess(this.deployment, this.deps.slots.deployments, this.ttftMs);
     this.closeAttempt('ok');
     const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
     this.settle(ending, settlement => this.relay.finish(settlement));

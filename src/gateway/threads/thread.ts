@@ -15,7 +15,7 @@ import {
   type SharedSlots,
   systemClock,
 } from '../../ground/std/index.ts';
-import type { CatalogSnapshot } from '../../models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment } from '../../models/catalog/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
 import {
   type CallerDelta,
@@ -24,8 +24,8 @@ import {
   createKeyHasher,
 } from '../../people/identity/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
+import { createPlaceQueue, openTurns } from '../../serving/routing/index.ts';
 import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
-import { createPlaceQueue } from '../stages/queue.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
 import { createDataPlane } from '../surfaces/http.ts';
@@ -46,6 +46,8 @@ export interface ThreadStart {
   readonly logLevel: LogLevel;
   /** A stream that says nothing for so long says that it lives. */
   readonly silenceMs: number;
+  /** Whose turn it is, over all threads. */
+  readonly turns: SharedArrayBuffer;
   readonly crashAt: string | undefined;
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
@@ -95,7 +97,8 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   callers.apply({ upserted: start.callers, removed: [] });
   let { snapshot } = start;
   const running = createRunning<Exchange>();
-  const queue = createPlaceQueue(slots.deployments, systemClock);
+  const turns = openTurns(start.turns);
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock: systemClock });
   const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
   const tell = (message: FromThread) => main.postMessage(message);
   const supplies = createSupplyLine(tell);
