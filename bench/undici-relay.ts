@@ -48,7 +48,8 @@ function wrapped(): Send {
     void upstreams.send(
       { upstream, path, body: body.toString(), timeoutMs },
       {
-        onHeaders: (status, headers) => void res.writeHead(status, { 'content-type': String(headers['content-type']) }),
+        onHeaders: (status, headers) =>
+          void res.writeHead(status, { 'content-type': String(headers.get('content-type')) }),
         onData: chunk => void res.write(chunk),
         onEnd: () => void res.end(),
         onError: () => void res.destroy(),

@@ -27,6 +27,8 @@ export interface Config {
   readonly silenceMs: number;
   /** Entries in one file of the journal. */
   readonly segmentRows: number;
+  /** Memory for request bodies that are still coming. */
+  readonly bodyLimits: { readonly nodeBytes: number; readonly keyBytes: number };
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -99,6 +101,22 @@ export const VARIABLES: readonly Variable[] = [
     },
   },
   {
+    name: 'MILLRACE_BODIES_MIB',
+    otherwise: '`256`',
+    about: {
+      en: 'Memory for request bodies that are still coming, in MiB, 32 to 65,536: beyond it further ones are answered `503`. One body may have 32 MiB.',
+      zh: '正在接收的请求体可占用的内存（MiB），32 到 65536；超出后新的请求体以 `503` 应答。单个请求体最多 32 MiB。',
+    },
+  },
+  {
+    name: 'MILLRACE_KEY_BODIES_MIB',
+    otherwise: '`64`',
+    about: {
+      en: 'The same for the bodies of one API key: beyond it `429`.',
+      zh: '同上，针对单个 API 密钥；超出后以 `429` 应答。',
+    },
+  },
+  {
     name: 'MILLRACE_STREAM_SILENCE_MS',
     otherwise: '`10000`',
     about: {
@@ -153,6 +171,9 @@ export const VARIABLES: readonly Variable[] = [
   },
 ];
 
+const MIB = 1_048_576;
+/** No less than the largest body. */
+const BODIES_MIB = { least: 32, most: 65_536 };
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
 
 /** The environment as configuration; the only reader of it. Throws Fault `config_invalid` that names the variable. */
@@ -184,6 +205,10 @@ export function readConfig(env: Environment): Config {
     silenceMs: integer(env, 'MILLRACE_STREAM_SILENCE_MS', { otherwise: 10_000, least: 100, most: 600_000 }),
     drainMs: integer(env, 'MILLRACE_DRAIN_MS', { otherwise: 30_000, least: 0, most: 3_600_000 }),
     // As many as the journal takes by itself.
+    bodyLimits: {
+      nodeBytes: MIB * integer(env, 'MILLRACE_BODIES_MIB', { otherwise: 256, ...BODIES_MIB }),
+      keyBytes: MIB * integer(env, 'MILLRACE_KEY_BODIES_MIB', { otherwise: 64, ...BODIES_MIB }),
+    },
     segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),
   };
 }

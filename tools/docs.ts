@@ -2,7 +2,16 @@
 // A test holds them in sync.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { FAULTS } from '../contract/src/index.ts';
+import {
+  FAULTS,
+  isPermission,
+  PERMISSIONS,
+  ROLE_NAMES,
+  ROLES,
+  ROUTES,
+  type Route,
+  roleMay,
+} from '../contract/src/index.ts';
 import { type Command, GLOBAL_FLAGS } from '../src/cli/command.ts';
 import { COMMANDS } from '../src/cli/commands/index.ts';
 import { commandLine, flagText, synopsis } from '../src/cli/help.ts';
@@ -177,13 +186,51 @@ function variablesTable(lang: Lang): string {
   return `${head}\n|---|---|---|\n${rows.join('\n')}`;
 }
 
+const ROUTE_WORDS = {
+  en: {
+    head: '| route | permission | what it does |',
+    roles: '| permission | may |',
+    tenant: 'whole node',
+    idempotent: '`Idempotency-Key`',
+  },
+  zh: { head: '| 路由 | 权限 | 作用 |', roles: '| 权限 | 允许 |', tenant: '整个节点', idempotent: '`Idempotency-Key`' },
+} as const;
+
+function routesTable(lang: Lang): string {
+  const words = ROUTE_WORDS[lang];
+  const rows = Object.values(ROUTES).flatMap(routes =>
+    Object.values<Route>(routes).map(({ method, path, permission = '', tenant, summary, idempotency }) => {
+      const where = tenant === 'platform' ? ` (${words.tenant})` : '';
+      const once = idempotency === 'key' ? ` · ${words.idempotent}` : '';
+      return `| \`${method} ${path.replace('+', '')}\` | \`${permission}\`${where} | ${cell(summary[lang])}${once} |`;
+    }),
+  );
+  return [words.head, '|---|---|---|', ...rows].join('\n');
+}
+
+function permissionsTable(lang: Lang): string {
+  const titles = ROLE_NAMES.map(role => ROLES[role].title[lang]);
+  const rows = Object.entries(PERMISSIONS).map(([name, about]) => {
+    const may = ROLE_NAMES.map(role => (isPermission(name) && roleMay(role, name) ? '✓' : ''));
+    return `| \`${name}\` | ${about[lang]} | ${may.join(' | ')} |`;
+  });
+  return [
+    `${ROUTE_WORDS[lang].roles} ${titles.join(' | ')} |`,
+    `|---|---|${titles.map(() => '---|').join('')}`,
+    ...rows,
+  ].join('\n');
+}
+
 /** A page written by hand, with the part between `<!-- NAME -->` and `<!-- /NAME -->` made anew. */
-function withPart(path: string, name: string, part: string): string {
-  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const page = readFileSync(join(root, path), 'utf8');
-  const [start, end] = [page.indexOf(open), page.indexOf(close)];
-  if (start < 0 || end < start) throw new Error(`${path} lacks ${open} … ${close}`);
-  return `${page.slice(0, start + open.length)}\n\n${part}\n\n${page.slice(end)}`;
+function withParts(path: string, parts: Readonly<Record<string, string>>): string {
+  let page = readFileSync(join(root, path), 'utf8');
+  for (const [name, part] of Object.entries(parts)) {
+    const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+    const [start, end] = [page.indexOf(open), page.indexOf(close)];
+    if (start < 0 || end < start) throw new Error(`${path} lacks ${open} … ${close}`);
+    page = `${page.slice(0, start + open.length)}\n\n${part}\n\n${page.slice(end)}`;
+  }
+  return page;
 }
 
 /** Path below the repository → text. */
@@ -194,8 +241,10 @@ export function referencePages(): ReadonlyMap<string, string> {
     pages.set(`${folder}/cli.md`, cliPage(lang));
     pages.set(`${folder}/faults.md`, faultsPage(lang));
     pages.set(`${folder}/metrics.md`, metricsPage(lang));
+    const control = `${folder}/control-api.md`;
+    pages.set(control, withParts(control, { routes: routesTable(lang), permissions: permissionsTable(lang) }));
     const configuration = `${folder}/configuration.md`;
-    pages.set(configuration, withPart(configuration, 'variables', variablesTable(lang)));
+    pages.set(configuration, withParts(configuration, { variables: variablesTable(lang) }));
   }
   return pages;
 }

@@ -1,12 +1,12 @@
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { errorSchema, isFaultCode } from '@millrace/contract';
+import { type AnswerOf, errorSchema, isFaultCode, type Route, type RouteInput, routeTarget } from '@millrace/contract';
 import type * as z from 'zod';
 import type { Config } from '../config.ts';
 import type { Lang } from '../control/index.ts';
 import { Fault, systemClock } from '../ground/std/index.ts';
 
-export type Method = 'GET' | 'POST' | 'DELETE';
+export type Method = Route['method'];
 
 export interface Reply {
   readonly status: number;
@@ -19,6 +19,8 @@ export interface ControlClient extends AsyncDisposable {
   send(method: Method, target: string, body?: unknown): Promise<Reply>;
   /** An answer of the expected shape. Throws the fault that the server answered, in its words. */
   call<S extends z.ZodType>(shape: S, method: Method, target: string, body?: unknown): Promise<z.output<S>>;
+  /** A route of the control API, by its row of the table. Throws the fault that the server answered, in its words. */
+  ask<R extends Route>(route: R, input: RouteInput<R>): Promise<AnswerOf<R>>;
 }
 
 /** How one request travels. */
@@ -50,15 +52,23 @@ export async function openControlClient(config: Config, way: Way): Promise<Contr
     const { status, text } = await transport.exchange(method, target, sent);
     return { status, body: parsed(text) };
   };
+  const call: ControlClient['call'] = async (shape, method, target, body) => {
+    const reply = await send(method, target, body);
+    if (reply.status >= 400) throw faultOf(reply);
+    const read = shape.safeParse(reply.body);
+    if (!read.success) throw strangeAnswer(`${method} ${target}: ${read.error.issues[0]?.message}`);
+    return read.data;
+  };
   return {
     send,
-    async call(shape, method, target, body) {
-      const reply = await send(method, target, body);
-      if (reply.status >= 400) throw faultOf(reply);
-      const read = shape.safeParse(reply.body);
-      if (!read.success) throw strangeAnswer(`${method} ${target}: ${read.error.issues[0]?.message}`);
-      return read.data;
-    },
+    call,
+    ask: (route, { params, query, body }) =>
+      call<(typeof route)['answer']>(
+        route.answer,
+        route.method,
+        routeTarget(route, { ...(params ? { params } : {}), ...(query ? { query } : {}) }),
+        body,
+      ),
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   };
 }

@@ -51,6 +51,8 @@ export interface CommandCall {
   client(): Promise<ControlClient>;
   /** Prints the answer: the object as JSON, or the text to a person. */
   answer(value: object, text: () => string): void;
+  /** A part of an answer that has a form of its own, as it is. */
+  print(text: string): void;
   /** Words that are no answer: for people, on stderr. */
   note(text: string): void;
 }

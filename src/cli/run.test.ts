@@ -30,13 +30,19 @@ test('a wrong use is one sentence with what was meant, and exit code 2', async (
   const cases: readonly [line: readonly string[], sentence: string][] = [
     [['srve'], 'There is no command "srve"; did you mean "serve"? (millrace help lists all)'],
     [['frobnicate'], 'There is no command "frobnicate" (millrace help lists all)'],
-    [['key'], '"key" is followed by one of: create, list, revoke'],
-    [['key', '--json'], '"key" is followed by one of: create, list, revoke'],
+    [['key'], '"key" is followed by one of: create, list, update, revoke'],
+    [['key', '--json'], '"key" is followed by one of: create, list, update, revoke'],
+    [['key', 'update', 'key_x'], 'key update: nothing is to be changed (millrace key update --help)'],
+    [['key', 'update', 'key_x', '--rpm', '5', '--clear', 'rpm'], '--rpm does not go with --clear rpm'],
+    [
+      ['key', 'update', 'key_x', '--clear', 'colour'],
+      '--clear: "colour" is none of models, ip, rpm, tpm, concurrency, budget, expires',
+    ],
     [
       ['org', '--json', 'craete'],
       '"org" is followed by one of: create, list, suspend, resume; did you mean "org create"?',
     ],
-    [['key', 'craete'], '"key" is followed by one of: create, list, revoke; did you mean "key create"?'],
+    [['key', 'craete'], '"key" is followed by one of: create, list, update, revoke; did you mean "key create"?'],
     [['wallet', 'show'], 'wallet show: --org ID is missing (millrace wallet show --help)'],
     [['wallet', 'show', '--org'], '--org needs a value: --org ID'],
     [['wallet', 'show', '--org', '--json'], '--org needs a value: --org ID'],
@@ -104,7 +110,7 @@ test('a wrong use is one sentence with what was meant, and exit code 2', async (
     [['plan', 'list', 'models', 'x'], 'plan: "x" is one word too many'],
     [['plan', 'run', 'deepseek-day', '--report', '/nowhere/x'], '/nowhere/x: cannot be written (ENOENT)'],
     [['org', 'list', '--lang', 'fr'], '--lang: "fr" is neither en nor zh'],
-    [['wallet', 'credit', '--org', 'a', '--amount', 'x', '--currency', 'CNY'], 'There is no organization a'],
+    [['wallet', 'credit', '--org', 'a', '--amount', '1', '--currency', 'CNY'], 'There is no organization a'],
   ];
   for (const [line, sentence] of cases) {
     const { code, stdout, stderr } = await cli(line);
@@ -172,7 +178,11 @@ test('without a server the tool opens the home itself; answers have their docume
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout);
   };
-  assert.deepEqual(await json('org', 'create', 'acme', '--name', 'Acme Inc.'), { id: 'acme', name: 'Acme Inc.' });
+  assert.deepEqual(await json('org', 'create', 'acme', '--name', 'Acme Inc.'), {
+    id: 'acme',
+    name: 'Acme Inc.',
+    suspended: false,
+  });
   assert.deepEqual(await json('project', 'create', 'web', '--org', 'acme'), {
     organizationId: 'acme',
     id: 'web',
@@ -194,8 +204,9 @@ test('without a server the tool opens the home itself; answers have their docume
     balance: '99.5',
     held: '0',
     available: '99.5',
+    wallets: [{ currency: 'CNY', balance: '99.5', held: '0', available: '99.5' }],
   });
-  assert.deepEqual(await json('usage', '--org', 'acme'), { totals: [], lines: [], next: null });
+  assert.deepEqual(await json('usage', '--org', 'acme'), { totals: [], groups: [], lines: [], next: null });
   const proof = await json('ledger', 'verify');
   assert.equal(proof.ok, true);
   assert.deepEqual(
@@ -277,7 +288,7 @@ test('help on a group of commands, and help as JSON', async () => {
   ]) {
     const { code, stdout } = await cli(line);
     assert.equal(code, 0);
-    assert.match(stdout, /\n {2}key create .+\n {2}key list .+\n {2}key revoke /);
+    assert.match(stdout, /\n {2}key create .+\n {2}key list .+\n {2}key update .+\n {2}key revoke /);
     assert.doesNotMatch(stdout, /wallet/);
   }
   for (const line of [['help'], ['key', '--help'], ['key', 'create', '--help'], ['plan'], ['plan', '--help']])

@@ -163,6 +163,7 @@ async function runCommand(
       return client;
     },
     answer: (value, text) => world.stdout(`${json ? JSON.stringify(value) : text()}\n`),
+    print: text => world.stdout(text),
     note: text => world.stderr(`${text}\n`),
   };
   try {

@@ -1,8 +1,11 @@
 import { isIP } from 'node:net';
+import { ROUTES } from '@millrace/contract';
 import type { MiddlewareHandler } from 'hono';
 import { Fault } from '../ground/std/index.ts';
+import { OWNER } from '../people/identity/index.ts';
 import { type Access, BODY_BYTES_MAX, type ControlEnv, langOf } from './context.ts';
 import type { ControlDeps } from './deps.ts';
+import { authorize } from './routes/authorize.ts';
 
 type Middleware = MiddlewareHandler<ControlEnv>;
 
@@ -48,40 +51,24 @@ export function guard({ identity, host }: ControlDeps, access: Access): Middlewa
         messageZh: `请求体超过 ${BODY_BYTES_MAX / 1_048_576} MiB`,
       });
     const key = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
-    c.set('admin', access === 'owner' || (key !== undefined && (await identity.verifyAdmin(key))));
+    c.set('principal', access === 'owner' ? OWNER : key === undefined ? undefined : await identity.principalOf(key));
     await next();
   };
 }
 
-/** The owner, or an admin key. Throws `invalid_api_key`, the same whatever is wrong with the key. */
-export const requireAdmin: Middleware = async (c, next) => {
-  if (!c.get('admin'))
-    throw new Fault('invalid_api_key', {
-      message: 'The control API takes an admin key: `Authorization: Bearer mr_admin_…` (./millrace key create --admin)',
-      messageZh: '控制 API 需要管理密钥：`Authorization: Bearer mr_admin_…`（./millrace key create --admin）',
-      headers: { 'www-authenticate': 'Bearer' },
-    });
+/** Whoever may see how the node fares. Throws `invalid_api_key`, the same whatever is wrong with the key, or `forbidden`. */
+export const requireNodeRead: Middleware = async (c, next) => {
+  const named = { params: new Map<string, string>(), query: new Map<string, string>() };
+  authorize(ROUTES.node.status, c.get('principal'), named);
   await next();
 };
 
 /** Set by proxies, which are neighbours on this machine themselves while who asks through them is not. */
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
 
-/** An admin, or a client on this machine: for what scrapes the node beside it. */
-export const requireAdminOrLoopback: Middleware = async (c, next) => {
+/** As {@link requireNodeRead}, or a client on this machine: for what scrapes the node beside it. */
+export const requireNodeReadOrLoopback: Middleware = async (c, next) => {
   const isForwarded = FORWARDED.some(name => c.req.header(name) !== undefined);
   if (!isForwarded && isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
-  else await requireAdmin(c, next);
+  else await requireNodeRead(c, next);
 };
-
-/** What touches files of the server goes over the socket alone: an admin key must not become a hand on its disk. */
-export function requireOwner(access: Access): Middleware {
-  return async (_c, next) => {
-    if (access !== 'owner')
-      throw new Fault('forbidden', {
-        message: 'This is done on the machine itself, with ./millrace',
-        messageZh: '此操作只能在本机上通过 ./millrace 进行',
-      });
-    await next();
-  };
-}

@@ -2,6 +2,7 @@ import { pathText } from '@millrace/contract';
 import type { Context, Hono } from 'hono';
 import type * as z from 'zod';
 import { Fault } from '../ground/std/index.ts';
+import type { Principal } from '../people/identity/index.ts';
 import { check } from './issue-text.ts';
 import { type Lang, langOfHeader } from './language.ts';
 
@@ -11,8 +12,8 @@ export type Access = 'owner' | 'public';
 export interface ControlEnv {
   Variables: {
     readonly lang: Lang;
-    /** The owner, or an admin key: may see what belongs to tenants. */
-    readonly admin: boolean;
+    /** Who asks; undefined: nobody we know. */
+    readonly principal: Principal | undefined;
   };
 }
 export type ControlContext = Context<ControlEnv>;
@@ -43,9 +44,13 @@ export async function readBody<S extends z.ZodType>(c: ControlContext, schema: S
   return valid(schema, value);
 }
 
-/** The query by its schema; a parameter that stands twice is refused. Throws `invalid_parameter`. */
-export function readQuery<S extends z.ZodType>(c: ControlContext, schema: S): z.output<S> {
-  const query: Record<string, string> = {};
+/** The query by its schema, with what is `fixed`; a parameter that stands twice is refused. Throws `invalid_parameter`. */
+export function readQuery<S extends z.ZodType>(
+  c: ControlContext,
+  schema: S,
+  fixed: Readonly<Record<string, string>> = {},
+): z.output<S> {
+  const query = new Map(Object.entries(fixed));
   for (const [name, values] of Object.entries(c.req.queries())) {
     if (values.length > 1)
       throw new Fault('invalid_parameter', {
@@ -54,9 +59,9 @@ export function readQuery<S extends z.ZodType>(c: ControlContext, schema: S): z.
         param: name,
       });
     // The language may be asked for anywhere.
-    if (name !== 'lang') query[name] = values[0] ?? '';
+    if (name !== 'lang') query.set(name, values[0] ?? '');
   }
-  return valid(schema, query);
+  return valid(schema, Object.fromEntries(query));
 }
 
 function valid<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {

@@ -1,10 +1,12 @@
 import type { Cluster } from '../fleet/cluster/index.ts';
 import type { UpstreamFailure } from '../gateway/index.ts';
+import type { Jobs } from '../ground/jobs/index.ts';
 import type { Journal } from '../ground/journal/index.ts';
 import type { Clock, Log, Slots } from '../ground/std/index.ts';
 import type { Store } from '../ground/store/index.ts';
 import type { Catalog } from '../models/catalog/index.ts';
 import type { Ledger, Loader } from '../money/ledger/index.ts';
+import type { Audit } from '../people/audit/index.ts';
 import type { Identity } from '../people/identity/index.ts';
 import type { EngineStatus } from '../serving/engines/index.ts';
 import type { Traffic } from './metrics/traffic.ts';
@@ -15,6 +17,8 @@ export interface ControlDeps {
   readonly ledger: Ledger;
   readonly identity: Identity;
   readonly catalog: Catalog;
+  readonly jobs: Jobs;
+  readonly audit: Audit;
   readonly loader: Loader;
   readonly journal: Pick<Journal, 'nodeId' | 'reader' | 'commits'>;
   readonly slots: Slots;

@@ -9,6 +9,8 @@ export type { ControlDeps } from './deps.ts';
 export { engineDeps } from './engine-deps.ts';
 export { firstProject, plantDefaults } from './first-start.ts';
 export type { Lang, Words } from './language.ts';
+export { listenOn } from './listen-on.ts';
 export { createTraffic, type Traffic } from './metrics/traffic.ts';
 export { modelFile } from './model-file.ts';
 export { isReady } from './resources/models.ts';
+export { CONTROL_SCHEMA } from './routes/idempotent-answers.ts';

@@ -1,8 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ControlDeps, createBackup, createControlApp, createTraffic } from '../../src/control/index.ts';
+import {
+  CONTROL_SCHEMA,
+  type ControlDeps,
+  createBackup,
+  createControlApp,
+  createTraffic,
+} from '../../src/control/index.ts';
 import type { UpstreamFailure } from '../../src/gateway/index.ts';
+import { createJobs, JOBS_SCHEMA } from '../../src/ground/jobs/index.ts';
 import { startJournal } from '../../src/ground/journal/index.ts';
 import {
   createSlots,
@@ -16,6 +23,7 @@ import {
 import { openStore } from '../../src/ground/store/index.ts';
 import { createCatalog, createSeal } from '../../src/models/catalog/index.ts';
 import { createLedger, createLoader } from '../../src/money/ledger/index.ts';
+import { AUDIT_SCHEMA, createAudit } from '../../src/people/audit/index.ts';
 import { createIdentity } from '../../src/people/identity/index.ts';
 
 type App = ReturnType<typeof createControlApp>;
@@ -51,7 +59,11 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     throw error;
   };
   const { pepper, master } = readSecrets(home, []);
-  const store = await openStore({ file: join(home, 'store.db') });
+  const store = await openStore({
+    file: join(home, 'store.db'),
+    rooms: [JOBS_SCHEMA, AUDIT_SCHEMA, CONTROL_SCHEMA],
+  });
+  const jobs = await createJobs({ store, clock: systemClock, log: silentLog, kinds: [] });
   const journal = await startJournal({ dir: join(home, 'journal'), shared, onCrash: fail, reserveBytes: 4_096 });
   const newId = createUuid7(systemClock.nowMs);
   const traffic = createTraffic();
@@ -72,15 +84,10 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
   const failures = new Map<string, UpstreamFailure>();
   const deps: ControlDeps = {
     store,
+    jobs,
+    audit: createAudit({ store, clock: systemClock }),
     ledger,
-    identity,
-    catalog,
-    loader,
-    journal,
-    slots,
-    traffic,
-    newId,
-    host,
+    ...{ identity, catalog, loader, journal, slots, traffic, newId, host },
     log: silentLog,
     clock: systemClock,
     version: '0.0.0-test',
@@ -103,6 +110,7 @@ export async function openTestPlane({ host = '127.0.0.1' }: { readonly host?: st
     owner: createControlApp(deps, 'owner'),
     public: createControlApp(deps, 'public'),
     async [Symbol.asyncDispose]() {
+      await jobs[Symbol.asyncDispose]();
       await loader.stop();
       await journal[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();

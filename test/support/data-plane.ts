@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
@@ -15,18 +16,25 @@ import {
 import {
   type Clock,
   createEgress,
-  createLog,
   createSlots,
   createUuid7,
+  every,
+  type Log,
   openSlots,
   Secret,
   type Slots,
+  silentLog,
   systemClock,
 } from '../../src/ground/std/index.ts';
 import type { CatalogSnapshot, Deployment } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
-import { createCallerIndex, createKeyHasher, createKeyText } from '../../src/people/identity/index.ts';
+import {
+  type CallerRecord,
+  createCallerIndex,
+  createKeyHasher,
+  createKeyText,
+} from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
 import { createPlaceQueue, createTurnCells, openTurns } from '../../src/serving/routing/index.ts';
 
@@ -62,7 +70,17 @@ export const TIMEOUT_MS = { connect: 10_000, firstByte: 120_000, answer: 600_000
 const WALLET = 7;
 const WALLET_NANO = 1_000_000_000_000n;
 
-/** `wrap` stands between the data plane and the journal: a slow disk, say. */
+interface TestDataPlaneOptions {
+  /** Stands between the data plane and the journal: a slow disk, say. */
+  readonly wrap?: (journal: JournalClient) => JournalClient;
+  readonly clock?: Clock;
+  readonly silenceMs?: number;
+  readonly bodyLimits?: BodyRoomLimits;
+  /** Of the key. */
+  readonly scopes?: CallerRecord['scopes'];
+  readonly log?: Log;
+}
+
 export async function openDataPlane(
   baseUrl: string,
   deployments: readonly TestDeployment[],
@@ -70,11 +88,10 @@ export async function openDataPlane(
     wrap = journal => journal,
     clock = systemClock,
     silenceMs = 10_000,
-  }: {
-    readonly wrap?: (journal: JournalClient) => JournalClient;
-    readonly clock?: Clock;
-    readonly silenceMs?: number;
-  } = {},
+    bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
+    scopes = {},
+    log = silentLog,
+  }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
@@ -85,12 +102,11 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const { key, callers } = oneCaller(slots);
-  const log = createLog('silent');
-  const failed: UpstreamFailure[] = [];
+  const { key, callers } = oneCaller(slots, scopes);
   const turns = openTurns(createTurnCells());
-  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock });
-  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock });
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock, every });
+  const failed: UpstreamFailure[] = [];
+  const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
   const server = createDataPlane({
@@ -99,6 +115,7 @@ export async function openDataPlane(
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
   });
@@ -126,15 +143,15 @@ export async function openDataPlane(
   };
 }
 
-/** The one key there is, without limits. */
-function oneCaller(slots: Slots) {
+/** The one key there is. */
+function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
   const hash = createKeyHasher(new Secret('pepper'));
   const key = createKeyText('live');
   const callers = createCallerIndex({ hash, slots: slots.keys });
   callers.apply({
     upserted: [
       {
-        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes: {} },
+        ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
         wallets: [{ currency: 'CNY', slot: WALLET }],
       },
     ],

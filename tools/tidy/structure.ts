@@ -6,7 +6,7 @@ import type { Finding, Source } from './source.ts';
  */
 const STOREYS: readonly (readonly [storey: string, ...floors: readonly (readonly string[])[]])[] = [
   ['ground', ['std'], ['store', 'journal', 'mail'], ['jobs', 'blobs'], ['outbox']],
-  ['people', ['identity', 'audit']],
+  ['people', ['callers'], ['identity', 'audit']],
   ['money', ['pricing', 'planner'], ['metering', 'ledger'], ['billing']],
   ['models', ['dialects', 'hub'], ['catalog']],
   ['serving', ['routing', 'engines']],
@@ -15,6 +15,7 @@ const STOREYS: readonly (readonly [storey: string, ...floors: readonly (readonly
   ['apps', ['chat', 'knowledge', 'datasets'], ['search', 'evaluation', 'tuning'], ['workflows']],
   ['control'],
   ['config.ts'],
+  ['parts'],
   ['main.ts'],
   ['cli'],
 ];

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { route } from './route.ts';
 import {
   amountText,
   currencyText,
@@ -177,3 +178,20 @@ export type WalletSpec = z.output<typeof walletSchema>;
 export type Change = z.output<typeof changeSchema>;
 export type ApplyResult = z.output<typeof applyResultSchema>;
 export type ConfigIssue = z.output<typeof configIssueSchema>;
+
+export const configRoutes = {
+  apply: route({
+    method: 'POST',
+    path: '/api/v1/config/apply',
+    permission: 'config.apply',
+    tenant: 'platform',
+    summary: {
+      en: 'Applies a document, as often as one likes; with `dryRun` only says what would change',
+      zh: '应用配置文件，可重复执行；`dryRun` 只显示将发生的变化',
+    },
+    body: applyRequestSchema,
+    answer: applyResultSchema,
+    idempotency: 'natural',
+    audit: 'config.apply',
+  }),
+} as const;

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { route } from './route.ts';
 import { timeText } from './values.ts';
 
 export const verifySchema = z.object({
@@ -36,4 +37,39 @@ export const journalRequestSchema = z.object({
 });
 
 export type VerifyView = z.output<typeof verifySchema>;
+export type JournalEntryView = z.output<typeof journalRequestSchema>['entries'][number];
 export type JournalView = z.output<typeof journalSchema>;
+
+export const ledgerRoutes = {
+  verify: route({
+    method: 'POST',
+    path: '/api/v1/ledger/verify',
+    permission: 'ledger.read',
+    tenant: 'platform',
+    summary: { en: 'Proves the books', zh: '验证账簿' },
+    answer: verifySchema,
+    idempotency: 'natural',
+  }),
+  journal: route({
+    method: 'GET',
+    path: '/api/v1/journal',
+    permission: 'ledger.read',
+    tenant: 'platform',
+    summary: {
+      en: 'The log that feeds the books, and the requests that are open',
+      zh: '账簿所依据的日志，以及未结束的请求',
+    },
+    answer: journalSchema,
+  }),
+  trace: route({
+    method: 'GET',
+    path: '/api/v1/journal/requests/:id',
+    permission: 'ledger.read',
+    tenant: 'platform',
+    summary: {
+      en: 'All that was written about a request, by the names of its fields',
+      zh: '关于一个请求写下的全部内容，按字段名列出',
+    },
+    answer: journalRequestSchema,
+  }),
+} as const;

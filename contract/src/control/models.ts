@@ -1,9 +1,7 @@
 import * as z from 'zod';
-import { priceSchema, providerSchema } from './config.ts';
+import { priceSchema } from './config.ts';
+import { route } from './route.ts';
 import { modelIdText, timeText } from './values.ts';
-
-export const providerViewSchema = providerSchema.omit({ apiKey: true }).extend({ hasKey: z.boolean() });
-export const providerListSchema = z.object({ providers: z.array(providerViewSchema) });
 
 export const priceViewSchema = z.object({
   version: z.string(),
@@ -71,4 +69,60 @@ export type PriceView = z.output<typeof priceViewSchema>;
 export type ModelAdd = z.output<typeof modelAddSchema>;
 export type ModelAdded = z.output<typeof modelAddedSchema>;
 export type ModelView = z.output<typeof modelViewSchema>;
-export type ProviderView = z.output<typeof providerViewSchema>;
+
+export const modelRoutes = {
+  list: route({
+    method: 'GET',
+    path: '/api/v1/models',
+    permission: 'models.read',
+    tenant: 'open',
+    summary: {
+      en: 'Models with prices and deployments; `state` is `ready`, `starting`, `failed` (for this `reason`, tried again) or `resting`',
+      zh: '模型及其价格与部署；`state` 为 `ready`、`starting`、`failed`（原因见 `reason`，会重试）或 `resting`',
+    },
+    answer: modelListSchema,
+  }),
+  add: route({
+    method: 'POST',
+    path: '/api/v1/models',
+    permission: 'models.write',
+    tenant: 'platform',
+    summary: {
+      en: 'Serves a GGUF file of the server, by the file’s name where no id is given; 409 where that id is taken and `replace` is not true',
+      zh: '用服务器上的 GGUF 文件提供模型，未给 ID 时取文件名；ID 已存在且 `replace` 不为 true 时返回 409',
+    },
+    body: modelAddSchema,
+    answer: modelAddedSchema,
+    status: 201,
+    idempotency: 'key',
+    audit: 'model.add',
+  }),
+  inspect: route({
+    method: 'POST',
+    path: '/api/v1/models/inspect',
+    permission: 'models.write',
+    tenant: 'platform',
+    summary: { en: 'What a GGUF file of the server says of itself', zh: '读取服务器上 GGUF 文件的自述信息' },
+    body: modelInspectSchema,
+    answer: modelFileSchema,
+    idempotency: 'natural',
+  }),
+  show: route({
+    method: 'GET',
+    path: '/api/v1/models/:id+',
+    permission: 'models.read',
+    tenant: 'open',
+    summary: { en: 'One model, as in the list', zh: '单个模型，内容同列表' },
+    answer: modelViewSchema,
+  }),
+  remove: route({
+    method: 'DELETE',
+    path: '/api/v1/models/:id+',
+    permission: 'models.write',
+    tenant: 'platform',
+    summary: { en: 'Takes a model out of service; prices and history stay', zh: '下线模型；价格与历史保留' },
+    answer: removedSchema,
+    idempotency: 'natural',
+    audit: 'model.remove',
+  }),
+} as const;

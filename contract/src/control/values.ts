@@ -98,12 +98,12 @@ export const secretText = z
   .min(1)
   .max(8_192)
   .superRefine((value, context) => {
-    // RFC 9110 §5.5: printable, without a blank at either end.
-    if (value === '' || /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) return;
+    // One word of a header (RFC 6750 §2.1), as all that uses it sends it.
+    if (/^[\x21-\x7e]*$/.test(value)) return;
     context.addIssue({
       code: 'custom',
-      message: 'holds characters that no HTTP header can carry, such as a line break',
-      params: { zh: '包含 HTTP 头不允许的字符（如换行）' },
+      message: 'holds a blank or another character that no key in an HTTP header can hold, such as a line break',
+      params: { zh: '包含空格或 HTTP 头中的密钥不允许的其他字符（如换行）' },
     });
   });
 export const nameText = text(value => PLAIN.test(value) && value.trim() !== '' && value.length <= 200, {
@@ -116,6 +116,8 @@ export const noteText = text(value => PLAIN.test(value) && value.length <= 200, 
 });
 /** A count in a query, where all is text. */
 export const countText = text(value => /^\d{1,9}$/.test(value), { en: 'is not a whole number', zh: '不是整数' });
+/** Entries of one page. */
+export const limitText = countText.transform(Number).pipe(z.int().min(1).max(1_000)).default(100);
 export const cursorText = text(value => /^\d{1,18}-\d{1,18}$/.test(value), {
   en: 'is not the `next` of a page',
   zh: '不是上一页返回的 `next`',

@@ -2,7 +2,6 @@ import { type ApplyResult, applyResultSchema, type Change, errorSchema } from '@
 import { Fault } from '../../ground/std/index.ts';
 import { faultOf } from '../client.ts';
 import type { Command } from '../command.ts';
-import { readConfigFile } from '../document.ts';
 
 const MARKS: Readonly<Record<Change['action'], string>> = { created: '+', changed: '~', removed: '-', unchanged: '=' };
 const KINDS_ZH: Readonly<Record<Change['kind'], string>> = {
@@ -33,6 +32,8 @@ export const apply: Command = {
   examples: ['apply -f millrace.yaml --dry-run', 'UPSTREAM_KEY=… ./millrace apply -f millrace.yaml'],
   json: '{"dryRun","changed","changes":[{"kind","id","action","fields":[{"field","from","to"}]}]}',
   async run(call) {
+    // Loaded where it is used, and YAML with it.
+    const { readConfigFile } = await import('../document.ts');
     const file = readConfigFile(call.text('file'), call.env);
     const client = await call.client();
     const reply = await client.send('POST', '/api/v1/config/apply', {

@@ -1,11 +1,14 @@
 // The commands of the tool, one file per noun: each asks the control API and shows the answer. No rule of the domain lives here.
 import type { Command } from '../command.ts';
 import { apply } from './apply.ts';
+import { AUDIT_COMMANDS } from './audit.ts';
 import { backup, restore } from './backup.ts';
+import { JOB_COMMANDS } from './jobs.ts';
 import { KEY_COMMANDS } from './keys.ts';
 import { inspect, verify } from './ledger.ts';
 import { MODEL_COMMANDS } from './models.ts';
 import { ORGANIZATION_COMMANDS } from './organizations.ts';
+import { PROVIDER_COMMANDS } from './providers.ts';
 import { bench, serve } from './serve.ts';
 import { usage } from './usage.ts';
 import { WALLET_COMMANDS } from './wallets.ts';
@@ -46,10 +49,13 @@ export const COMMANDS: readonly Command[] = [
   ...KEY_COMMANDS,
   ...ORGANIZATION_COMMANDS,
   ...WALLET_COMMANDS,
+  ...PROVIDER_COMMANDS,
   ...MODEL_COMMANDS,
   usage,
   verify,
   inspect,
+  ...JOB_COMMANDS,
+  ...AUDIT_COMMANDS,
   backup,
   restore,
   bench,

@@ -1,8 +1,48 @@
-import { type KeyView, keyCreatedSchema, keyListSchema, revokedSchema } from '@millrace/contract';
+import {
+  type KeyView,
+  keyCreatedSchema,
+  keyListSchema,
+  keyViewSchema,
+  ROLE_NAMES,
+  revokedSchema,
+} from '@millrace/contract';
+import type { Lang } from '../../control/index.ts';
 import { systemClock } from '../../ground/std/index.ts';
-import { type Command, type CommandCall, ORG } from '../command.ts';
+import { type Command, type CommandCall, type Flag, ORG } from '../command.ts';
 import { usageFault } from '../parse-argv.ts';
 import { facts, listText, time } from '../show.ts';
+
+/** The owner is whoever has the home; no key is. */
+const ADMIN_ROLES = ROLE_NAMES.filter(role => role !== 'owner');
+
+/** What a key may do, and until when. */
+const LIMITS: readonly Flag[] = [
+  { name: 'name', value: 'NAME', about: { en: 'what people call it', zh: '名称' } },
+  { name: 'models', value: 'A,B*', about: { en: 'only these models', zh: '只能调用这些模型' } },
+  { name: 'rpm', value: 'N', about: { en: 'requests per minute', zh: '每分钟请求数' } },
+  { name: 'tpm', value: 'N', about: { en: 'tokens per minute', zh: '每分钟词元数' } },
+  { name: 'concurrency', value: 'N', about: { en: 'requests at once', zh: '并发请求数' } },
+  {
+    name: 'budget',
+    value: '10CNY/month',
+    about: { en: 'most that it may spend: in total, per day or per month', zh: '最多可花费的金额：总计、每天或每月' },
+  },
+  { name: 'expires', value: 'DATE', about: { en: 'the day or time from which it is refused', zh: '失效日期或时间' } },
+  { name: 'ip', value: 'RANGE,…', about: { en: 'only from these addresses', zh: '只能从这些地址使用' } },
+];
+
+const LIMIT_FIELDS = {
+  name: '--name',
+  expiresAt: '--expires',
+  'scopes.models': '--models',
+  'scopes.ipRanges': '--ip',
+  ipRanges: '--ip',
+  'scopes.requestsPerMinute': '--rpm',
+  'scopes.tokensPerMinute': '--tpm',
+  'scopes.concurrency': '--concurrency',
+  'scopes.budget.amount': '--budget',
+  'scopes.budget.currency': '--budget',
+};
 
 const create: Command = {
   name: 'key create',
@@ -13,18 +53,7 @@ const create: Command = {
   flags: [
     { ...ORG, required: false, usual: true },
     { name: 'project', value: 'ID', usual: true, about: { en: 'the project', zh: '项目' } },
-    { name: 'name', value: 'NAME', about: { en: 'what people call it', zh: '名称' } },
-    { name: 'models', value: 'A,B*', about: { en: 'only these models', zh: '只能调用这些模型' } },
-    { name: 'rpm', value: 'N', about: { en: 'requests per minute', zh: '每分钟请求数' } },
-    { name: 'tpm', value: 'N', about: { en: 'tokens per minute', zh: '每分钟词元数' } },
-    { name: 'concurrency', value: 'N', about: { en: 'requests at once', zh: '并发请求数' } },
-    {
-      name: 'budget',
-      value: '10CNY/month',
-      about: { en: 'most that it may spend: in total, per day or per month', zh: '最多可花费的金额：总计、每天或每月' },
-    },
-    { name: 'expires', value: 'DATE', about: { en: 'the day or time from which it is refused', zh: '失效日期或时间' } },
-    { name: 'ip', value: 'RANGE,…', about: { en: 'only from these addresses', zh: '只能从这些地址使用' } },
+    ...LIMITS,
     {
       name: 'admin',
       about: {
@@ -32,32 +61,39 @@ const create: Command = {
         zh: '创建可通过网络访问控制 API 的管理密钥，而非模型密钥',
       },
     },
+    {
+      name: 'role',
+      value: 'ROLE',
+      about: {
+        en: `with --admin: ${ADMIN_ROLES.join(', ')}; with --org, for that organization alone`,
+        zh: `与 --admin 同用：${ADMIN_ROLES.join('、')}；同时给出 --org 则仅限该组织`,
+      },
+    },
   ],
   examples: [
     'key create --org acme --project web',
     'key create --org acme --project web --models "deepseek-*" --rpm 60 --budget 10CNY/month --expires 2027-01-01',
     'key create --admin --name ops',
+    'key create --admin --role finance --org acme --name books',
   ],
   fields: {
     organizationId: '--org',
     projectId: '--project',
-    name: '--name',
-    expiresAt: '--expires',
-    'scopes.models': '--models',
-    'scopes.ipRanges': '--ip',
-    ipRanges: '--ip',
-    'scopes.requestsPerMinute': '--rpm',
-    'scopes.tokensPerMinute': '--tpm',
-    'scopes.concurrency': '--concurrency',
-    'scopes.budget.amount': '--budget',
-    'scopes.budget.currency': '--budget',
+    organization: '--org',
+    role: '--role',
+    ...LIMIT_FIELDS,
   },
   json: '{"id","key"}',
   async run(call) {
     if (call.isSet('admin')) checkAdmin(call);
+    else if (call.isSet('role')) throw usageFault('--role goes with --admin', '--role 须与 --admin 同用');
     const client = await call.client();
     const made = call.isSet('admin')
-      ? await client.call(keyCreatedSchema, 'POST', '/api/v1/admin-keys', { name: call.optional('name') ?? 'admin' })
+      ? await client.call(keyCreatedSchema, 'POST', '/api/v1/admin-keys', {
+          name: call.optional('name') ?? 'admin',
+          role: call.optional('role'),
+          organization: call.optional('org'),
+        })
       : await client.call(keyCreatedSchema, 'POST', '/api/v1/keys', keyOf(call));
     const title = call.lang === 'zh' ? '密钥（仅显示这一次）：' : 'Key (shown this once):';
     const revoke = call.lang === 'zh' ? '吊销：' : 'To revoke it:';
@@ -68,7 +104,8 @@ const create: Command = {
 
 /** An admin key belongs to no project and has no limits: a flag that would do nothing must not look as if it did. */
 function checkAdmin(call: CommandCall): void {
-  const idle = create.flags.find(({ name }) => name !== 'admin' && name !== 'name' && call.isSet(name));
+  const goes = ['admin', 'name', 'role', 'org'];
+  const idle = create.flags.find(({ name }) => !goes.includes(name) && call.isSet(name));
   if (idle) throw usageFault(`--${idle.name} does not go with --admin`, `--${idle.name} 不能与 --admin 同时使用`);
 }
 
@@ -79,24 +116,28 @@ function keyOf(call: CommandCall): object {
         `key create: --${name} ID is missing (millrace key create --help)`,
         `key create：缺少 --${name} ID（millrace key create --help）`,
       );
+  return {
+    organizationId: call.text('org'),
+    projectId: call.text('project'),
+    name: call.optional('name'),
+    scopes: scopesOf(call),
+    expiresAt: call.optional('expires'),
+  };
+}
+
+function scopesOf(call: CommandCall): Readonly<Record<string, unknown>> {
   const list = (name: string) =>
     call
       .optional(name)
       ?.split(',')
       .map(part => part.trim());
   return {
-    organizationId: call.text('org'),
-    projectId: call.text('project'),
-    name: call.optional('name'),
-    scopes: {
-      models: list('models'),
-      ipRanges: list('ip'),
-      requestsPerMinute: whole(call, 'rpm'),
-      tokensPerMinute: whole(call, 'tpm'),
-      concurrency: whole(call, 'concurrency'),
-      budget: budget(call),
-    },
-    expiresAt: call.optional('expires'),
+    models: list('models'),
+    ipRanges: list('ip'),
+    requestsPerMinute: whole(call, 'rpm'),
+    tokensPerMinute: whole(call, 'tpm'),
+    concurrency: whole(call, 'concurrency'),
+    budget: budget(call),
   };
 }
 
@@ -127,26 +168,28 @@ const list: Command = {
   flags: [{ ...ORG, required: false }],
   fields: { organization: '--org' },
   examples: ['key list --org acme'],
-  json: '{"keys":[{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt"}]}',
+  json: '{"keys":[{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt","suspended"}]}',
   async run(call) {
     const organization = call.optional('org');
     const query = organization === undefined ? '' : `?${new URLSearchParams({ organization })}`;
     const client = await call.client();
     const answer = await client.call(keyListSchema, 'GET', `/api/v1/keys${query}`);
-    const titles =
-      call.lang === 'zh'
-        ? ['ID', '密钥', '组织/项目', '名称', '限制', '创建于', '状态']
-        : ['ID', 'KEY', 'ORG/PROJECT', 'NAME', 'LIMITS', 'CREATED', 'STATE'];
-    call.answer(answer, () =>
-      listText(
-        call.lang,
-        titles.map(title => ({ title })),
-        answer.keys.map(key => keyRow(key, call.lang === 'zh')),
-      ),
-    );
+    call.answer(answer, () => keyTable(answer.keys, call.lang));
     return 0;
   },
 };
+
+function keyTable(keys: readonly KeyView[], lang: Lang): string {
+  const titles =
+    lang === 'zh'
+      ? ['ID', '密钥', '组织/项目', '名称', '限制', '创建于', '状态']
+      : ['ID', 'KEY', 'ORG/PROJECT', 'NAME', 'LIMITS', 'CREATED', 'STATE'];
+  return listText(
+    lang,
+    titles.map(title => ({ title })),
+    keys.map(key => keyRow(key, lang === 'zh')),
+  );
+}
 
 function keyRow(key: KeyView, zh: boolean): string[] {
   const { scopes } = key;
@@ -158,23 +201,85 @@ function keyRow(key: KeyView, zh: boolean): string[] {
     scopes.budget && `${scopes.budget.amount} ${scopes.budget.currency}/${scopes.budget.period}`,
     scopes.ipRanges?.join(','),
   ].filter(limit => limit !== undefined);
-  const expired = key.expiresAt !== null && Date.parse(key.expiresAt) <= systemClock.nowMs();
-  const state =
-    key.revokedAt !== null
-      ? zh
-        ? '已吊销'
-        : 'revoked'
-      : expired
-        ? zh
-          ? '已过期'
-          : 'expired'
-        : key.expiresAt === null
-          ? zh
-            ? '有效'
-            : 'active'
-          : `${zh ? '有效至' : 'until'} ${time(key.expiresAt)}`;
   const place = key.kind === 'admin' ? (zh ? '管理' : 'admin') : `${key.organizationId}/${key.projectId}`;
-  return [key.id, key.hint, place, key.name || '-', limits.join(' ') || '-', time(key.createdAt), state];
+  return [key.id, key.hint, place, key.name || '-', limits.join(' ') || '-', time(key.createdAt), stateText(key, zh)];
+}
+
+/** What keeps a key from being used, the most lasting first. */
+function stateText({ revokedAt, expiresAt, suspended }: KeyView, zh: boolean): string {
+  if (revokedAt !== null) return zh ? '已吊销' : 'revoked';
+  if (expiresAt !== null && Date.parse(expiresAt) <= systemClock.nowMs()) return zh ? '已过期' : 'expired';
+  if (suspended) return zh ? '组织已停用' : 'organization suspended';
+  if (expiresAt !== null) return `${zh ? '有效至' : 'until'} ${time(expiresAt)}`;
+  return zh ? '有效' : 'active';
+}
+
+/** Flags of limits by the fields that they set; `expires` is none of the scopes. */
+const CLEARED: Readonly<Record<string, string>> = {
+  models: 'models',
+  ip: 'ipRanges',
+  rpm: 'requestsPerMinute',
+  tpm: 'tokensPerMinute',
+  concurrency: 'concurrency',
+  budget: 'budget',
+};
+
+const update: Command = {
+  name: 'key update',
+  about: {
+    en: 'change name, limits or end of a key; what is not named stays',
+    zh: '修改密钥的名称、限制或有效期；未提及的保持不变',
+  },
+  operands: [{ name: 'ID', about: { en: 'as `key list` shows it', zh: '见 `key list`' } }],
+  flags: [
+    ...LIMITS,
+    {
+      name: 'clear',
+      value: 'A,B',
+      about: {
+        en: 'take away some of models, rpm, tpm, concurrency, budget, expires, ip',
+        zh: '取消 models、rpm、tpm、concurrency、budget、expires、ip 中的若干项',
+      },
+    },
+  ],
+  fields: LIMIT_FIELDS,
+  examples: [
+    'key update key_0199… --rpm 120 --budget 50CNY/month',
+    'key update key_0199… --clear budget,expires --name "web, production"',
+  ],
+  json: '{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt","suspended"}',
+  async run(call) {
+    const cleared = (call.optional('clear')?.split(',') ?? []).map(name => name.trim());
+    for (const name of cleared) checkCleared(call, name);
+    const nothing = Object.fromEntries(
+      cleared.flatMap(name => (CLEARED[name] === undefined ? [] : [[CLEARED[name], null]])),
+    );
+    const body = {
+      name: call.optional('name'),
+      expiresAt: cleared.includes('expires') ? null : call.optional('expires'),
+      scopes: { ...scopesOf(call), ...nothing },
+    };
+    if (!update.flags.some(({ name }) => call.isSet(name)))
+      throw usageFault(
+        'key update: nothing is to be changed (millrace key update --help)',
+        'key update：没有要修改的内容（millrace key update --help）',
+      );
+    const client = await call.client();
+    const target = `/api/v1/keys/${encodeURIComponent(call.operands[0] ?? '')}`;
+    const key = await client.call(keyViewSchema, 'PATCH', target, body);
+    call.answer(key, () => keyTable([key], call.lang));
+    return 0;
+  },
+};
+
+function checkCleared(call: CommandCall, name: string): void {
+  if (name !== 'expires' && !Object.hasOwn(CLEARED, name))
+    throw usageFault(
+      `--clear: "${name}" is none of ${[...Object.keys(CLEARED), 'expires'].join(', ')}`,
+      `--clear：“${name}”不是 ${[...Object.keys(CLEARED), 'expires'].join('、')} 之一`,
+    );
+  if (call.isSet(name))
+    throw usageFault(`--${name} does not go with --clear ${name}`, `--${name} 不能与 --clear ${name} 同时使用`);
 }
 
 const revoke: Command = {
@@ -193,4 +298,4 @@ const revoke: Command = {
   },
 };
 
-export const KEY_COMMANDS: readonly Command[] = [create, list, revoke];
+export const KEY_COMMANDS: readonly Command[] = [create, list, update, revoke];

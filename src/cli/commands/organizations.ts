@@ -11,6 +11,14 @@ import { facts, listText } from '../show.ts';
 
 const NAME: Flag = { name: 'name', value: 'NAME', about: { en: 'what people call it', zh: '名称' } };
 const ID = { name: 'ID', about: { en: 'a-z, 0-9, "." "_" "-"', zh: 'a-z、0-9、“.”、“_”、“-”' } };
+const ORGANIZATION_COLUMNS = {
+  en: [{ title: 'ID' }, { title: 'NAME' }, { title: 'STATE' }],
+  zh: [{ title: 'ID' }, { title: '名称' }, { title: '状态' }],
+};
+const STATE = {
+  en: { active: 'active', suspended: 'suspended' },
+  zh: { active: '正常', suspended: '已停用' },
+} as const;
 const COLUMNS = { en: [{ title: 'ID' }, { title: 'NAME' }], zh: [{ title: 'ID' }, { title: '名称' }] };
 
 /** Path of an organization in the control API. */
@@ -45,7 +53,7 @@ export const ORGANIZATION_COMMANDS: readonly Command[] = [
     flags: [NAME],
     fields: { id: 'ID', name: '--name' },
     examples: ['org create acme --name "Acme Inc."'],
-    json: '{"id","name"}',
+    json: '{"id","name","suspended"}',
     async run(call) {
       const client = await call.client();
       const body = { id: call.operands[0], name: call.optional('name') };
@@ -56,18 +64,22 @@ export const ORGANIZATION_COMMANDS: readonly Command[] = [
   },
   {
     name: 'org list',
-    about: { en: 'organizations', zh: '列出组织' },
+    about: { en: 'organizations, and whether they are suspended', zh: '列出组织及其是否停用' },
     flags: [],
     examples: ['org list'],
-    json: '{"organizations":[{"id","name"}]}',
+    json: '{"organizations":[{"id","name","suspended"}]}',
     async run(call) {
       const client = await call.client();
       const answer = await client.call(organizationListSchema, 'GET', '/api/v1/organizations');
       call.answer(answer, () =>
         listText(
           call.lang,
-          COLUMNS[call.lang],
-          answer.organizations.map(({ id, name }) => [id, name]),
+          ORGANIZATION_COLUMNS[call.lang],
+          answer.organizations.map(({ id, name, suspended }) => [
+            id,
+            name,
+            STATE[call.lang][suspended ? 'suspended' : 'active'],
+          ]),
         ),
       );
       return 0;

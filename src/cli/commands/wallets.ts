@@ -1,35 +1,99 @@
-import { creditedSchema, type WalletView, walletListSchema } from '@millrace/contract';
-import type { Lang } from '../../control/index.ts';
+import {
+  creditedSchema,
+  isCurrency,
+  type WalletView,
+  walletEntryListSchema,
+  walletListSchema,
+} from '@millrace/contract';
+import type { Lang, Words } from '../../control/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import { type Command, type CommandCall, ORG } from '../command.ts';
-import { table } from '../show.ts';
+import { usageFault } from '../parse-argv.ts';
+import { listText, table, time } from '../show.ts';
 import { organizationPath } from './organizations.ts';
 
 const show: Command = {
   name: 'wallet show',
   about: {
-    en: 'balance of a wallet, and what is held for running requests',
-    zh: '查看钱包余额，以及为进行中的请求预留的金额',
+    en: 'balance of each wallet, and what is held for running requests',
+    zh: '查看各钱包余额，以及为进行中的请求预留的金额',
   },
   flags: [
     ORG,
-    {
-      name: 'currency',
-      value: 'CNY',
-      about: {
-        en: 'which wallet; the first by name where there are several',
-        zh: '哪个币种；有多个时默认按名称取第一个',
-      },
-    },
+    { name: 'currency', value: 'CNY', about: { en: 'the wallet in this currency alone', zh: '仅此币种的钱包' } },
   ],
+  fields: { currency: '--currency' },
   examples: ['wallet show --org acme', 'wallet show --org acme --currency USD --json'],
-  json: '{"currency","balance","held","available"}',
+  json: '{"currency","balance","held","available","wallets":[{"currency","balance","held","available"}]}; the first fields are those of the first wallet by name, or of the one asked for',
   async run(call) {
-    const wallets = await walletsOf(call);
-    const currency = call.optional('currency');
-    const wallet = currency === undefined ? wallets[0] : wallets.find(one => one.currency === currency);
-    if (!wallet) throw noWallet(call.text('org'), currency);
-    call.answer(wallet, () => walletTable(currency === undefined ? wallets : [wallet], call.lang));
+    const currency = knownCurrency(call);
+    const all = await walletsOf(call);
+    const wallets = currency === undefined ? all : all.filter(one => one.currency === currency);
+    const [first] = wallets;
+    if (!first) throw noWallet(call.text('org'), currency);
+    call.answer({ ...first, wallets }, () => walletTable(wallets, call.lang));
+    return 0;
+  },
+};
+
+/** The currency asked for. Throws Fault `config_invalid` for a code that none has: "no wallet in CYN" would look as if one could be opened. */
+function knownCurrency(call: CommandCall): string | undefined {
+  const currency = call.optional('currency');
+  if (currency === undefined || isCurrency(currency)) return currency;
+  throw usageFault(
+    `--currency: "${currency}" is not a currency code of ISO 4217, such as CNY or USD`,
+    `--currency：“${currency}”不是 ISO 4217 币种代码，例如 CNY 或 USD`,
+  );
+}
+
+const KINDS: Readonly<Record<string, Words>> = {
+  credit: { en: 'top-up', zh: '充值' },
+  'config-credit': { en: 'configuration', zh: '配置充值' },
+  debit: { en: 'correction', zh: '更正' },
+  reversal: { en: 'refund', zh: '退回' },
+};
+
+const entries: Command = {
+  name: 'wallet entries',
+  about: {
+    en: 'what was paid in, corrected and given back, with its notes; what requests cost is in `usage`',
+    zh: '查看充值、更正与退回及其备注；请求的费用见 `usage`',
+  },
+  flags: [
+    ORG,
+    { name: 'currency', value: 'CNY', about: { en: 'the wallet in this currency alone', zh: '仅此币种的钱包' } },
+    { name: 'limit', value: 'N', about: { en: 'lines, 1 to 1000; 100 unless said', zh: '条数，1 到 1000，默认 100' } },
+    { name: 'cursor', value: 'C', about: { en: 'the `next` of the page before', zh: '上一页返回的 `next`' } },
+  ],
+  fields: { currency: '--currency', limit: '--limit', cursor: '--cursor' },
+  examples: ['wallet entries --org acme', 'wallet entries --org acme --currency CNY --limit 20 --json'],
+  json: '{"entries":[{"seq","at","kind","currency","amount","note","idempotencyKey"}],"next"}',
+  async run(call) {
+    const query = new URLSearchParams();
+    for (const name of ['currency', 'limit', 'cursor']) {
+      const value = call.optional(name);
+      if (value !== undefined) query.set(name, value);
+    }
+    const client = await call.client();
+    const target = `${organizationPath(call.text('org'))}/wallets/entries?${query}`;
+    const answer = await client.call(walletEntryListSchema, 'GET', target);
+    const zh = call.lang === 'zh';
+    const titles = zh
+      ? ['时间', '类型', '金额', '币种', '备注', '幂等键']
+      : ['TIME', 'KIND', 'AMOUNT', 'CURRENCY', 'NOTE', 'KEY'];
+    call.answer(answer, () => {
+      const rows = answer.entries.map(entry => [
+        time(entry.at),
+        KINDS[entry.kind]?.[call.lang] ?? entry.kind,
+        entry.amount,
+        entry.currency,
+        entry.note ?? '',
+        entry.idempotencyKey ?? '',
+      ]);
+      const columns = titles.map((title, index) => ({ title, right: index === 2 }));
+      const next = answer.next === null ? '' : `\n\n${zh ? '更早的记录：' : 'Older lines:'} --cursor ${answer.next}`;
+      return `${listText(call.lang, columns, rows)}${next}`;
+    });
     return 0;
   },
 };
@@ -111,4 +175,4 @@ function walletTable(wallets: readonly WalletView[], lang: Lang): string {
   );
 }
 
-export const WALLET_COMMANDS: readonly Command[] = [show, credit];
+export const WALLET_COMMANDS: readonly Command[] = [show, credit, entries];

@@ -1,7 +1,7 @@
-import { type ApplyResult, type Change, type ConfigDocument, configSchema, pathText } from '@millrace/contract';
-import { Fault } from '../../ground/std/index.ts';
+import { type ApplyResult, type Change, type ConfigDocument, configSchema } from '@millrace/contract';
 import type { StoreTransaction } from '../../ground/store/index.ts';
 import { withKnownProviders } from '../../models/catalog/index.ts';
+import { ConfigFault } from '../config-fault.ts';
 import type { ControlDeps } from '../deps.ts';
 import { type Checked, check } from '../issue-text.ts';
 import { checkReferences } from './check.ts';
@@ -43,17 +43,11 @@ export async function applyDocument(
   };
 }
 
-/** As {@link applyDocument}, for documents of our own: throws Fault `config_invalid` with the first issue. */
+/** As {@link applyDocument}, for documents of our own: throws {@link ConfigFault}. */
 export async function applyConfig(deps: ControlDeps, document: unknown, options: ApplyOptions): Promise<ApplyResult> {
   const outcome = await applyDocument(deps, document, options);
   if (outcome.ok) return outcome.value;
-  const [first] = outcome.issues;
-  const path = pathText(first?.path ?? []);
-  throw new Fault('config_invalid', {
-    message: `${path}: ${first?.words.en}`,
-    messageZh: `${path}：${first?.words.zh}`,
-    param: path,
-  });
+  throw new ConfigFault(outcome.issues);
 }
 
 async function changeStore(

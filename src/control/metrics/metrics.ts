@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { FAULT_CODES, formatAmount } from '@millrace/contract';
 import type { Deployment } from '../../models/catalog/index.ts';
+import { mayDo, type Principal } from '../../people/identity/index.ts';
 import type { ControlApp } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
 import { stateOf } from '../resources/models.ts';
@@ -26,11 +27,14 @@ export function metricsRoutes(app: ControlApp, deps: ControlDeps): void {
       refusalFamily(deps),
       ...deploymentFamilies(deps),
       ...processFamilies(deps, delay),
-      ...(c.get('admin') ? [await walletFamily(deps)] : []),
+      ...(mayWallets(c.get('principal')) ? [await walletFamily(deps)] : []),
     ];
     return c.text(metricText(families), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
   });
 }
+
+const mayWallets = (principal: Principal | undefined) =>
+  principal !== undefined && principal.organizationId === undefined && mayDo(principal, 'wallets.read');
 
 function nodeFamilies({ loader, journal, slots, version, startedAtMs }: ControlDeps): MetricFamily[] {
   const commits = journal.commits();

@@ -1,24 +1,20 @@
-import { applyRequestSchema, pathText } from '@millrace/contract';
+import type { ROUTES } from '@millrace/contract';
 import { applyDocument } from '../apply/apply.ts';
-import { type ControlApp, readBody } from '../context.ts';
+import { ConfigFault } from '../config-fault.ts';
 import type { ControlDeps } from '../deps.ts';
+import type { Handlers } from '../routes/mount.ts';
 
-/** `/api/v1/config/apply`: a whole document at once, as `./millrace apply` sends it. */
-export function configRoutes(app: ControlApp, deps: ControlDeps): void {
+/** A whole document at once, as `./millrace apply` sends it. */
+export function configHandlers(deps: ControlDeps): Handlers<typeof ROUTES.config> {
   // One at a time: each compares with the state that the one before it left.
   let last: Promise<unknown> = Promise.resolve();
-
-  app.post('/api/v1/config/apply', async c => {
-    const { config, dryRun } = await readBody(c, applyRequestSchema);
-    const turn = last.then(() => applyDocument(deps, config, { dryRun }));
-    last = turn.catch(() => undefined);
-    const outcome = await turn;
-    if (outcome.ok) return c.json(outcome.value);
-    const lang = c.get('lang');
-    const issues = outcome.issues.map(({ path, words }) => ({ path, message: words[lang] }));
-    const [first] = issues;
-    const param = pathText(first?.path ?? []);
-    const message = `${param}${param === '' ? '' : lang === 'zh' ? '：' : ': '}${first?.message}`;
-    return c.json({ error: { code: 'config_invalid', message, param, issues } }, 400);
-  });
+  return {
+    async apply({ body: { config, dryRun } }) {
+      const turn = last.then(() => applyDocument(deps, config, { dryRun }));
+      last = turn.catch(() => undefined);
+      const outcome = await turn;
+      if (outcome.ok) return outcome.value;
+      throw new ConfigFault(outcome.issues);
+    },
+  };
 }

@@ -1,6 +1,7 @@
-import type { StatusView } from '@millrace/contract';
+import type { ROUTES } from '@millrace/contract';
 import type { Access, ControlApp } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
+import type { Handlers } from '../routes/mount.ts';
 import { isReady } from './models.ts';
 
 /** `/healthz`: the process answers. `/readyz`: it may be sent traffic, and if not, why. `/api/v1/status`: both, with models. */
@@ -15,23 +16,31 @@ export function healthRoutes(app: ControlApp, deps: ControlDeps): void {
   });
 }
 
-export function statusRoutes(app: ControlApp, deps: ControlDeps, access: Access): void {
-  app.get('/api/v1/status', c => {
-    const reasons = notReady(deps);
-    return c.json({
-      version: deps.version,
-      access,
-      nodeId: deps.journal.nodeId,
-      startedAt: new Date(deps.startedAtMs).toISOString(),
-      ready: reasons.length === 0,
-      reasons: [...reasons],
-      alarms: [...alarmsOf(deps)],
-      models: [...deps.catalog.snapshot().models.values()].map(model => ({
-        id: model.id,
-        ready: isReady(deps, model),
-      })),
-    } satisfies StatusView);
-  });
+/** The node, for who administers it. */
+export function nodeHandlers(deps: ControlDeps, access: Access): Handlers<typeof ROUTES.node> {
+  return {
+    async status() {
+      const reasons = notReady(deps);
+      return {
+        version: deps.version,
+        access,
+        nodeId: deps.journal.nodeId,
+        startedAt: new Date(deps.startedAtMs).toISOString(),
+        ready: reasons.length === 0,
+        reasons: [...reasons],
+        alarms: [...alarmsOf(deps)],
+        models: [...deps.catalog.snapshot().models.values()].map(model => ({
+          id: model.id,
+          ready: isReady(deps, model),
+        })),
+      };
+    },
+    async backup({ body: { folder } }) {
+      await deps.loader.flush();
+      await deps.backup(folder);
+      return { folder };
+    },
+  };
 }
 
 /** What a person must look at, though the node serves: stable words for machines. */

@@ -1,60 +1,64 @@
-import { formatAmount } from '@millrace/contract';
+import { formatAmount, type JournalEntryView, type ROUTES } from '@millrace/contract';
 import { ENTRY_KIND, findEntries, type JournalEntry } from '../../ground/journal/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import { verifyLedger } from '../../money/ledger/index.ts';
-import type { ControlApp } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
+import type { Handlers } from '../routes/mount.ts';
 
 /** Oldest open requests that are shown one by one. */
 const OPEN_SHOWN = 100;
 
-/** `/api/v1/ledger/verify` proves the books; `/api/v1/journal` shows the log that feeds them. */
-export function ledgerRoutes(app: ControlApp, { store, loader, journal, slots, clock }: ControlDeps): void {
-  app.post('/api/v1/ledger/verify', async c => {
-    await loader.flush();
-    const { nodeId, reader } = journal;
-    const { ok, invariants } = await verifyLedger(store, { nodeId, reader, nowMs: clock.nowMs() });
-    const lang = c.get('lang');
-    return c.json({ ok, invariants: invariants.map(invariant => ({ ...invariant, title: invariant.title[lang] })) });
-  });
-
-  app.get('/api/v1/journal', async c => {
-    const open = await loader.openIntents();
-    return c.json({
-      nodeId: journal.nodeId,
-      lastSeq: journal.reader.lastSeq(),
-      lag: loader.lag(),
-      storageFull: slots.node.get('storageFull') !== 0,
-      openIntents: open.length,
-      open: open.slice(0, OPEN_SHOWN).map(({ intent, progress }) => ({
-        requestId: intent.id,
-        at: new Date(intent.atMs).toISOString(),
-        organizationId: intent.organizationId,
-        model: intent.model,
-        currency: intent.currency,
-        held: formatAmount(progress?.holdNano ?? intent.holdNano),
-        outputTokens: progress?.outputTokens ?? 0,
-      })),
-    });
-  });
-
-  app.get('/api/v1/journal/requests/:id', async c => {
-    const requestId = c.req.param('id');
-    const entries = await findEntries(journal.reader, requestId);
-    if (entries.length === 0)
-      throw new Fault('not_found', {
-        message: `The journal of this node has no request ${requestId.slice(0, 64)}; \`usage\` shows what is older`,
-        messageZh: `本节点的日志中没有请求 ${requestId.slice(0, 64)}；更早的请求见 \`usage\``,
-      });
-    return c.json({ requestId, entries: entries.map(entryView) });
-  });
+/** Proves the books, and shows the log that feeds them. */
+export function ledgerHandlers({ store, loader, journal, slots, clock }: ControlDeps): Handlers<typeof ROUTES.ledger> {
+  return {
+    async verify({ lang }) {
+      await loader.flush();
+      const { nodeId, reader } = journal;
+      const { ok, invariants } = await verifyLedger(store, { nodeId, reader, nowMs: clock.nowMs() });
+      return { ok, invariants: invariants.map(invariant => ({ ...invariant, title: invariant.title[lang] })) };
+    },
+    async journal() {
+      const open = await loader.openIntents();
+      return {
+        nodeId: journal.nodeId,
+        lastSeq: journal.reader.lastSeq(),
+        lag: loader.lag(),
+        storageFull: slots.node.get('storageFull') !== 0,
+        openIntents: open.length,
+        open: open.slice(0, OPEN_SHOWN).map(({ intent, progress }) => ({
+          requestId: intent.id,
+          at: new Date(intent.atMs).toISOString(),
+          organizationId: intent.organizationId,
+          model: intent.model,
+          currency: intent.currency,
+          held: formatAmount(progress?.holdNano ?? intent.holdNano),
+          outputTokens: progress?.outputTokens ?? 0,
+        })),
+      };
+    },
+    async trace({ params: { id } }) {
+      const entries = await findEntries(journal.reader, id);
+      if (entries.length === 0)
+        throw new Fault('not_found', {
+          message: `The journal of this node has no request ${id.slice(0, 64)}; \`usage\` shows what is older`,
+          messageZh: `本节点的日志中没有请求 ${id.slice(0, 64)}；更早的请求见 \`usage\``,
+        });
+      return { requestId: id, entries: entries.map(entryView) };
+    },
+  };
 }
 
-const KINDS = Object.fromEntries(Object.entries(ENTRY_KIND).map(([name, kind]) => [kind, name]));
+const KINDS: ReadonlyMap<number, JournalEntryView['kind']> = new Map([
+  [ENTRY_KIND.intent, 'intent'],
+  [ENTRY_KIND.progress, 'progress'],
+  [ENTRY_KIND.settlement, 'settlement'],
+]);
 
 /** All that was written, by its names; amounts as decimals, times as text. */
-function entryView({ seq, record }: JournalEntry): object {
-  return { seq, kind: KINDS[record.kind], ...view(record.value) };
+function entryView({ seq, record }: JournalEntry): JournalEntryView {
+  const kind = KINDS.get(record.kind);
+  if (kind === undefined) throw new Error(`entry ${seq} of the journal is of no kind that is known`);
+  return { seq, kind, ...view(record.value) };
 }
 
 function view(value: object): object {

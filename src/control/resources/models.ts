@@ -1,48 +1,44 @@
-import { formatAmount, type ModelView, modelAddSchema, modelInspectSchema, type PriceView } from '@millrace/contract';
+import { formatAmount, type ModelView, type PriceView, type ROUTES } from '@millrace/contract';
 import type { UpstreamFailure } from '../../gateway/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment, Model } from '../../models/catalog/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
+import type { Principal } from '../../people/identity/index.ts';
 import { addModel } from '../apply/add-model.ts';
-import { type ControlApp, readBody } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { Lang, Words } from '../language.ts';
+import type { Handlers } from '../routes/mount.ts';
 
-/** `/api/v1/models`: what can be called. A file of weights is added here; all else is made and changed through `/api/v1/config/apply`. */
-export function modelRoutes(app: ControlApp, deps: ControlDeps): void {
+/** What can be called. A file of weights is added here; all else is made and changed through `config.apply`. */
+export function modelHandlers(deps: ControlDeps): Handlers<typeof ROUTES.models> {
   const { catalog } = deps;
-
-  app.get('/api/v1/models', c => {
-    const models = [...catalog.snapshot().models.values()];
-    return c.json({ models: models.map(model => modelView(deps, model, c.get('lang'))) });
-  });
-
-  app.post('/api/v1/models/inspect', async c => {
-    const { file } = await readBody(c, modelInspectSchema);
-    return c.json(await deps.inspectModel(file));
-  });
-
-  app.post('/api/v1/models', async c => {
-    const body = await readBody(c, modelAddSchema);
-    const { id, replaced } = await addModel(deps, body);
+  const find = (id: string): Model => {
     const model = catalog.snapshot().models.get(id);
     if (!model) throw noModel(id);
-    return c.json({ ...modelView(deps, model, c.get('lang')), file: body.file, replaced }, 201);
-  });
+    return model;
+  };
+  return {
+    async list({ principal, lang }) {
+      const models = [...catalog.snapshot().models.values()];
+      return { models: models.map(model => viewFor(principal, modelView(deps, model, lang))) };
+    },
+    inspect: ({ body: { file } }) => deps.inspectModel(file),
+    async add({ body, lang }) {
+      const { id, replaced } = await addModel(deps, body);
+      return { ...modelView(deps, find(id), lang), file: body.file, replaced };
+    },
+    show: async ({ params: { id }, principal, lang }) => viewFor(principal, modelView(deps, find(id), lang)),
+    async remove({ params: { id } }) {
+      if (!(await deps.store.transaction(trx => catalog.removeModel(trx, id)))) throw noModel(id);
+      await deps.publish();
+      return { id, removed: true };
+    },
+  };
+}
 
-  app.get('/api/v1/models/:id{.+}', c => {
-    const id = c.req.param('id');
-    const model = catalog.snapshot().models.get(id);
-    if (!model) throw noModel(id);
-    return c.json(modelView(deps, model, c.get('lang')));
-  });
-
-  app.delete('/api/v1/models/:id{.+}', async c => {
-    const id = c.req.param('id');
-    if (!(await deps.store.transaction(trx => catalog.removeModel(trx, id)))) throw noModel(id);
-    await deps.publish();
-    return c.json({ id, removed: true });
-  });
+/** Whom we buy from, and for how much, is nothing for a customer. */
+function viewFor({ organizationId }: Principal, view: ModelView): ModelView {
+  return organizationId === undefined ? view : { ...view, deployments: [] };
 }
 
 function noModel(id: string): Fault {

@@ -14,7 +14,8 @@ import {
 } from '../../ground/std/index.ts';
 import { readRevision, type Store } from '../../ground/store/index.ts';
 import { createLeases, type Leases, type Ledger, walletLease } from '../../money/ledger/index.ts';
-import type { Budgets, CallerRecord, Identity } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
+import type { Budgets, Identity } from '../../people/identity/index.ts';
 import { KeyLimits } from './key-limits.ts';
 import { type Cell, LeaseKeeper } from './lease-keeper.ts';
 import { createLeasedBudgets, type LeasedBudgets } from './leased-budgets.ts';

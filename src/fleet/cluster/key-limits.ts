@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SupplyAnswer } from '../../gateway/index.ts';
 import type { Clock, KeyShares, Share } from '../../ground/std/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { type LimitSource, placesName } from './limit-source.ts';
 import type { Valkey } from './valkey.ts';
 
@@ -20,7 +20,7 @@ interface Entry {
   readonly keyId: string;
   readonly what: Share;
   /** Per minute; of places, at once. */
-  readonly limit: number;
+  limit: number;
   /** Places that this node has in all. */
   places: number;
   seen: bigint;
@@ -85,11 +85,15 @@ export class KeyLimits {
 
   #entry({ slot, keyId, scopes }: CallerRecord, what: Share): Entry | undefined {
     const known = this.#entries.get(nameOf(slot, what));
-    if (known?.keyId === keyId) return known;
     const limit = { requests: scopes.requestsPerMinute, tokens: scopes.tokensPerMinute, places: scopes.concurrency }[
       what
     ];
     if (limit === undefined) return undefined;
+    if (known?.keyId === keyId) {
+      // It may have been changed since.
+      known.limit = limit;
+      return known;
+    }
     const { shares, clock } = this.#options;
     // Of another key that had this slot before.
     const stale = shares.left(slot, what);

@@ -4,7 +4,7 @@ import { DIALECTS, testStores } from '../../../test/support/stores.ts';
 import { createSlots, openSlots, silentLog } from '../../ground/std/index.ts';
 import type { Store } from '../../ground/store/index.ts';
 import { createLeases } from '../../money/ledger/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { createLeasedBudgets } from './leased-budgets.ts';
 

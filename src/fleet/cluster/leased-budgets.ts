@@ -1,7 +1,8 @@
 import type { Currency, Nano } from '@millrace/contract';
 import type { KeySlots } from '../../ground/std/index.ts';
 import { budgetLease } from '../../money/ledger/index.ts';
-import { type Budget, type Budgets, type CallerRecord, periodOf } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
+import { type Budget, type Budgets, periodOf } from '../../people/identity/index.ts';
 import type { Cell, LeaseKeeper, Supplied } from './lease-keeper.ts';
 
 /** Budgets of keys that several nodes spend from: their cells hold what this node leased of them, at first nothing. */
@@ -11,7 +12,7 @@ export interface LeasedBudgets extends Budgets {
 
 interface Entry {
   readonly slot: number;
-  readonly budget: Budget;
+  budget: Budget;
   period: string;
 }
 
@@ -38,6 +39,11 @@ export function createLeasedBudgets({
       const entry = entries.get(keyId);
       entries.delete(keyId);
       if (entry) keeper.drop(account(keyId, entry).id);
+    },
+    resize(keyId, budget) {
+      // What other nodes hold of it, and this one, is measured against the new amount when more is asked for.
+      const entry = entries.get(keyId);
+      if (entry) entry.budget = budget;
     },
     async roll() {
       const now = nowMs();

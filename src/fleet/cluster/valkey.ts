@@ -1,4 +1,3 @@
-import { Valkey as Client } from 'iovalkey';
 import type { Clock, Log } from '../../ground/std/index.ts';
 
 const CONNECT_MS = 2_000;
@@ -24,6 +23,20 @@ export interface Valkey extends AsyncDisposable {
   onNews(listener: (news: News) => void): void;
 }
 
+/** Loaded where it is used: a node that works alone does not start with it. */
+async function loadClient() {
+  const { Valkey: Client } = await import('iovalkey');
+  return (url: string) =>
+    new Client(url, {
+      lazyConnect: true,
+      connectTimeout: CONNECT_MS,
+      commandTimeout: COMMAND_MS,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: times => Math.min(RETRY_MS_MAX, 50 * 2 ** Math.min(times, 6)),
+    });
+}
+
 /** Connects, and goes on trying for as long as it lives; returns after the first try, whatever came of it. */
 export async function connectValkey({
   url,
@@ -39,17 +52,9 @@ export async function connectValkey({
   readonly clock: Clock;
   readonly log: Log;
 }): Promise<Valkey> {
-  const open = () =>
-    new Client(url, {
-      lazyConnect: true,
-      connectTimeout: CONNECT_MS,
-      commandTimeout: COMMAND_MS,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: times => Math.min(RETRY_MS_MAX, 50 * 2 ** Math.min(times, 6)),
-    });
-  const commands = open();
-  const subscriber = open();
+  const open = await loadClient();
+  const commands = open(url);
+  const subscriber = open(url);
   const channel = `${prefix}:news`;
   const listeners: ((news: News) => void)[] = [];
   let saidUp: boolean | undefined;

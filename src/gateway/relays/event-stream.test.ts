@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { systemClock } from '../../ground/std/index.ts';
+import { silentLog, systemClock } from '../../ground/std/index.ts';
 import { createHttpServer, type HttpResponse } from '../server/index.ts';
 import { createEventStream } from './event-stream.ts';
 
 async function served(answer: (res: HttpResponse) => void) {
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 65_536 };
-  const server = createHttpServer({ clock: systemClock, limits, serve: answer });
+  const server = createHttpServer({ clock: systemClock, limits, log: silentLog, serve: answer });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });
   const close = () => {
     server.close();
@@ -28,7 +28,7 @@ async function raw(port: number, request: string): Promise<string> {
 const events = ['data: 1\n\n', Buffer.from('data: 世界 🦙\n\n'), 'data: 再见\n\n', `data: ${'x'.repeat(70_000)}\n\n`];
 const whole = events.map(String).join('');
 const answer = (res: HttpResponse) => {
-  const stream = createEventStream(res, { headers: ['x-request-id', 'r'], silenceMs: 10_000 });
+  const stream = createEventStream(res, { headers: ['x-request-id', 'r'], silenceMs: 10_000, contain: step => step() });
   for (const event of events) stream.write(event);
   stream.end('data: [DONE]\n\n');
 };

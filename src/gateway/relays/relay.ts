@@ -1,4 +1,4 @@
-import { formatAmount } from '@millrace/contract';
+import { formatAmount } from '@millrace/contract/words';
 import type { Settlement } from '../../ground/journal/index.ts';
 import type { Fault } from '../../ground/std/index.ts';
 import type { Call, Codec, UsageStamp } from '../../models/dialects/index.ts';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { HttpSyntaxError } from '../../ground/std/index.ts';
+import { crashPoint, HttpSyntaxError } from '../../ground/std/index.ts';
 import type { Listed } from '../surfaces/running.ts';
 import { emptyAnswer } from './answer-head.ts';
 import { type Channel, HttpExchange } from './http-exchange.ts';
@@ -24,6 +24,8 @@ export interface ConnectionOwner {
   readonly isDraining: boolean;
   tailOf(closes: boolean): string;
   serve(exchange: HttpExchange): void;
+  /** Something threw where nothing should: the connection ends with it. */
+  thrown(error: unknown): void;
   forget(connection: ServerConnection): void;
 }
 
@@ -72,35 +74,64 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
     this.sinceMs = owner.nowMs;
     this.parser = new RequestParser(this);
     socket.on('data', chunk => this.read(chunk));
-    socket.on('drain', () => this.drained());
-    socket.on('end', () => this.ended());
+    socket.on('drain', () => this.contain(() => this.drained()));
+    socket.on('end', () => this.contain(() => this.ended()));
     // Whatever it is, the end of the connection is what matters, and follows.
     socket.on('error', () => {});
     socket.on('close', () => {
-      this.leaveAll();
       owner.forget(this);
+      this.contain(() => this.leaveAll());
     });
+  }
+
+  /** All that is called from outside goes through here, or catches as this does: a throw ends this connection, never the thread. */
+  private contain(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.onThrown(error, undefined);
+    }
+  }
+
+  onThrown(error: unknown, exchange: HttpExchange | undefined): void {
+    this.owner.thrown(error);
+    this.isBroken = true;
+    this.isStopped = true;
+    this.unread = undefined;
+    if (!exchange || exchange.headSent || exchange.isGone) {
+      this.destroy();
+      return;
+    }
+    if (exchange === this.receiving) this.receiving = undefined;
+    exchange.breakOff(emptyAnswer(500));
+    if (!this.first) this.close();
   }
 
   // What comes.
 
   private read(chunk: Buffer | string): void {
     if (typeof chunk === 'string') return;
-    if (this.isLingering || this.isBroken) this.discard(chunk.length);
-    else if (this.unread) this.unread = Buffer.concat([this.unread, chunk]);
-    else this.parse(chunk);
+    try {
+      if (this.isLingering || this.isBroken) this.discard(chunk.length);
+      else if (this.unread) this.unread = Buffer.concat([this.unread, chunk]);
+      else this.parse(chunk);
+    } catch (error) {
+      this.onThrown(error, undefined);
+    }
   }
 
   private parse(bytes: Buffer): void {
     let at = 0;
     this.isParsing = true;
     try {
-      while (at < bytes.length && (!this.parser.isBetween() || this.mayBegin())) at = this.parser.push(bytes, at);
+      crashPoint('gateway.parse');
+      while (at < bytes.length && !this.isBroken && (!this.parser.isBetween() || this.mayBegin()))
+        at = this.parser.push(bytes, at);
     } catch (error) {
       at = bytes.length;
       if (error instanceof RequestRefused) this.refuse(error.status);
       else if (error instanceof HttpSyntaxError) this.refuse(400);
-      else throw error;
+      else this.onThrown(error, undefined);
     } finally {
       this.isParsing = false;
     }
@@ -141,7 +172,11 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
     this.count += 1;
     this.receiving = exchange;
     if (!head.keepAlive) this.isStopped = true;
-    this.owner.serve(exchange);
+    try {
+      this.owner.serve(exchange);
+    } catch (error) {
+      this.onThrown(error, exchange);
+    }
   }
 
   onBody(content: Buffer): void {
@@ -153,10 +188,11 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
   onEnd(): void {
     const { receiving } = this;
     this.receiving = undefined;
-    this.isBodyPaused = false;
     this.unwantedBytes = 0;
     this.sinceMs = this.owner.nowMs;
     receiving?.takeEnd();
+    // A sink that could take no more has taken the end with what it held: nothing is left to wait for.
+    if (this.isBodyPaused) this.resumeBody();
   }
 
   /** What comes is no request, or comes too late. */
@@ -183,6 +219,7 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
   }
 
   private leaveAll(): void {
+    crashPoint('gateway.client-left');
     this.unread = undefined;
     this.receiving = undefined;
     // While they hear of it, it is still known whose turn it was.
@@ -226,7 +263,7 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
       over?.takeTurn();
     }
     if (!this.first) this.answered();
-    if (this.unread) queueMicrotask(() => this.parseUnread());
+    if (this.unread) queueMicrotask(() => this.contain(() => this.parseUnread()));
   }
 
   /** All that was asked is answered. */
@@ -291,6 +328,11 @@ export class ServerConnection implements RequestEvents, Channel, Listed {
 
   /** Called at each sweep. Who is overdue gets another round: the bytes that save it may wait in the socket. */
   check(nowMs: number): void {
+    this.contain(() => this.look(nowMs));
+  }
+
+  private look(nowMs: number): void {
+    crashPoint('gateway.sweep');
     const isLate = nowMs >= this.dueMs();
     if (isLate && this.isLate) this.expire();
     this.isLate = isLate;

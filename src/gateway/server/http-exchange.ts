@@ -15,6 +15,8 @@ export interface HttpRequest {
   remoteAddress(): string;
   /** In the turn in which the request is served, or never: a body that nobody takes is read and thrown away. */
   receive(sink: BodySink): void;
+  /** What still comes is read and thrown away, within bounds. */
+  ignoreBody(): void;
   /** For a sink that cannot take more now. */
   pauseBody(): void;
   resumeBody(): void;
@@ -59,6 +61,8 @@ export interface Channel {
   onAnswered(exchange: HttpExchange): void;
   pauseBody(): void;
   resumeBody(): void;
+  /** Whoever serves the exchange threw: it ends, and its connection with it. */
+  onThrown(error: unknown, exchange: HttpExchange): void;
   destroy(): void;
 }
 
@@ -109,6 +113,10 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     if (!this.head.expectsContinue) return;
     this.isContinued = true;
     if (!this.isGone && !this.headSent) this.out(CONTINUE, 'latin1');
+  }
+
+  ignoreBody(): void {
+    this.sink = undefined;
   }
 
   pauseBody(): void {
@@ -228,7 +236,11 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   }
 
   takeBody(content: Buffer): void {
-    this.sink?.onBody(content);
+    try {
+      this.sink?.onBody(content);
+    } catch (error) {
+      this.channel.onThrown(error, this);
+    }
   }
 
   takeEnd(): void {
@@ -236,7 +248,11 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     this.isWhole = true;
     // The answer may take minutes, in which nobody needs the bytes of the request.
     this.sink = undefined;
-    sink?.onEnd();
+    try {
+      sink?.onEnd();
+    } catch (error) {
+      this.channel.onThrown(error, this);
+    }
   }
 
   /** Its turn has come. */
@@ -250,7 +266,16 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   drained(): void {
     const { toldDrain } = this;
     this.toldDrain = undefined;
-    if (!this.isGone) toldDrain?.();
+    if (!this.isGone && toldDrain) this.tell(toldDrain);
+  }
+
+  /** What is thrown there must not end what goes on here: other exchanges of the connection are still to hear. */
+  private tell(told: () => void): void {
+    try {
+      told();
+    } catch (error) {
+      this.channel.onThrown(error, this);
+    }
   }
 
   /** The client left. */
@@ -259,7 +284,9 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     this.isGone = true;
     this.sink = undefined;
     this.waiting = undefined;
-    if (!this.isOver) this.toldGone?.();
+    const { toldGone } = this;
+    this.toldGone = undefined;
+    if (!this.isOver && toldGone) this.tell(toldGone);
   }
 
   /** The request breaks off and can never be whole: whoever serves it hears that the client is gone, and the client these last words. */

@@ -4,6 +4,7 @@ import { after, describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { openWire } from '../../../test/support/wire.ts';
+import { type Log, silentLog } from '../../ground/std/index.ts';
 import type { BodySink, HttpExchange } from './http-exchange.ts';
 import { createHttpServer } from './http-server.ts';
 
@@ -16,9 +17,11 @@ after(() => {
 /** A server, what it was asked, and its clock; `serve` gets each request with its number. */
 async function open(serve: (http: HttpExchange, index: number) => void) {
   const seen: HttpExchange[] = [];
+  const thrown: unknown[] = [];
+  const log: Log = { ...silentLog, error: (_event, fields) => void thrown.push(fields?.['internal']) };
   let passedMs = 0;
   const clock = { nowMs: () => 1_700_000_000_000 + passedMs, monotonicMs: () => passedMs };
-  const server = createHttpServer({ clock, limits: LIMITS, serve: http => serve(http, seen.push(http) - 1) });
+  const server = createHttpServer({ clock, log, limits: LIMITS, serve: http => serve(http, seen.push(http) - 1) });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });
   closers.push(() => {
     server.close();
@@ -37,7 +40,7 @@ async function open(serve: (http: HttpExchange, index: number) => void) {
   const asked = async (count: number) => {
     while (seen.length < count) await nextTurn();
   };
-  return { server, port, seen, look, pass, asked };
+  return { server, port, seen, thrown, look, pass, asked };
 }
 
 const whole = (done: (body: string) => void): BodySink => {
@@ -509,4 +512,68 @@ test('node’s own client: what it sends is read as it was meant, and what is an
     { numRuns: 100 },
   );
   agent.destroy();
+});
+
+describe('whoever serves a request throws', () => {
+  const fail = () => {
+    throw new Error('thrown on purpose');
+  };
+  /** Where it throws; what its own client gets. */
+  const PLACES: readonly [name: string, serve: (http: HttpExchange) => void, status: number | undefined][] = [
+    ['at the head', fail, 500],
+    ['at the body', http => http.receive({ onBody: fail, onEnd: () => {} }), 500],
+    ['at the end of the body', http => http.receive({ onBody: () => {}, onEnd: fail }), 500],
+    [
+      'when its answer has begun',
+      http => {
+        http.begin(200, []);
+        http.flush();
+        fail();
+      },
+      200,
+    ],
+    ['for a header that is none', http => http.send(200, ['x-a', 'a\nb'], ''), 500],
+    [
+      'when the client has left',
+      http => {
+        http.onGone(fail);
+        http.receive(whole(() => http.begin(200, ['x-left', 'yes'])));
+      },
+      undefined,
+    ],
+  ];
+  for (const [name, serve, status] of PLACES) {
+    test(`${name}: its connection ends, others go on`, async () => {
+      const { port, thrown, seen } = await open(http => (http.head.target === '/throws' ? serve(http) : echo(http)));
+      const other = await openWire(port);
+      other.send(ask('/before'));
+      await other.until(/GET \/before $/);
+      const wire = await openWire(port);
+      wire.send(ask('/first') + post('/throws', 'body'));
+      if (status === undefined) {
+        while (seen.length < 3 || !seen[2]?.headSent) await nextTurn();
+        wire.socket.resetAndDestroy();
+        while (thrown.length === 0) await nextTurn();
+      } else assert.deepEqual(answers(await wire.closed), [200, status]);
+      assert.match(String(thrown), /thrown on purpose|no value for a header/);
+      other.send(ask('/after'));
+      await other.until(/GET \/after $/);
+      other.socket.destroy();
+    });
+  }
+
+  test('at room to write again, of an answer that is not its own turn', async () => {
+    const { port, thrown, seen } = await open(http => {
+      http.begin(200, []);
+      http.write('x'.repeat(100_000));
+      if (http.head.target === '/2') http.onDrain(fail);
+    });
+    const wire = await openWire(port);
+    wire.send(ask('/1') + ask('/2') + ask('/3'));
+    while (seen.length < 3) await nextTurn();
+    seen[0]?.end();
+    await wire.closed;
+    assert.equal(thrown.length, 1);
+    await leftOf(seen[2]);
+  });
 });

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import type { Clock } from '../../ground/std/index.ts';
+import { type Clock, type Log, toFault } from '../../ground/std/index.ts';
 import { createRunning } from '../surfaces/running.ts';
 import { type ConnectionOwner, type Limits, ServerConnection } from './connection.ts';
 import type { HttpExchange } from './http-exchange.ts';
@@ -7,6 +7,7 @@ import type { HttpExchange } from './http-exchange.ts';
 export interface HttpServerOptions {
   readonly clock: Clock;
   readonly limits: Limits;
+  readonly log: Log;
   /** Called when a head is there, in the turn in which it came. */
   readonly serve: (exchange: HttpExchange) => void;
 }
@@ -26,17 +27,22 @@ const BACKLOG = 4_096;
 const SWEEP_MS = 1_000;
 
 /** HTTP/1.1 for the data plane. Why it is our own: docs/decisions/data-plane.md. */
-export function createHttpServer({ clock, limits, serve }: HttpServerOptions): HttpServer {
+export function createHttpServer({ clock, limits, log, serve }: HttpServerOptions): HttpServer {
   const connections = createRunning<ServerConnection>();
   let timer: NodeJS.Timeout | undefined;
   let keeps = '';
   let ends = '';
+  const thrown = (error: unknown) => {
+    const { message, details } = toFault(error);
+    log.error('connection-threw', { internal: details.internal ?? message });
+  };
   const owner: ConnectionOwner & { nowMs: number; isDraining: boolean } = {
     limits,
     nowMs: 0,
     isDraining: false,
     tailOf: (closes: boolean) => (closes ? ends : keeps),
     serve,
+    thrown,
     forget: connection => connections.delete(connection),
   };
   const tick = () => {
@@ -51,9 +57,14 @@ export function createHttpServer({ clock, limits, serve }: HttpServerOptions): H
   };
   tick();
   // A client that says no more may still read: what it gets then is ours to say.
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, socket =>
-    connections.add(new ServerConnection(socket, owner)),
-  );
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, socket => {
+    try {
+      connections.add(new ServerConnection(socket, owner));
+    } catch (error) {
+      thrown(error);
+      socket.destroy();
+    }
+  });
   return {
     listen: ({ host, port, reusePort }) =>
       new Promise((resolve, reject) => {

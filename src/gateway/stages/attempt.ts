@@ -1,7 +1,7 @@
 import type { Attempt, Usage } from '../../ground/journal/index.ts';
 import { type Clock, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import type { Codec, ReportedUsage } from '../../models/dialects/index.ts';
+import { type Codec, type ReportedUsage, withoutKey } from '../../models/dialects/index.ts';
 import type { UpstreamCall, UpstreamSink, Upstreams } from '../../serving/engines/index.ts';
 import { mayTryElsewhere } from '../../serving/routing/index.ts';
 import type { Ticket } from './admit.ts';
@@ -13,7 +13,7 @@ const ERROR_BYTES_MAX = 64 * 1024;
 /** Vendors' ids have some forty characters; a header of 32 KB would be in the journal and the ledger for ever. */
 const UPSTREAM_ID_LENGTH_MAX = 200;
 
-type UpstreamHeaders = Readonly<Record<string, string | undefined>>;
+type UpstreamHeaders = ReadonlyMap<string, string>;
 
 /** Who hears of a try. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
 export interface AttemptSink {
@@ -59,7 +59,7 @@ export class AttemptRun implements UpstreamSink {
   status = 0;
   private upstreamRequestId: string | undefined = undefined;
   private good = false;
-  private headers: UpstreamHeaders = {};
+  private headers: UpstreamHeaders = new Map();
   private error: Buffer[] | undefined = undefined;
   private errorBytes = 0;
 
@@ -115,7 +115,7 @@ export class AttemptRun implements UpstreamSink {
     this.status = status;
     this.headers = headers;
     this.good = status >= 200 && status < 300;
-    this.upstreamRequestId = this.good ? headers['x-request-id']?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
+    this.upstreamRequestId = this.good ? headers.get('x-request-id')?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
     if (this.good) this.sink.started();
   }
 
@@ -135,7 +135,7 @@ export class AttemptRun implements UpstreamSink {
       this.sink.ended();
       return;
     }
-    const body = Buffer.concat(this.error ?? []);
+    const body = this.withoutKey(Buffer.concat(this.error ?? []));
     const fault = this.decodedFault(body);
     this.sink.failed({
       fault,
@@ -151,6 +151,27 @@ export class AttemptRun implements UpstreamSink {
 
   isRetryable({ code }: Fault, reached: boolean): boolean {
     return mayTryElsewhere(code, { reached, retriesTimeouts: this.deployment.retriesTimeouts });
+  }
+
+  /** What it says of a failure, for others and for our log, without the key that we sent it. */
+  hideKey(fault: Fault): Fault {
+    const { apiKey } = this.deployment.upstream;
+    if (apiKey === undefined) return fault;
+    const { message, messageZh, internal, ...more } = fault.details;
+    return new Fault(fault.code, {
+      ...more,
+      ...(message === undefined ? {} : { message: withoutKey(message, apiKey) }),
+      ...(messageZh === undefined ? {} : { messageZh: withoutKey(messageZh, apiKey) }),
+      ...(internal === undefined ? {} : { internal: withoutKey(internal, apiKey) }),
+    });
+  }
+
+  /** Before its words are looked at: what a pattern takes out of the midst of a key would leave its ends. */
+  private withoutKey(body: Buffer): Buffer {
+    const { apiKey } = this.deployment.upstream;
+    return apiKey !== undefined && body.includes(apiKey)
+      ? Buffer.from(withoutKey(body.toString('utf8'), apiKey))
+      : body;
   }
 
   private decodedFault(body: Buffer): Fault {

@@ -1,5 +1,5 @@
 import { Fault } from '../../ground/std/index.ts';
-import { type CallerIndex, type CallerRecord, ipAllowed } from '../../people/identity/index.ts';
+import { type CallerIndex, type CallerRecord, ipAllowed } from '../../people/callers/index.ts';
 import type { HttpRequest } from '../server/index.ts';
 
 const BEARER = /^bearer +(\S+)$/i;

@@ -1,4 +1,4 @@
-import type { RequestId } from '@millrace/contract';
+import type { RequestId } from '@millrace/contract/words';
 import { ENTRY_KIND, type JournalClient, NO_USAGE } from '../../ground/journal/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { rate } from '../../money/pricing/index.ts';

@@ -1,6 +1,6 @@
-import type { Nano } from '@millrace/contract';
+import type { Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import type { Plan } from './plan.ts';
 
 /** Budget, then wallet; both or none. */

@@ -3,7 +3,7 @@ import type { CatalogSnapshot, Deployment, Model } from '../../models/catalog/in
 import type { Call } from '../../models/dialects/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
 import { priceInForce } from '../../money/pricing/index.ts';
-import { type CallerRecord, modelAllowed } from '../../people/identity/index.ts';
+import { type CallerRecord, modelAllowed } from '../../people/callers/index.ts';
 import { type Loads, orderTargets } from '../../serving/routing/index.ts';
 
 /** Where a call may go, in order, and what it will be charged by. */

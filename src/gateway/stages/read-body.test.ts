@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { openWire } from '../../../test/support/wire.ts';
-import { Fault, systemClock, toFault } from '../../ground/std/index.ts';
+import { createSlots, Fault, openSlots, silentLog, systemClock, toFault } from '../../ground/std/index.ts';
 import { createHttpServer, type HttpExchange } from '../server/index.ts';
+import { createBodyRoom } from './body-room.ts';
 import { BODY_BYTES_MAX, readBody } from './read-body.ts';
 
 const closers: (() => void)[] = [];
@@ -18,13 +19,15 @@ async function open(): Promise<number> {
       http.send(status, [], code);
     };
     try {
-      readBody(http, body => http.send(200, [], body), refuse);
+      const room = createBodyRoom(openSlots(createSlots()).bodies, { nodeBytes: 2 * BODY_BYTES_MAX });
+      const done = (body: Buffer) => http.send(200, [], body);
+      readBody(http, { bytesMax: BODY_BYTES_MAX, room, slot: undefined, done, refuse });
     } catch (error) {
       refuse(error);
     }
   };
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 8 * BODY_BYTES_MAX };
-  const server = createHttpServer({ clock: systemClock, limits, serve });
+  const server = createHttpServer({ clock: systemClock, limits, log: silentLog, serve });
   closers.push(() => {
     server.close();
     server.closeAllConnections();

@@ -1,4 +1,4 @@
-import type { RequestId } from '@millrace/contract';
+import type { RequestId } from '@millrace/contract/words';
 import {
   type Attempt,
   ENTRY_KIND,

@@ -1,4 +1,4 @@
-import type { FaultCode, Nano } from '@millrace/contract';
+import type { FaultCode, Nano } from '@millrace/contract/words';
 import { Fault, type FaultDetails, type Meterable } from '../../ground/std/index.ts';
 
 /** What was not there when a request was to be admitted. */

@@ -25,10 +25,11 @@ after(() => upstream.close());
 const bodyFor = (model: string, stream: boolean) =>
   JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'Say hi' }] });
 
+/** Each on a connection of its own: time jumps here, and one that lies idle would be closed under the next request. */
 async function ask({ url, key }: TestDataPlane, model: string, stream: boolean) {
   const answer = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', connection: 'close' },
     body: bodyFor(model, stream),
   });
   return { id: answer.headers.get('x-request-id') ?? '', status: answer.status, text: await answer.text() };
@@ -36,7 +37,7 @@ async function ask({ url, key }: TestDataPlane, model: string, stream: boolean) 
 
 /** A request that came later is answered: the loop has been round, and what lay in its sockets was read. */
 async function caughtUp({ url, key }: TestDataPlane) {
-  await (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })).text();
+  await (await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}`, connection: 'close' } })).text();
 }
 
 function stepsOf(stream: boolean) {

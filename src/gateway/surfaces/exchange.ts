@@ -2,7 +2,7 @@ import { type Attempt, ENTRY_KIND, NO_USAGE, type Settlement } from '../../groun
 import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import type { ReportedUsage } from '../../models/dialects/index.ts';
-import { nextTargets, type Place, recordAnswering, recordFailure, recordSuccess } from '../../serving/routing/index.ts';
+import { nextTargets, type Place, recordAnswering, recordSuccess } from '../../serving/routing/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
@@ -12,24 +12,38 @@ import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/att
 import { Coverage } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
 import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { Contained } from './contained.ts';
 import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
+import { noteFailure } from './note-failure.ts';
+import { placeFor } from './place-for.ts';
 import { baseHeaders } from './respond.ts';
 
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
 /** A waiting stream hears of its place after this, and then this often. */
 const WAIT_NEWS_MS = 1_000;
+const USED_UP = {
+  message: 'The money set aside for this answer is used up',
+  messageZh: '为此回答预留的金额已用尽',
+};
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
-  new RequestExchange(deps, ticket, inbound).open();
+  let exchange: RequestExchange;
+  try {
+    exchange = new RequestExchange(deps, ticket, inbound);
+  } catch (error) {
+    ticket.hold.cancel();
+    throw error;
+  }
+  exchange.open();
 }
 
 type Phase = 'waiting' | 'intending' | 'running' | 'settling' | 'ended';
 
 /** One request. An object with methods, not a nest of closures: those were some fifty objects a request, these are eight. */
-class RequestExchange implements Exchange, AttemptSink {
+class RequestExchange extends Contained implements Exchange, AttemptSink {
   runningAt = -1;
   private readonly deps: ExchangeDeps;
   private readonly ticket: Ticket;
@@ -59,24 +73,24 @@ class RequestExchange implements Exchange, AttemptSink {
   private drainTimer: NodeJS.Timeout | undefined = undefined;
 
   constructor(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound) {
+    super(deps.log, inbound.requestId);
     this.deps = deps;
     this.ticket = ticket;
     this.inbound = inbound;
     this.startedAtMs = deps.clock.nowMs();
     const { codec, journal } = deps;
     const { call } = ticket;
-    const { res, requestId, lang } = inbound;
+    const { res, requestId } = inbound;
     this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    const headers = baseHeaders(requestId, ticket.limitHeaders);
     const options = {
-      ...{ res, codec, call, requestId, lang },
-      meter: this.meter,
-      headers: baseHeaders(requestId, ticket.limitHeaders),
+      ...{ ...inbound, codec, call, headers, meter: this.meter },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
     this.stream = call.stream
-      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
+      ? createEventStream(res, { headers, silenceMs: deps.silenceMs, contain: step => this.contain(step) })
       : undefined;
     this.relay = this.stream
       ? new StreamRelay({ ...options, out: this.stream, nowMs: this.startedAtMs })
@@ -84,45 +98,72 @@ class RequestExchange implements Exchange, AttemptSink {
   }
 
   open(): void {
-    const { running, queue } = this.deps;
-    this.inbound.res.onGone(() => this.clientClosed());
-    running.add(this);
-    const free = queue.tryTake(this.ticket.plan.targets);
-    if (free) this.begin(free);
-    else this.wait();
+    this.inbound.res.onGone(() => this.contain(() => this.clientClosed()));
+    this.deps.running.add(this);
+    this.contain(() => {
+      const free = this.deps.queue.tryTake(this.ticket.plan.targets);
+      if (free) this.begin(free);
+      else this.wait();
+    });
   }
 
   cutOff(fault: Fault): void {
-    if (this.phase === 'waiting') {
+    this.contain(() => {
+      if (this.phase === 'waiting') {
+        this.place?.cancel();
+        this.endWithout(fault);
+      } else if (this.phase === 'running') this.cut(fault, 'failed');
+      else this.stopping = fault;
+    });
+  }
+
+  protected endBy(fault: Fault): void {
+    if (this.phase === 'running') {
+      this.run?.abort();
+      this.closeAttempt('failed');
+      // Where it threw before it was tried.
+      this.giveBackPlace(undefined);
+      this.settle(this.endingOf('failed', fault), settlement => this.relay.fail(fault, settlement));
+    } else if (this.phase === 'waiting' || this.phase === 'intending') {
       this.place?.cancel();
+      this.giveBackPlace(undefined);
       this.endWithout(fault);
-    } else if (this.phase === 'running') this.cut(fault, 'failed');
-    else this.stopping = fault;
+    } else this.abandon();
+  }
+
+  /** The intent stands for recovery, and its money stays held until then; what was settled stays settled. Its places are free again. */
+  protected abandon(): void {
+    const { hold } = this.ticket;
+    this.phase = 'ended';
+    this.stopNews();
+    this.stream?.stop();
+    clearTimeout(this.drainTimer);
+    this.run?.abort();
+    this.deps.running.delete(this);
+    hold.settle(hold.nano(), 0);
+    this.giveBackPlace(undefined);
+    this.inbound.res.destroy();
   }
 
   // A place, and the intent.
 
   private wait(): void {
-    const { caller, call, plan } = this.ticket;
     try {
       this.place = this.deps.queue.wait({
-        tenant: plan.wallet.slot,
-        weight: caller.weight,
-        cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
-        targets: plan.targets,
-        granted: target => this.begin(target),
-        refused: fault => this.endWithout(fault),
+        ...placeFor(this.ticket),
+        granted: target => this.contain(() => this.begin(target)),
+        refused: fault => this.contain(() => this.endWithout(fault)),
       });
-      if (this.stream) this.news = setInterval(() => this.tellPlace(), WAIT_NEWS_MS);
+      if (this.stream) this.news = setInterval(() => this.contain(() => this.tellPlace()), WAIT_NEWS_MS);
     } catch (error) {
       this.endWithout(toFault(error));
     }
   }
 
   private tellPlace(): void {
-    if (!this.place) return;
-    const { position, etaMs } = this.place.report();
-    this.stream?.write(`: queue position=${position} eta_ms=${etaMs}\n\n`);
+    crashPoint('gateway.news');
+    const place = this.place?.report();
+    if (place) this.stream?.write(`: queue position=${place.position} eta_ms=${place.etaMs}\n\n`);
   }
 
   private stopNews(): void {
@@ -139,26 +180,24 @@ class RequestExchange implements Exchange, AttemptSink {
     this.intentAtMs = clock.nowMs();
     this.intentMonotonicMs = clock.monotonicMs();
     const intent = intentOf(this.inbound.requestId, this.ticket, { nowMs: this.intentAtMs, deployment: target });
-    this.deps.journal.append([intent], fault => {
-      crashPoint('gateway.after-intent');
-      if (fault) {
-        this.giveBackPlace(undefined);
-        this.endWithout(fault);
-      } else this.intended(target);
-    });
+    this.deps.journal.append([intent], fault => this.contain(() => this.onIntent(target, fault)));
   }
 
-  private intended(target: Deployment): void {
+  private onIntent(target: Deployment, fault: Fault | undefined): void {
+    // From here on money is promised: whatever happens, it is settled.
+    if (!fault) this.phase = 'running';
+    crashPoint('gateway.after-intent');
     const { stopping } = this;
-    this.phase = 'running';
-    if (!this.clientGone && !stopping) {
+    if (!fault && !this.clientGone && !stopping) {
       this.start(target);
       return;
     }
     this.giveBackPlace(undefined);
-    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
-      if (stopping) this.relay.fail(stopping, settlement);
-    });
+    if (fault) this.endWithout(fault);
+    else
+      this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'failed', stopping), settlement => {
+        if (stopping) this.relay.fail(stopping, settlement);
+      });
   }
 
   /** Nothing was promised: it ends without a settlement. */
@@ -187,6 +226,7 @@ class RequestExchange implements Exchange, AttemptSink {
   }
 
   started(): void {
+    crashPoint('gateway.upstream-head');
     if (this.deployment) recordAnswering(this.deployment, this.deps.slots.deployments);
     if (!this.clientGone) this.stream?.accept();
   }
@@ -212,24 +252,19 @@ class RequestExchange implements Exchange, AttemptSink {
     }
   }
 
-  failed({ fault, retryable, reached, usage }: AttemptFailure): void {
+  failed(failure: AttemptFailure): void {
+    this.contain(() => this.tryAgain({ ...failure, fault: this.run?.hideKey(failure.fault) ?? failure.fault }));
+  }
+
+  private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
     const last = this.deployment;
-    const { slots, clock, failures } = this.deps;
-    const { retryAfterMs } = fault.details;
-    if (last) recordFailure(last, slots.deployments, { code: fault.code, retryAfterMs, nowMs: clock.nowMs() });
     const { run, ticket } = this;
-    if (run)
-      failures.note(this.inbound.requestId, {
-        ...{ deployment: run.deployment, status: run.status },
-        call: ticket.call,
-        fault,
-      });
+    if (run) noteFailure(this.deps, run, { requestId: this.inbound.requestId, call: ticket.call, fault });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
-    const unreached = reached ? undefined : last;
-    const rest = mayTryAgain ? nextTargets(ticket.plan.targets, { tried: this.tried, unreached }) : [];
-    const next = this.deps.queue.tryTake(rest);
+    const from = { tried: this.tried, unreached: reached ? undefined : last };
+    const next = mayTryAgain ? this.deps.queue.tryTake(nextTargets(ticket.plan.targets, from)) : undefined;
     if (next) {
       this.relay.reset();
       this.meter.reset();
@@ -242,14 +277,16 @@ class RequestExchange implements Exchange, AttemptSink {
 
   /** What the upstream sent is not what it should be. */
   private broken(error: unknown): void {
+    if (this.phase !== 'running') return void this.crashed(error);
     this.run?.abort();
-    const fault = toFault(error);
+    const fault = error instanceof Fault ? error : this.noted(error);
     this.failed({ fault, retryable: this.run?.isRetryable(fault, true) ?? false, reached: true });
   }
 
   /** The answer is whole: by its end mark, or where there is none by the end of the connection. */
   private complete(): void {
     if (this.phase !== 'running') return;
+    crashPoint('gateway.complete');
     if (!this.relay.ended()) this.relay.end();
     if (this.deployment) recordSuccess(this.deployment, this.deps.slots.deployments, this.ttftMs);
     this.closeAttempt('ok');
@@ -288,11 +325,7 @@ class RequestExchange implements Exchange, AttemptSink {
 
   private keepCovered(): void {
     if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
-    const usedUp = new Fault('insufficient_funds', {
-      message: 'The money set aside for this answer is used up',
-      messageZh: '为此回答预留的金额已用尽',
-    });
-    this.cut(usedUp, 'cut-off');
+    this.cut(new Fault('insufficient_funds', USED_UP), 'cut-off');
   }
 
   // The end.
@@ -309,7 +342,7 @@ class RequestExchange implements Exchange, AttemptSink {
     } else if (this.phase === 'running') {
       if (this.deployment?.upstream.quirks.includes('drain-on-disconnect')) {
         this.run?.resume();
-        this.drainTimer = setTimeout(() => this.leave(), DRAIN_MS);
+        this.drainTimer = setTimeout(() => this.contain(() => this.leave()), DRAIN_MS);
       } else this.leave();
     }
   }
@@ -345,16 +378,18 @@ class RequestExchange implements Exchange, AttemptSink {
       nowMs: this.deps.clock.nowMs(),
     });
     crashPoint('gateway.before-settle');
-    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault => {
-      this.phase = 'ended';
-      this.deps.running.delete(this);
-      ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
-      crashPoint('gateway.after-settle');
-      // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
-      if (fault) this.relay.fail(fault, undefined);
-      else if (!this.clientGone) say(settlement);
-      if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
-    });
+    this.deps.journal.append([{ kind: ENTRY_KIND.settlement, value: settlement }], fault =>
+      this.contain(() => {
+        this.phase = 'ended';
+        this.deps.running.delete(this);
+        ticket.hold.settle(settlement.amountNano, totalTokens(settlement.usage));
+        crashPoint('gateway.after-settle');
+        // Not on disk, so not said to be complete: the intent stands, and recovery settles it.
+        if (fault) this.relay.fail(fault, undefined);
+        else if (!this.clientGone) say(settlement);
+        if (this.deps.logRequests) logRequest(this.deps.log, ticket, settlement);
+      }),
+    );
   }
 
   private sinceArrivalMs(): number {

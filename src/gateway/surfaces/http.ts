@@ -1,16 +1,11 @@
-import { Fault, toFault } from '../../ground/std/index.ts';
-import type { CatalogSnapshot } from '../../models/catalog/index.ts';
-import type { Call, Operation } from '../../models/dialects/index.ts';
-import { type CallerIndex, type CallerRecord, modelAllowed } from '../../people/identity/index.ts';
+import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
+import type { Operation } from '../../models/dialects/index.ts';
+import { type CallerIndex, modelAllowed } from '../../people/callers/index.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
-import { admit } from '../stages/admit.ts';
 import { authenticate } from '../stages/authenticate.ts';
-import { type Plan, planCall } from '../stages/plan.ts';
-import { BODY_BYTES_MAX, readBody } from '../stages/read-body.ts';
-import type { SharedAdmission } from '../threads/shared-admission.ts';
+import { BODY_BYTES_MAX } from '../stages/read-body.ts';
 import type { ControlProxy } from './control-proxy.ts';
-import { runExchange } from './exchange.ts';
-import type { ExchangeDeps, Inbound } from './exchange-deps.ts';
+import { type IncomingCallDeps, serveCall } from './incoming-call.ts';
 import { listModels } from './models.ts';
 import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
 
@@ -30,19 +25,17 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   ['/v1/embeddings', 'embeddings'],
 ]);
 
-export interface DataPlaneDeps extends ExchangeDeps {
+export interface DataPlaneDeps extends IncomingCallDeps {
   readonly newRequestId: () => string;
   readonly callers: CallerIndex;
-  readonly snapshot: () => CatalogSnapshot;
   readonly control: ControlProxy;
-  /** Where wallets and limits are shared with other nodes. */
-  readonly sharing?: SharedAdmission | undefined;
 }
 
 /** The HTTP server of one gateway thread: `/v1/*` is served here, all else is handed to the control plane. */
 export function createDataPlane(deps: DataPlaneDeps): HttpServer {
   return createHttpServer({
     clock: deps.clock,
+    log: deps.log,
     limits: LIMITS,
     serve(http) {
       const path = pathOf(http.head.target);
@@ -59,6 +52,7 @@ function pathOf(url: string): string {
 }
 
 function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
+  crashPoint('gateway.request');
   const requestId = deps.newRequestId();
   const lang = langOf(http.head.acceptLanguage);
   const arrivedMonotonicMs = deps.clock.monotonicMs();
@@ -72,22 +66,8 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
     if (http.head.method !== 'POST') throw new Fault('method_not_allowed', { headers: { allow: 'POST' } });
     const caller = authenticate(http, deps.callers, deps.clock.nowMs());
     const timeoutMs = timeoutOf(http.head.timeoutMs);
-    readBody(
-      http,
-      body => {
-        try {
-          const call = deps.codec.decodeRequest(operation, body);
-          const nowMs = deps.clock.nowMs();
-          const plan = planCall(call, caller, { snapshot: deps.snapshot(), slots: deps.slots.deployments, nowMs });
-          const inbound = { res: http, requestId, lang, arrivedMonotonicMs, timeoutMs };
-          if (deps.sharing) admitShared(deps, deps.sharing, { caller, call, plan, inbound, refuse });
-          else runExchange(deps, admit(caller, call, { plan, slots: deps.slots, nowMs }), inbound);
-        } catch (error) {
-          refuse(error);
-        }
-      },
-      refuse,
-    );
+    const inbound = { res: http, requestId, lang, arrivedMonotonicMs, timeoutMs };
+    serveCall(deps, { operation, caller, http, inbound, refuse });
   } catch (error) {
     refuse(error);
   }
@@ -106,30 +86,6 @@ function timeoutOf(text: string | undefined): number | undefined {
     message: `x-millrace-timeout-ms must be a whole number of milliseconds, ${range}`,
     messageZh: `x-millrace-timeout-ms 必须是整数毫秒，范围 ${range}`,
     param: 'x-millrace-timeout-ms',
-  });
-}
-
-/** As on a node alone, where the answer may come a little later: the client may have left meanwhile. */
-function admitShared(
-  deps: DataPlaneDeps,
-  sharing: SharedAdmission,
-  {
-    caller,
-    call,
-    plan,
-    inbound,
-    refuse,
-  }: { caller: CallerRecord; call: Call; plan: Plan; inbound: Inbound; refuse: (fault: Fault) => void },
-): void {
-  const { res } = inbound;
-  sharing.admit(caller, call, {
-    plan,
-    granted(ticket) {
-      if (!res.isGone) return runExchange(deps, ticket, inbound);
-      ticket.hold.cancel();
-      deps.slots.refusals.count('client_closed');
-    },
-    refused: fault => (res.isGone ? deps.slots.refusals.count('client_closed') : refuse(fault)),
   });
 }
 
@@ -163,6 +119,7 @@ function refuseRequest(
   error: unknown,
   { http, requestId, lang }: { http: HttpExchange; requestId: string; lang: Lang },
 ): void {
+  crashPoint('gateway.refuse');
   const fault = toFault(error);
   deps.slots.refusals.count(fault.code);
   if (fault.details.internal !== undefined)

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { startJournal } from '../../ground/journal/index.ts';
 import { createLog, createSlots, Secret } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
-import { type CallerRecord, createKeyHasher, createKeyText } from '../../people/identity/index.ts';
+import { type CallerRecord, createKeyHasher, createKeyText } from '../../people/callers/index.ts';
 import { type Informed, startGatewayThreads } from './gateway-threads.ts';
 
 const PEPPER = 'pepper';
@@ -35,6 +35,7 @@ test('what changes while threads start reaches each of them', async () => {
       logLevel: 'silent',
       silenceMs: 10_000,
       crashAt: undefined,
+      bodyLimits: { nodeBytes: 1e9, keyBytes: 1e9 },
       supply: undefined,
       log: createLog('silent'),
       onCrash: fail,

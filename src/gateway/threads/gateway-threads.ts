@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { Worker } from 'node:worker_threads';
 import { Fault, type Log } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
-import type { CallerDelta } from '../../people/identity/index.ts';
+import type { CallerDelta } from '../../people/callers/index.ts';
 import { createTurnCells } from '../../serving/routing/index.ts';
 import type { UpstreamFailure } from '../stages/failures.ts';
 import type { SupplyAnswer, SupplyRequest } from './shared-admission.ts';

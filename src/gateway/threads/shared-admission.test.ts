@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createSlots, openKeyShares, openSlots, openTerm } from '../../ground/std/index.ts';
+import { createSlots, type Fault, openKeyShares, openSlots, openTerm } from '../../ground/std/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import type { Plan } from '../stages/plan.ts';
 import { createSharedAdmission, type Supply, type SupplyRequest } from './shared-admission.ts';
 
@@ -52,13 +52,21 @@ function open(supply: (slots: ReturnType<typeof openSlots>, shares: ReturnType<t
   term.extend(term.now(), 10_000);
   const admission = createSharedAdmission({ slots, term, clock, supply: supply(slots, openKeyShares(shared)) });
   const admitted = (of: CallerRecord) =>
-    new Promise<string>(done =>
-      admission.admit(of, call, {
-        plan,
-        granted: ticket => done(`held ${ticket.hold.nano()}`),
-        refused: fault => done(`${fault.code} ${fault.details.retryAfterMs ?? ''}`.trim()),
-      }),
-    );
+    new Promise<string>(done => {
+      const refused = (fault: Fault) => done(`${fault.code} ${fault.details.retryAfterMs ?? ''}`.trim());
+      admission.enter(of, {
+        granted: entry =>
+          admission.admit(entry, call, {
+            plan,
+            granted: ticket => done(`held ${ticket.hold.nano()}`),
+            refused: fault => {
+              entry.cancel();
+              refused(fault);
+            },
+          }),
+        refused,
+      });
+    });
   return { slots, term, at, admitted };
 }
 

@@ -1,7 +1,8 @@
 import { type Clock, Fault, type Slots, type Term, toFault } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
-import type { CallerRecord } from '../../people/identity/index.ts';
+import type { CallerRecord } from '../../people/callers/index.ts';
 import { admit, type Ticket } from '../stages/admit.ts';
+import { type Entry, enter } from '../stages/enter.ts';
 import type { Plan } from '../stages/plan.ts';
 import { type Need, Shortfall } from '../stages/shortfall.ts';
 
@@ -28,14 +29,16 @@ const WAIT_MS = 1_000;
 /** Many who wait for little ask in turn; who asks as often as this will not get it. */
 const TRIES_MAX = 40;
 
+/** What is decided now or later: exactly one of the two is called, once. */
+export interface Then<T> {
+  readonly granted: (value: T) => void;
+  readonly refused: (fault: Fault) => void;
+}
+
 /** Admission on a node that shares wallets and limits with others: what is not at hand is asked for, before it is refused. */
 export interface SharedAdmission {
-  /** Calls exactly one of the two, once, now or later. */
-  admit(
-    caller: CallerRecord,
-    call: Call,
-    then: { readonly plan: Plan; granted(ticket: Ticket): void; refused(fault: Fault): void },
-  ): void;
+  enter(caller: CallerRecord, then: Then<Entry>): void;
+  admit(entry: Entry, call: Call, then: Then<Ticket> & { readonly plan: Plan }): void;
 }
 
 export function createSharedAdmission({
@@ -49,32 +52,44 @@ export function createSharedAdmission({
   readonly clock: Clock;
   readonly supply: Supply;
 }): SharedAdmission {
-  const tryOnce = (caller: CallerRecord, call: Call, plan: Plan): Ticket | Fault => {
+  const tryOnce = <T>(take: () => T): T | Fault => {
     try {
       // What was leased is another's by now, perhaps.
       if (!term.holds()) throw new Shortfall('unavailable', AWAY, { what: 'money', nano: 0n });
-      return admit(caller, call, { plan, slots, nowMs: clock.nowMs() });
+      return take();
     } catch (error) {
       return toFault(error);
     }
   };
+  const take = <T>(
+    from: { readonly keySlot: number; readonly walletSlot: number; readonly taken: () => T },
+    { granted, refused }: Then<T>,
+  ) => {
+    const { keySlot, walletSlot, taken } = from;
+    const untilMs = clock.monotonicMs() + WAIT_MS;
+    let tries = 0;
+    const attempt = () => {
+      const outcome = tryOnce(taken);
+      if (!(outcome instanceof Fault)) return granted(outcome);
+      if (!(outcome instanceof Shortfall) || ++tries > TRIES_MAX || clock.monotonicMs() >= untilMs)
+        return refused(outcome);
+      const { need } = outcome;
+      // A database that hangs is one that is away.
+      const answered = once(untilMs - clock.monotonicMs(), answer =>
+        answer.supplied ? attempt() : refused(refusal(outcome, answer)),
+      );
+      supply({ keySlot, walletSlot, need }, answered);
+    };
+    attempt();
+  };
   return {
-    admit(caller, call, { plan, granted, refused }) {
-      const untilMs = clock.monotonicMs() + WAIT_MS;
-      let tries = 0;
-      const attempt = () => {
-        const outcome = tryOnce(caller, call, plan);
-        if (!(outcome instanceof Fault)) return granted(outcome);
-        if (!(outcome instanceof Shortfall) || ++tries > TRIES_MAX || clock.monotonicMs() >= untilMs)
-          return refused(outcome);
-        const { need } = outcome;
-        // A database that hangs is one that is away.
-        const answered = once(untilMs - clock.monotonicMs(), answer =>
-          answer.supplied ? attempt() : refused(refusal(outcome, answer)),
-        );
-        supply({ keySlot: caller.slot, walletSlot: plan.wallet.slot, need }, answered);
-      };
-      attempt();
+    enter(caller, then) {
+      const walletSlot = caller.wallets[0]?.slot ?? 0;
+      take({ keySlot: caller.slot, walletSlot, taken: () => enter(caller, slots, clock.nowMs()) }, then);
+    },
+    admit(entry, call, { plan, ...then }) {
+      const taken = () => admit(entry, call, { plan, slots, nowMs: clock.nowMs() });
+      take({ keySlot: entry.caller.slot, walletSlot: plan.wallet.slot, taken }, then);
     },
   };
 }

@@ -4,27 +4,27 @@ import { openJournalClient } from '../../ground/journal/index.ts';
 import {
   armCrashPoint,
   bootMs,
+  crashPoint,
   createEgress,
   createLog,
   createUuid7,
+  every,
   Fault,
+  type Log,
   type LogLevel,
   openSlots,
   openTerm,
   Secret,
   type SharedSlots,
   systemClock,
+  toFault,
 } from '../../ground/std/index.ts';
 import type { CatalogSnapshot, Deployment } from '../../models/catalog/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
-import {
-  type CallerDelta,
-  type CallerRecord,
-  createCallerIndex,
-  createKeyHasher,
-} from '../../people/identity/index.ts';
+import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../../people/callers/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
 import { createPlaceQueue, openTurns } from '../../serving/routing/index.ts';
+import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
@@ -49,6 +49,7 @@ export interface ThreadStart {
   /** Whose turn it is, over all threads. */
   readonly turns: SharedArrayBuffer;
   readonly crashAt: string | undefined;
+  readonly bodyLimits: BodyRoomLimits;
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
 }
@@ -68,6 +69,9 @@ export type FromThread =
   | { readonly type: 'upstream-failed'; readonly failure: UpstreamFailure }
   | { readonly type: 'drained'; readonly cutOff: number };
 
+/** Of the control plane's own, which may be sent without a key: eight of the largest. */
+const CONTROL_BODIES = { nodeBytes: 64 * 1024 * 1024 };
+const STOPPING = { message: 'This node is shutting down', messageZh: '本节点正在关闭', retryAfterMs: 2_000 };
 /** Long enough for a settlement to become durable and its last bytes to leave. */
 const AFTER_CUT_MS = 2_000;
 
@@ -89,17 +93,26 @@ function createSupplyLine(tell: (message: FromThread) => void) {
   };
 }
 
+/** The last net. Connections and requests have their own, and end by it; what comes here belongs to none, and ending the thread would end all. */
+function catchTheRest(log: Log): void {
+  process.on('uncaughtException', error => {
+    const { message, details } = toFault(error);
+    log.error('thread-threw', { internal: details.internal ?? message });
+  });
+}
+
 function runThread(start: ThreadStart, main: MessagePort): void {
   armCrashPoint(start.crashAt);
   const slots = openSlots(start.shared, start.sharing ? 'shares' : 'own');
   const log = createLog(start.logLevel);
+  catchTheRest(log);
   const callers = createCallerIndex({ hash: createKeyHasher(new Secret(start.pepper)), slots: slots.keys });
   callers.apply({ upserted: start.callers, removed: [] });
   let { snapshot } = start;
   const running = createRunning<Exchange>();
   const turns = openTurns(start.turns);
-  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock: systemClock });
-  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock });
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock: systemClock, every });
+  const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock, log });
   const tell = (message: FromThread) => main.postMessage(message);
   const supplies = createSupplyLine(tell);
   const term = openTerm(start.shared.term, { ...systemClock, bootMs });
@@ -124,21 +137,19 @@ function runThread(start: ThreadStart, main: MessagePort): void {
     newRequestId: createUuid7(systemClock.nowMs),
     callers,
     snapshot: () => snapshot,
-    control: createControlProxy(start.controlSocket, log),
+    room: createBodyRoom(slots.bodies, start.bodyLimits, slots.keys),
+    control: createControlProxy(start.controlSocket, {
+      log,
+      room: createBodyRoom(slots.controlBodies, CONTROL_BODIES),
+    }),
   });
   const drain = async (deadlineMs: number) => {
     server.close();
     const until = systemClock.monotonicMs() + deadlineMs;
     while (running.size > 0 && systemClock.monotonicMs() < until) await new Promise(resolve => setTimeout(resolve, 20));
     const cutOff = running.size;
-    for (const exchange of running.all())
-      exchange.cutOff(
-        new Fault('unavailable', {
-          message: 'This node is shutting down',
-          messageZh: '本节点正在关闭',
-          retryAfterMs: 2_000,
-        }),
-      );
+    // Who is cut off leaves the list.
+    for (const exchange of [...running.all()]) exchange.cutOff(new Fault('unavailable', STOPPING));
     const last = systemClock.monotonicMs() + AFTER_CUT_MS;
     while (running.size > 0 && systemClock.monotonicMs() < last) await new Promise(resolve => setTimeout(resolve, 10));
     queue.close();
@@ -149,6 +160,7 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   };
 
   main.on('message', (message: ToThread) => {
+    crashPoint('gateway.message');
     if (message.type === 'snapshot') snapshot = message.snapshot;
     else if (message.type === 'callers') callers.apply(message.delta);
     else if (message.type === 'supplied') supplies.answered(message.id, message.answer);

@@ -102,6 +102,8 @@ class NodeJobs implements Jobs {
   }
 
   start(): void {
+    // Without a kind that it runs, a node has nothing to look for.
+    if (this.#kinds.size === 0) return;
     this.#timer ??= setInterval(() => this.#wake(), LOOK_MS).unref();
     this.#wake();
   }

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { Fault } from '../std/index.ts';
+import { callEach, Fault } from '../std/index.ts';
 import { joinLines, type Lines, linesOf, NO_LINES } from './lines.ts';
 import { createNotes } from './notes.ts';
 import { createQuietWait } from './quiet-wait.ts';
@@ -100,10 +100,10 @@ export function openJournalClient(
       const { promises: promised, facts: stated } = entry;
       entry.promises = [];
       promisesWaiting -= promised.length;
-      for (const done of promised) done(fault);
+      callEach(promised, fault);
       if (code === 'storage_full') continue;
       entry.facts = [];
-      for (const done of stated) done(fault);
+      callEach(stated, fault);
     }
     while (sent[0] && sent[0].batch <= upTo && sent[0].facts.length === 0) sent.shift();
   };
@@ -111,7 +111,7 @@ export function openJournalClient(
     if (broken) return;
     broken = new Fault('internal', { internal: 'the journal thread is gone' });
     answer(batch, 'internal');
-    for (const done of [...promisesDone, ...factsDone]) done(broken);
+    callEach([...promisesDone, ...factsDone], broken);
   };
   port.on('message', (reply: JournalReply) => {
     const [upTo, code] = typeof reply === 'number' ? [reply, undefined] : reply;

@@ -1,4 +1,4 @@
-import { FAULTS, type FaultCode } from '@millrace/contract';
+import { FAULTS, type FaultCode } from '@millrace/contract/words';
 
 export interface FaultDetails {
   /** Words for the person who called; safe to show. Defaults to the title in the table. */

@@ -1,5 +1,6 @@
 // Floor 0: time, ids, faults, log, SSE, the grammar of HTTP, shared counters, outbound URLs. It must not know a word of the domain:
 // no models, prices, tenants or dialects.
+export * from './call-each.ts';
 export * from './clock.ts';
 export * from './copy-sqlite.ts';
 export * from './crash-point.ts';
@@ -7,6 +8,7 @@ export * from './durable.ts';
 export * from './egress.ts';
 export { type AddressKind, addressKind } from './egress-address.ts';
 export type { Resolve, ResolvedAddress } from './egress-names.ts';
+export * from './every.ts';
 export * from './fault.ts';
 export * from './home-lock.ts';
 export * from './home-secrets.ts';

@@ -1,4 +1,4 @@
-import { FAULT_CODES, type FaultCode, type Nano } from '@millrace/contract';
+import { FAULT_CODES, type FaultCode, type Nano } from '@millrace/contract/words';
 
 /** Rows of each table. The memory is reserved, not resident: pages no one touched cost nothing. */
 const WALLET_ROWS = 65_536;
@@ -12,6 +12,8 @@ export interface SharedSlots {
   readonly deployments: SharedArrayBuffer;
   readonly node: SharedArrayBuffer;
   readonly refusals: SharedArrayBuffer;
+  /** Bytes of request bodies that are coming: of clients with a key, and of the control plane's. */
+  readonly bodies: SharedArrayBuffer;
   /** See {@link openTerm}. */
   readonly term: SharedArrayBuffer;
 }
@@ -23,6 +25,7 @@ export function createSlots(): SharedSlots {
     deployments: new SharedArrayBuffer(DEPLOYMENT_ROWS * DEPLOYMENT_FIELDS * 4),
     node: new SharedArrayBuffer(NODE_FIELDS * 4),
     refusals: new SharedArrayBuffer(FAULT_ROWS.size * 8),
+    bodies: new SharedArrayBuffer(16),
     term: new SharedArrayBuffer(16),
   };
 }
@@ -33,18 +36,33 @@ export interface Slots {
   readonly deployments: DeploymentSlots;
   readonly node: NodeSlots;
   readonly refusals: RefusalSlots;
+  readonly bodies: ByteSlot;
+  readonly controlBodies: ByteSlot;
 }
 
 /** `shares`: limits of keys are shared with other nodes, see {@link openKeyShares}. */
 export function openSlots(shared: SharedSlots, limits: 'own' | 'shares' = 'own'): Slots {
   const keys = new BigInt64Array(shared.keys);
+  const bodies = new BigInt64Array(shared.bodies);
   return {
     wallets: openWallets(new BigInt64Array(shared.wallets)),
     keys: limits === 'own' ? openKeys(keys) : openSharedKeys(keys),
     deployments: openDeployments(new Int32Array(shared.deployments)),
     node: openNode(new Int32Array(shared.node)),
     refusals: openRefusals(new BigInt64Array(shared.refusals)),
+    bodies: openBytes(bodies, 0),
+    controlBodies: openBytes(bodies, 1),
   };
+}
+
+/** A count of bytes that is kept by all threads. */
+export interface ByteSlot {
+  /** Returns how many there are now. */
+  add(bytes: number): number;
+}
+
+function openBytes(cells: BigInt64Array, index: number): ByteSlot {
+  return { add: bytes => Number(Atomics.add(cells, index, BigInt(bytes))) + bytes };
 }
 
 /** Takes `amount` from `cell` when at least that much is left: one compare-and-swap, never a read and then a write. */
@@ -77,7 +95,7 @@ function openWallets(cells: BigInt64Array): WalletSlots {
   };
 }
 
-const KEY_FIELDS = 8;
+const KEY_FIELDS = 9;
 const KEY = {
   revoked: 0,
   requestsDue: 1,
@@ -87,6 +105,7 @@ const KEY = {
   placesFree: 5,
   requestsElsewhere: 6,
   tokensElsewhere: 7,
+  bodyBytes: 8,
 } as const;
 
 /** Outcome of a rate check: admitted, with what is left; or how long to wait. */
@@ -115,6 +134,8 @@ export interface KeySlots {
   tryEnter(slot: number, limit: number): boolean;
   leave(slot: number): void;
   inFlight(slot: number): number;
+  /** Bytes of bodies that are coming in its name; returns how many there are now. */
+  addBody(slot: number, bytes: number): number;
   budgetLeft(slot: number): Nano;
   setBudgetLeft(slot: number, nano: Nano): void;
   tryBudget(slot: number, nano: Nano): boolean;
@@ -159,6 +180,7 @@ function openKeys(cells: BigInt64Array): KeySlots {
     },
     leave: slot => void Atomics.sub(cells, at(slot, KEY.inFlight), 1n),
     inFlight: slot => Number(Atomics.load(cells, at(slot, KEY.inFlight))),
+    addBody: (slot, bytes) => Number(Atomics.add(cells, at(slot, KEY.bodyBytes), BigInt(bytes))) + bytes,
     budgetLeft: slot => Atomics.load(cells, at(slot, KEY.budgetLeft)),
     setBudgetLeft: (slot, nano) => void Atomics.store(cells, at(slot, KEY.budgetLeft), nano),
     tryBudget: (slot, nano) => takeIfCovered(cells, at(slot, KEY.budgetLeft), nano),

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Database } from './tables.ts';
 import type { StoreTransaction } from './transaction.ts';
 
-export type RevisionName = 'identity' | 'catalog' | 'wallets';
+export type RevisionName = 'identity' | 'catalog' | 'wallets' | 'audit';
 
 /**
  * Counts one change of an area and returns the new value. Writers of one area wait here for each other until they commit, so

@@ -12,14 +12,13 @@ import {
 } from './insert-new.ts';
 import { assertMigrated, migrate, type RoomSchema, type StoreDialect } from './migrate.ts';
 import { MIGRATIONS } from './migrations/index.ts';
-import { openPool, retried, unreachable } from './postgres.ts';
 import { readerDialect } from './reader.ts';
 import { openSqlite } from './sqlite.ts';
 import { backupSqlite } from './sqlite-backup.ts';
 import { storeFault } from './store-fault.ts';
 import type { Database } from './tables.ts';
 import type { StoreTransaction } from './transaction.ts';
-import { takeWriterLock, type WriterLock } from './writer-lock.ts';
+import type { WriterLock } from './writer-lock.ts';
 
 export interface Store extends AsyncDisposable {
   readonly dialect: StoreDialect;
@@ -61,6 +60,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   if (options.url === undefined) return openOnSqlite(options.file, rooms);
   const { url, log = silentLog, writer = true } = options;
   const mode = writer === 'shared' ? 'shared' : 'alone';
+  // Loaded where it is used: most homes have no PostgreSQL, and each start would pay for its driver.
+  const { takeWriterLock } = await import('./writer-lock.ts');
   const lock = writer === false ? undefined : await takeWriterLock(url, log, mode);
   return openOnPostgres(url, lock, rooms);
 }
@@ -97,6 +98,7 @@ async function openOnSqlite(path: string, rooms: readonly RoomSchema[]): Promise
 }
 
 async function openOnPostgres(url: string, lock: WriterLock | undefined, rooms: readonly RoomSchema[]): Promise<Store> {
+  const { openPool, retried, unreachable } = await import('./postgres.ts');
   const scope = createTransactionScope();
   const pool = openPool(url);
   const db = new Kysely<Database>({ dialect: postgresDialect({ pool }, scope) });

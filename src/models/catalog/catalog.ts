@@ -8,7 +8,7 @@ import type { ModelInput, ProviderInput } from './input.ts';
 import { listedPrices } from './price-list.ts';
 import { type EngineDeployment, readSnapshot } from './read-snapshot.ts';
 import { removeModel, saveModel } from './save-model.ts';
-import { openKey, saveProvider } from './save-provider.ts';
+import { openKey, removeProvider, saveProvider } from './save-provider.ts';
 import type { Seal } from './seal.ts';
 import type { CatalogSnapshot, Quirk } from './snapshot.ts';
 
@@ -34,6 +34,8 @@ export interface Catalog extends Disposable {
   upsertModel(trx: StoreTransaction, input: ModelInput): Promise<void>;
   /** Takes a model out of service; its prices and history stay. False where there is none. */
   removeModel(trx: StoreTransaction, id: string): Promise<boolean>;
+  /** Takes a provider out, with its key. False where there is none. Throws Fault `conflict` while deployments call it. */
+  removeProvider(trx: StoreTransaction, id: string): Promise<boolean>;
   /** Whether the sealed key of a provider's row is this one: shows a difference without showing a key. */
   holdsKey(
     row: { readonly id: string; readonly base_url: string; readonly api_key_sealed: string | null },
@@ -81,6 +83,7 @@ export async function createCatalog(options: CatalogOptions): Promise<Catalog> {
       await saveModel(store, trx, { input, nowMs: clock.nowMs() });
     },
     removeModel: (trx, id) => removeModel(trx, id, clock.nowMs()),
+    removeProvider,
     holdsKey(row, apiKey) {
       try {
         return openKey(seal, row) === apiKey;

@@ -1,4 +1,4 @@
-import { KNOWN_PROVIDERS } from './data/providers.ts';
+import { KNOWN_PROVIDERS, type KnownProvider } from './data/providers.ts';
 
 /**
  * A configuration document whose providers say no address, completed from what is known of vendors: `{ id: deepseek, apiKey }`
@@ -8,6 +8,15 @@ import { KNOWN_PROVIDERS } from './data/providers.ts';
 export function withKnownProviders(document: unknown): unknown {
   if (!isRecord(document) || !Array.isArray(document['providers'])) return document;
   return { ...document, providers: document['providers'].map(complete) };
+}
+
+/** The vendors that are known, in the order of their ids. */
+export function knownProviders(): readonly (Pick<KnownProvider, 'name' | 'baseUrl' | 'quirks'> & {
+  readonly id: string;
+})[] {
+  return Object.entries(KNOWN_PROVIDERS)
+    .map(([id, { name, baseUrl, quirks }]) => ({ id, name, baseUrl, quirks }))
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 function complete(provider: unknown): unknown {

@@ -1,4 +1,5 @@
-import type { StoreTransaction } from '../../ground/store/index.ts';
+import { Fault } from '../../ground/std/index.ts';
+import { raiseRevision, type StoreTransaction } from '../../ground/store/index.ts';
 import type { ProviderInput } from './input.ts';
 import type { Seal } from './seal.ts';
 
@@ -17,6 +18,25 @@ export function openKey(
   }: { readonly id: string; readonly base_url: string; readonly api_key_sealed: string | null },
 ): string | undefined {
   return api_key_sealed === null ? undefined : seal.open(api_key_sealed, keyBinding(id, base_url));
+}
+
+/** Takes a provider out, with its key. False where there is none. Throws Fault `conflict` while deployments call it. */
+export async function removeProvider(trx: StoreTransaction, id: string): Promise<boolean> {
+  const calling = await trx
+    .selectFrom('deployments')
+    .select(['id', 'model_id'])
+    .where('provider_id', '=', id)
+    .execute();
+  const [first] = calling;
+  if (first)
+    throw new Fault('conflict', {
+      message: `${id} is called by ${calling.length === 1 ? `the deployment ${first.id} of ${first.model_id}` : `${calling.length} deployments, such as ${first.id} of ${first.model_id}`}: remove that first`,
+      messageZh: `${id} 正被${calling.length === 1 ? ` ${first.model_id} 的部署 ${first.id} ` : ` ${calling.length} 个部署（如 ${first.model_id} 的 ${first.id}）`}使用：请先移除`,
+    });
+  const { numDeletedRows } = await trx.deleteFrom('providers').where('id', '=', id).executeTakeFirst();
+  if (numDeletedRows === 0n) return false;
+  await raiseRevision(trx, 'catalog');
+  return true;
 }
 
 /** Sets a provider. Without a key the one that is there stays, unless the base URL is another. */

@@ -155,7 +155,7 @@ export interface Codec {
     },
   ): StreamEncoder;
   /** What an upstream's error answer means: status and body → our fault, with its `Retry-After`. */
-  decodeFault(status: number, headers: Readonly<Record<string, string | undefined>>, body: Uint8Array): Fault;
+  decodeFault(status: number, headers: ReadonlyMap<string, string>, body: Uint8Array): Fault;
   encodeFault(fault: Fault, options: { readonly requestId: string; readonly lang: 'en' | 'zh' }): RenderedFault;
   /** Path below `/v1`, of client and upstream alike. */
   path(operation: Operation): string;

@@ -3,5 +3,6 @@ import type { Codec } from './codec.ts';
 import { openaiChat } from './openai-chat/index.ts';
 
 export * from './codec.ts';
+export { withoutKey } from './scrub.ts';
 
 export const codecs: Readonly<Record<'openai-chat', Codec>> = { 'openai-chat': openaiChat };

@@ -45,5 +45,5 @@ const CASES: readonly [Record<string, string>, number | undefined][] = [
 ];
 
 for (const [headers, expected] of CASES) {
-  test(JSON.stringify(headers), () => assert.equal(retryAfterMs(headers, NOW_MS), expected));
+  test(JSON.stringify(headers), () => assert.equal(retryAfterMs(new Map(Object.entries(headers)), NOW_MS), expected));
 }

@@ -1,4 +1,4 @@
-type Headers = Readonly<Record<string, string | undefined>>;
+type Headers = ReadonlyMap<string, string>;
 
 /** Longest wait believed: what an upstream says beyond it (a month's quota, a broken clock) is taken as one day. */
 const WAIT_MS_MAX = 86_400_000;
@@ -13,11 +13,11 @@ const EPOCH_S_MIN = 1_000_000_000;
  * @param nowMs used where the answer carries no `date` of its own, which is the better clock for a date it names.
  */
 export function retryAfterMs(headers: Headers, nowMs: number): number | undefined {
-  const sentMs = Date.parse(headers['date'] ?? '');
+  const sentMs = Date.parse(headers.get('date') ?? '');
   const now = Number.isFinite(sentMs) ? sentMs : nowMs;
-  const exact = duration(headers['retry-after-ms'], 1, now);
+  const exact = duration(headers.get('retry-after-ms'), 1, now);
   if (exact !== undefined) return exact;
-  const asked = duration(headers['retry-after'], 1000, now);
+  const asked = duration(headers.get('retry-after'), 1000, now);
   if (asked !== undefined) return asked;
   const limits = [
     ['x-ratelimit-remaining-requests', 'x-ratelimit-reset-requests'],
@@ -28,8 +28,8 @@ export function retryAfterMs(headers: Headers, nowMs: number): number | undefine
   let longest: number | undefined;
   for (const [remaining, reset] of limits) {
     // A limit that is not spent is not the one in the way.
-    if (Number(headers[remaining] ?? 0) > 0) continue;
-    const wait = duration(headers[reset], 1000, now);
+    if (Number(headers.get(remaining) ?? 0) > 0) continue;
+    const wait = duration(headers.get(reset), 1000, now);
     if (wait !== undefined) longest = Math.max(longest ?? 0, wait);
   }
   return longest;

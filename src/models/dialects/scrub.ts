@@ -23,6 +23,19 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/[A-Za-z0-9+/_=-]{32,2000}/g, '[key]'],
 ];
 
+/** Fewer letters of a key, at the end of a text that was cut, say nothing about it. */
+const KEY_PART_MIN = 6;
+
+/** The text without the very key that was sent, which no pattern may know; nor with the part of it that a cut left at the end. */
+export function withoutKey(text: string, key: string): string {
+  const clean = text.replaceAll(key, '[key]');
+  if (!clean.endsWith('…')) return clean;
+  for (let length = Math.min(key.length, clean.length) - 1; length >= KEY_PART_MIN; length -= 1)
+    if (clean.startsWith(key.slice(0, length), clean.length - 1 - length))
+      return `${clean.slice(0, clean.length - 1 - length)}[key]…`;
+  return clean;
+}
+
 /**
  * An upstream's words made fit for others' eyes: without addresses, keys, account ids and control characters, and short.
  * Request ids of the upstream go as well, since they look like keys.

@@ -7,5 +7,7 @@ export { createLeases, type LeaseMove, type Leases, leaseNano, type NodeSession 
 export * from './ledger.ts';
 export { createLoader, type Loader, type LoaderOptions, type OpenIntent } from './loading/loader.ts';
 export type { Invariant, InvariantId } from './proof/findings.ts';
-export { readUsage, type UsageLine, type UsageQuery, type UsageTotals } from './usage.ts';
+export { readUsage, type UsageLine } from './usage.ts';
+export { readTotals, readUsageGroups, type UsageBy, type UsageTotals } from './usage-sums.ts';
 export { type Verification, type VerifyOptions, verifyLedger } from './verify.ts';
+export { readWalletEntries, type WalletEntry } from './wallet-entries.ts';

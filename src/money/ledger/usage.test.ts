@@ -7,7 +7,8 @@ import { DIALECTS, testStores } from '../../../test/support/stores.ts';
 import { type Attempt, NO_USAGE } from '../../ground/journal/index.ts';
 import { createUuid7 } from '../../ground/std/index.ts';
 import type { Store } from '../../ground/store/index.ts';
-import { readUsage, type UsageQuery } from './usage.ts';
+import { readUsage } from './usage.ts';
+import { readUsageGroups, type UsageBy, type UsageFilter } from './usage-sums.ts';
 
 const stores = testStores();
 const HOUR = 3_600_000;
@@ -15,6 +16,7 @@ const START = 472_222 * HOUR;
 
 interface Made {
   readonly id: string;
+  readonly organizationId: string;
   readonly atMs: number;
   readonly projectId: string;
   readonly keyId: `key_${string}`;
@@ -37,6 +39,7 @@ async function plant(store: Store): Promise<readonly Made[]> {
     const id = newId();
     const each: Made = {
       id,
+      organizationId: index === 100 ? 'other' : 'acme',
       atMs: clock.nowMs() + (index % 7) * 1_000,
       projectId: index % 3 === 0 ? 'web' : 'app',
       keyId: index % 5 === 0 ? 'key_a' : 'key_b',
@@ -47,10 +50,8 @@ async function plant(store: Store): Promise<readonly Made[]> {
       costNano: index % 6 === 0 ? undefined : BigInt(index) * 600n,
     };
     made.push(each);
-    const { projectId, keyId, model } = each;
-    journal.append(
-      intent(id, 10n ** 6n, { projectId, keyId, model, organizationId: index === 100 ? 'other' : 'acme' }),
-    );
+    const { organizationId, projectId, keyId, model } = each;
+    journal.append(intent(id, 10n ** 6n, { projectId, keyId, model, organizationId }));
     const [template] = [settlement(id)];
     const attempt = template.kind === 3 ? template.value.attempts[0] : undefined;
     journal.append(
@@ -67,10 +68,15 @@ async function plant(store: Store): Promise<readonly Made[]> {
     clock.advance(60_000);
   }
   await (await money.createLoader(journal)).flush();
-  return made.filter((_, index) => index !== 100);
+  for (const id of ['acme', 'other']) {
+    const row = { id, name: id, weight: 1n, suspended: 0n, created_us: 0n, revision: 0n };
+    await store.db.insertInto('organizations').values(row).execute();
+  }
+  return made;
 }
 
-const within = (query: Partial<UsageQuery>) => (each: Made) =>
+const within = (query: UsageFilter) => (each: Made) =>
+  (query.organizationId === undefined || each.organizationId === query.organizationId) &&
   each.atMs >= (query.fromMs ?? 0) &&
   each.atMs < (query.toMs ?? Number.POSITIVE_INFINITY) &&
   (query.projectId === undefined || each.projectId === query.projectId) &&
@@ -79,8 +85,9 @@ const within = (query: Partial<UsageQuery>) => (each: Made) =>
 
 const sum = (values: readonly bigint[]) => values.reduce((total, value) => total + value, 0n);
 
-const queries: fc.Arbitrary<Partial<UsageQuery>> = fc.record(
+const queries: fc.Arbitrary<UsageFilter> = fc.record(
   {
+    organizationId: fc.constantFrom('acme', 'other'),
     fromMs: fc.oneof(
       fc.integer({ min: -HOUR, max: 4 * HOUR }).map(ms => START + ms),
       fc.nat(3).map(hours => START + hours * HOUR),
@@ -95,6 +102,17 @@ const queries: fc.Arbitrary<Partial<UsageQuery>> = fc.record(
   },
   { requiredKeys: [], noNullPrototype: true },
 );
+
+const iso = ({ atMs }: Made) => new Date(atMs).toISOString();
+const BY: readonly (readonly [by: UsageBy, groupOf: (each: Made) => string])[] = [
+  ['organization', ({ organizationId }) => organizationId],
+  ['project', ({ projectId }) => projectId],
+  ['key', ({ keyId }) => keyId],
+  ['model', ({ model }) => model],
+  ['hour', each => `${iso(each).slice(0, 13)}Z`],
+  ['day', each => iso(each).slice(0, 10)],
+  ['month', each => iso(each).slice(0, 7)],
+];
 
 for (const dialect of DIALECTS) {
   describe(dialect, () => {
@@ -147,7 +165,7 @@ for (const dialect of DIALECTS) {
           const expected = made.filter(within(query));
           const lines = [];
           for (let cursor: string | undefined; ; ) {
-            const page = await readUsage(store, { organizationId: 'acme', ...query, limit, cursor });
+            const page = await readUsage(store, { ...query, limit, cursor });
             lines.push(...page.lines);
             const [total] = page.totals;
             assert.deepEqual(
@@ -178,6 +196,32 @@ for (const dialect of DIALECTS) {
           );
         }),
         { numRuns: dialect === 'sqlite' ? 40 : 15 },
+      );
+      await fc.assert(
+        fc.asyncProperty(queries, fc.constantFrom(...BY), async (query, [by, groupOf]) => {
+          const expected = Map.groupBy(made.filter(within(query)), groupOf);
+          assert.deepEqual(
+            (await readUsageGroups(store, query, by)).map(
+              ({ group, requests, outputTokens, revenueNano, costNano }) => [
+                group,
+                requests,
+                outputTokens,
+                revenueNano,
+                costNano,
+              ],
+            ),
+            [...expected]
+              .toSorted(([a], [b]) => (a < b ? -1 : 1))
+              .map(([group, all]) => [
+                group,
+                all.length,
+                all.reduce((tokens, each) => tokens + 2 * each.tokens, 0),
+                sum(all.map(({ nano }) => nano)),
+                sum(all.flatMap(({ costNano }) => costNano ?? [])),
+              ]),
+          );
+        }),
+        { numRuns: dialect === 'sqlite' ? 60 : 20 },
       );
     });
   });

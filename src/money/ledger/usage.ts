@@ -1,40 +1,18 @@
 import type { Nano } from '@millrace/contract';
-import { sql } from 'kysely';
 import { Fault } from '../../ground/std/index.ts';
 import type { Store } from '../../ground/store/index.ts';
+import { readTotals, selectRequests, type UsageFilter, type UsageTotals } from './usage-sums.ts';
 
-export interface UsageQuery {
-  readonly organizationId: string;
-  readonly projectId?: string | undefined;
-  readonly keyId?: string | undefined;
-  readonly model?: string | undefined;
-  /** Settled at or after this; and before `toMs`. */
-  readonly fromMs?: number | undefined;
-  readonly toMs?: number | undefined;
+export interface UsageQuery extends UsageFilter {
   readonly limit: number;
   /** `next` of the page before. */
   readonly cursor?: string | undefined;
 }
 
-export interface UsageTotals {
-  readonly currency: string;
-  readonly requests: number;
-  readonly failed: number;
-  readonly inputTokens: number;
-  readonly cachedInputTokens: number;
-  readonly outputTokens: number;
-  readonly reasoningTokens: number;
-  readonly revenueNano: Nano;
-  /** Of the `costedRequests` whose cost is known in this currency. */
-  readonly costNano: Nano;
-  readonly costedRequests: number;
-  /** Of these: what stands against their cost. Of the other revenue nobody knows what it leaves. */
-  readonly costedRevenueNano: Nano;
-}
-
 export interface UsageLine {
   readonly requestId: string;
   readonly at: string;
+  readonly organizationId: string;
   readonly projectId: string;
   readonly keyId: string;
   readonly model: string;
@@ -57,8 +35,6 @@ export interface UsageLine {
   readonly durationMs: number;
 }
 
-const HOUR_MS = 3_600_000;
-
 /**
  * Totals by currency, exact to the millisecond, and a page of lines, newest first. Whole hours come from the rollup, what is cut
  * off at both ends from the lines themselves; both are read in the reader thread.
@@ -71,19 +47,23 @@ export async function readUsage(
   readonly lines: readonly UsageLine[];
   readonly next: string | null;
 }> {
-  let page = selectRequests(store, query);
-  const after = parseCursor(query.cursor);
-  if (after)
-    page = page
-      // Said twice: the first alone can be looked up in the index.
-      .where('at_us', '<=', after.atUs)
-      .where(({ eb, or }) => or([eb('at_us', '<', after.atUs), eb('seq', '<', after.seq)]));
+  const page = pageAfter(selectRequests(store, query), query);
   const rows = await page
-    .select(['seq', 'id', 'at_us', 'project_id', 'key_id', 'model', 'deployment_id', 'operation', 'outcome', 'status'])
+    .select([
+      'seq',
+      'id',
+      'at_us',
+      'requests.organization_id as organization_id',
+      'project_id',
+      'key_id',
+      'model',
+      'deployment_id',
+      'operation',
+      'outcome',
+      'status',
+    ])
     .select(['input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens', 'usage_source', 'estimated'])
     .select(['currency', 'amount_nano', 'cost_nano', 'cost_currency', 'duration_ms'])
-    .orderBy('at_us', 'desc')
-    .orderBy('seq', 'desc')
     .limit(query.limit)
     .execute();
   const last = rows.at(-1);
@@ -96,6 +76,7 @@ export async function readUsage(
     lines: rows.map(row => ({
       requestId: row.id,
       at: new Date(Number(row.at_us / 1000n)).toISOString(),
+      organizationId: row.organization_id,
       projectId: row.project_id,
       keyId: row.key_id,
       model: row.model,
@@ -143,6 +124,22 @@ async function readAttemptCosts(store: Store, seqs: readonly bigint[]) {
   return bySeq;
 }
 
+/**
+ * The page after a cursor, newest first: of an organization by time, which has an index; of all by the order in which they were
+ * booked, which is nearly the same and needs none, since an index by time would be written with every request.
+ */
+function pageAfter(page: ReturnType<typeof selectRequests>, { organizationId, cursor }: UsageQuery) {
+  const after = parseCursor(cursor);
+  if (organizationId === undefined) return (after ? page.where('seq', '<', after.seq) : page).orderBy('seq', 'desc');
+  const rest = after
+    ? page
+        // Said twice: the first alone can be looked up in the index.
+        .where('at_us', '<=', after.atUs)
+        .where(({ eb, or }) => or([eb('at_us', '<', after.atUs), eb('seq', '<', after.seq)]))
+    : page;
+  return rest.orderBy('at_us', 'desc').orderBy('seq', 'desc');
+}
+
 /** Where a page ended: newest first, by time, then by number. Throws Fault `invalid_parameter`. */
 function parseCursor(cursor: string | undefined): { readonly atUs: bigint; readonly seq: bigint } | undefined {
   if (cursor === undefined) return undefined;
@@ -153,117 +150,4 @@ function parseCursor(cursor: string | undefined): { readonly atUs: bigint; reado
     messageZh: '游标不是上一页返回的 `next`',
     param: 'cursor',
   });
-}
-
-function selectRequests(store: Store, { organizationId, projectId, keyId, model, fromMs, toMs }: UsageQuery) {
-  let lines = store.reader
-    .selectFrom('requests')
-    .innerJoin('series', 'series.number', 'requests.series')
-    .where('requests.organization_id', '=', organizationId);
-  if (fromMs !== undefined) lines = lines.where('at_us', '>=', BigInt(fromMs) * 1000n);
-  if (toMs !== undefined) lines = lines.where('at_us', '<', BigInt(toMs) * 1000n);
-  if (projectId !== undefined) lines = lines.where('project_id', '=', projectId);
-  if (keyId !== undefined) lines = lines.where('key_id', '=', keyId);
-  if (model !== undefined) lines = lines.where('model', '=', model);
-  return lines;
-}
-
-interface Sums {
-  readonly currency: string;
-  readonly requests: bigint;
-  readonly failed: bigint;
-  readonly input: bigint;
-  readonly cached: bigint;
-  readonly output: bigint;
-  readonly reasoning: bigint;
-  readonly revenue: bigint;
-  readonly cost: bigint;
-  readonly costed: bigint;
-  readonly costed_revenue: bigint;
-}
-
-/** Where the whole hours of a span begin and end; the rest lies before and after. */
-function wholeHours({ fromMs = 0, toMs = Number.MAX_SAFE_INTEGER }: UsageQuery): { fromMs: number; toMs: number } {
-  const first = Math.ceil(fromMs / HOUR_MS) * HOUR_MS;
-  const last = Math.floor(toMs / HOUR_MS) * HOUR_MS;
-  return { fromMs: Math.min(first, toMs), toMs: Math.max(Math.min(first, toMs), last) };
-}
-
-async function readTotals(store: Store, query: UsageQuery): Promise<readonly UsageTotals[]> {
-  const hours = wholeHours(query);
-  const parts = [await sumHours(store, query, hours)];
-  if ((query.fromMs ?? 0) < hours.fromMs) parts.push(await sumRequests(store, { ...query, toMs: hours.fromMs }));
-  if (query.toMs !== undefined && hours.toMs < query.toMs)
-    parts.push(await sumRequests(store, { ...query, fromMs: hours.toMs }));
-  const totals = new Map<string, UsageTotals>();
-  for (const row of parts.flat()) {
-    const before = totals.get(row.currency);
-    totals.set(row.currency, {
-      currency: row.currency,
-      requests: (before?.requests ?? 0) + Number(row.requests),
-      failed: (before?.failed ?? 0) + Number(row.failed),
-      inputTokens: (before?.inputTokens ?? 0) + Number(row.input),
-      cachedInputTokens: (before?.cachedInputTokens ?? 0) + Number(row.cached),
-      outputTokens: (before?.outputTokens ?? 0) + Number(row.output),
-      reasoningTokens: (before?.reasoningTokens ?? 0) + Number(row.reasoning),
-      revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
-      costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
-      costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
-      costedRevenueNano: (before?.costedRevenueNano ?? 0n) + BigInt(row.costed_revenue),
-    });
-  }
-  return [...totals.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1));
-}
-
-async function sumHours(
-  store: Store,
-  { organizationId, projectId, keyId, model }: UsageQuery,
-  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
-): Promise<readonly Sums[]> {
-  let hours = store.reader
-    .selectFrom('usage_hourly')
-    .innerJoin('series', 'series.number', 'usage_hourly.series')
-    .where('organization_id', '=', organizationId)
-    .where('hour_us', '>=', BigInt(fromMs) * 1000n)
-    .where('hour_us', '<', BigInt(toMs) * 1000n);
-  if (projectId !== undefined) hours = hours.where('project_id', '=', projectId);
-  if (keyId !== undefined) hours = hours.where('key_id', '=', keyId);
-  if (model !== undefined) hours = hours.where('model', '=', model);
-  return hours
-    .select(({ fn }) => [
-      'currency',
-      fn.sum<bigint>('requests').as('requests'),
-      fn.sum<bigint>('failed').as('failed'),
-      fn.sum<bigint>('input_tokens').as('input'),
-      fn.sum<bigint>('cached_input_tokens').as('cached'),
-      fn.sum<bigint>('output_tokens').as('output'),
-      fn.sum<bigint>('reasoning_tokens').as('reasoning'),
-      fn.sum<bigint>('revenue_nano').as('revenue'),
-      fn.sum<bigint>('cost_nano').as('cost'),
-      fn.sum<bigint>('costed').as('costed'),
-      // All requests of a series have their cost in its currency, or none of them has one.
-      sql<bigint>`sum(case when cost_currency = currency then revenue_nano else 0 end)`.as('costed_revenue'),
-    ])
-    .groupBy('currency')
-    .execute();
-}
-
-async function sumRequests(store: Store, query: UsageQuery): Promise<readonly Sums[]> {
-  const costed = sql<bigint>`case when cost_currency = currency then 1 else 0 end`;
-  return selectRequests(store, query)
-    .select(({ fn }) => [
-      'currency',
-      fn.countAll<bigint>().as('requests'),
-      sql<bigint>`sum(case when outcome = 'failed' then 1 else 0 end)`.as('failed'),
-      fn.sum<bigint>('input_tokens').as('input'),
-      fn.sum<bigint>('cached_input_tokens').as('cached'),
-      fn.sum<bigint>('output_tokens').as('output'),
-      fn.sum<bigint>('reasoning_tokens').as('reasoning'),
-      fn.sum<bigint>('amount_nano').as('revenue'),
-      sql<bigint>`sum(case when cost_currency = currency then cost_nano else 0 end)`.as('cost'),
-      sql<bigint>`sum(${costed})`.as('costed'),
-      sql<bigint>`sum(case when cost_currency = currency then amount_nano else 0 end)`.as('costed_revenue'),
-    ])
-    .groupBy('currency')
-    .execute();
 }

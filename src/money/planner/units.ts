@@ -11,86 +11,96 @@ const part = (denominator: bigint): Rational => ({ numerator: 1n, denominator })
 
 export const CURRENCIES: ReadonlySet<string> = new Set(['CNY', 'USD', 'EUR', 'JPY', 'HKD', 'SGD', 'GBP']);
 
-const CURRENCY_NAMES: Readonly<Record<string, string>> = {
-  元: 'CNY',
-  yuan: 'CNY',
-  RMB: 'CNY',
-  '¥': 'CNY',
-  $: 'USD',
-  美元: 'USD',
-};
+const CURRENCY_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    元: 'CNY',
+    yuan: 'CNY',
+    RMB: 'CNY',
+    '¥': 'CNY',
+    $: 'USD',
+    美元: 'USD',
+  }),
+);
 
-const PREFIXES: Readonly<Record<string, bigint>> = {
-  k: 10n ** 3n,
-  K: 10n ** 3n,
-  M: 10n ** 6n,
-  G: 10n ** 9n,
-  T: 10n ** 12n,
-  P: 10n ** 15n,
-  万: 10n ** 4n,
-  百万: 10n ** 6n,
-  亿: 10n ** 8n,
-  千亿: 10n ** 11n,
-};
+const PREFIXES: ReadonlyMap<string, bigint> = new Map(
+  Object.entries({
+    k: 10n ** 3n,
+    K: 10n ** 3n,
+    M: 10n ** 6n,
+    G: 10n ** 9n,
+    T: 10n ** 12n,
+    P: 10n ** 15n,
+    万: 10n ** 4n,
+    百万: 10n ** 6n,
+    亿: 10n ** 8n,
+    千亿: 10n ** 11n,
+  }),
+);
 
 // A month is 30 days and a year 365, as in every published monthly figure that the cases reproduce.
-const TIMES: Readonly<Record<string, Rational>> = {
-  us: part(1_000_000n),
-  ms: part(1_000n),
-  s: whole(1n),
-  秒: whole(1n),
-  min: whole(60n),
-  分钟: whole(60n),
-  h: whole(3600n),
-  hour: whole(3600n),
-  小时: whole(3600n),
-  day: whole(86_400n),
-  d: whole(86_400n),
-  天: whole(86_400n),
-  日: whole(86_400n),
-  month: whole(2_592_000n),
-  月: whole(2_592_000n),
-  year: whole(31_536_000n),
-  年: whole(31_536_000n),
-};
+const TIMES: ReadonlyMap<string, Rational> = new Map(
+  Object.entries({
+    us: part(1_000_000n),
+    ms: part(1_000n),
+    s: whole(1n),
+    秒: whole(1n),
+    min: whole(60n),
+    分钟: whole(60n),
+    h: whole(3600n),
+    hour: whole(3600n),
+    小时: whole(3600n),
+    day: whole(86_400n),
+    d: whole(86_400n),
+    天: whole(86_400n),
+    日: whole(86_400n),
+    month: whole(2_592_000n),
+    月: whole(2_592_000n),
+    year: whole(31_536_000n),
+    年: whole(31_536_000n),
+  }),
+);
 
-const PREFIXABLE: Readonly<Record<string, string>> = {
-  tok: 'tok',
-  token: 'tok',
-  tokens: 'tok',
-  user: 'user',
-  users: 'user',
-  用户: 'user',
-  req: 'req',
-  B: 'B',
-  FLOP: 'FLOP',
-  FLOPS: 'FLOPS',
-  W: 'W',
-  Wh: 'Wh',
-};
+const PREFIXABLE: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    tok: 'tok',
+    token: 'tok',
+    tokens: 'tok',
+    user: 'user',
+    users: 'user',
+    用户: 'user',
+    req: 'req',
+    B: 'B',
+    FLOP: 'FLOP',
+    FLOPS: 'FLOPS',
+    W: 'W',
+    Wh: 'Wh',
+  }),
+);
 
-const PLAIN: Readonly<Record<string, string>> = { node: 'node', 节点: 'node', GPU: 'GPU', gpu: 'GPU', 卡: 'GPU' };
+const PLAIN: ReadonlyMap<string, string> = new Map(
+  Object.entries({ node: 'node', 节点: 'node', GPU: 'GPU', gpu: 'GPU', 卡: 'GPU' }),
+);
 
 function single(dimension: string, factor: Rational): Unit {
   return { factor, powers: new Map([[dimension, 1]]) };
 }
 
 function currencyOf(text: string): string | undefined {
-  return CURRENCIES.has(text) ? text : CURRENCY_NAMES[text];
+  return CURRENCIES.has(text) ? text : CURRENCY_NAMES.get(text);
 }
 
 function parseAtom(text: string): Unit | undefined {
-  const time = TIMES[text];
+  const time = TIMES.get(text);
   if (time) return single('s', time);
-  const plain = PLAIN[text];
+  const plain = PLAIN.get(text);
   if (plain) return single(plain, whole(1n));
   if (text === '%') return { factor: part(100n), powers: new Map() };
-  const direct = currencyOf(text) ?? PREFIXABLE[text];
+  const direct = currencyOf(text) ?? PREFIXABLE.get(text);
   if (direct) return atomOf(direct, whole(1n));
-  for (const [prefix, factor] of Object.entries(PREFIXES)) {
+  for (const [prefix, factor] of PREFIXES) {
     if (!text.startsWith(prefix)) continue;
     const rest = text.slice(prefix.length).trim();
-    const base = currencyOf(rest) ?? PREFIXABLE[rest];
+    const base = currencyOf(rest) ?? PREFIXABLE.get(rest);
     if (base) return atomOf(base, whole(factor));
   }
   return undefined;

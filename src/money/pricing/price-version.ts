@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Currency, formatAmount, isCurrency, type Nano, parseAmount } from '@millrace/contract';
+import { type Currency, formatAmount, isCurrency, type Nano, parseAmount } from '@millrace/contract/words';
 import { Fault } from '../../ground/std/index.ts';
 
 /** Meters a price can be set on. A meter that is used but not priced makes the request refused before it starts. */

@@ -13,6 +13,8 @@ export interface Budgets {
   /** Fills the cells of keys that start now, from what they have spent so far. */
   fill(keys: readonly { readonly keyId: string; readonly slot: number; readonly budget: Budget }[]): Promise<void>;
   drop(keyId: string): void;
+  /** Another amount of the same currency and period: what is spent and held of it stays so. */
+  resize(keyId: string, budget: Budget): void;
   /** Refills the cells whose period has ended. */
   roll(): Promise<void>;
 }
@@ -20,7 +22,7 @@ export interface Budgets {
 interface Entry {
   readonly keyId: string;
   readonly slot: number;
-  readonly budget: Budget;
+  budget: Budget;
   period: string;
   /** What was spent of the next period when the cell was filled: before a clock stepped back. */
   ahead: { readonly period: string; readonly nano: Nano } | undefined;
@@ -58,7 +60,6 @@ export function createBudgets({
       for (const entry of fresh) {
         slots.setBudgetLeft(entry.slot, entry.budget.amountNano - (spent.get(entry.keyId) ?? 0n));
         const nano = ahead.get(entry.keyId);
-        if (entry.budget.period === 'total') continue;
         entries.set(entry.keyId, {
           ...entry,
           ahead: nano === undefined ? undefined : { period: periodAfter(entry.budget.period, now), nano },
@@ -66,6 +67,12 @@ export function createBudgets({
       }
     },
     drop: keyId => void entries.delete(keyId),
+    resize(keyId, budget) {
+      const entry = entries.get(keyId);
+      if (!entry) return;
+      slots.addBudget(entry.slot, budget.amountNano - entry.budget.amountNano);
+      entry.budget = budget;
+    },
     async roll() {
       const now = nowMs();
       // The names of days and months, once for all keys.

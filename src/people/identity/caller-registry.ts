@@ -1,8 +1,9 @@
 import type { Currency, KeyId } from '@millrace/contract';
 import { type Clock, createSlotPool, Fault, type KeySlots, type SlotPool } from '../../ground/std/index.ts';
 import { type ApiKeyTable, readRevision, type Store } from '../../ground/store/index.ts';
+import type { CallerDelta, CallerRecord } from '../callers/index.ts';
 import { type Budgets, createBudgets } from './budgets.ts';
-import type { CallerDelta, CallerRecord } from './caller.ts';
+import type { Budget } from './key-spend.ts';
 import { decodeScopes } from './scopes.ts';
 
 /** Rest of a slot: twice the longest a request may run. */
@@ -31,9 +32,11 @@ interface Organization {
 
 /** A key that is not revoked or expired. `record` is absent while its organization is suspended. */
 interface Entry {
-  readonly slot: number;
+  slot: number;
   row: ApiKeyTable;
   record: CallerRecord | undefined;
+  /** Its row says something else than its record. */
+  isStale: boolean;
 }
 
 export interface CallerRegistryOptions {
@@ -144,9 +147,13 @@ class Registry implements CallerRegistry {
     const started = await this.#start(rows.filter(row => !this.#entries.has(row.id) && !this.#hasEnded(row)));
     for (const { id, suspended, weight } of changed)
       this.#organizations.set(id, { suspended: suspended === 1n, weight: Number(weight) });
+    await this.#changeBudgets(rows);
     for (const row of rows) {
       const entry = this.#entries.get(row.id);
-      if (entry) entry.row = row;
+      if (!entry) continue;
+      entry.isStale ||= entry.row.scopes !== row.scopes || entry.row.expires_us !== row.expires_us;
+      entry.row = row;
+      this.#nextExpiryMs = Math.min(this.#nextExpiryMs, expiryMs(row));
     }
     for (const entry of started) {
       this.#entries.set(entry.row.id, entry);
@@ -165,7 +172,7 @@ class Registry implements CallerRegistry {
       for (const row of rows) {
         const slot = this.#pool.take();
         if (slot === undefined) throw noRoom(this.#slots.rows);
-        started.push({ slot, row, record: undefined });
+        started.push({ slot, row, record: undefined, isStale: false });
       }
       await this.#budgets.fill(
         started.flatMap(({ row, slot }) => {
@@ -180,6 +187,39 @@ class Registry implements CallerRegistry {
         this.#pool.release(slot);
       }
       throw error;
+    }
+  }
+
+  /**
+   * Budgets that were changed. Of another currency or period it begins in a slot of its own: what runs returns what it does not
+   * need to the old one. What runs then, and what is not in the store yet, is not counted against the new budget.
+   */
+  async #changeBudgets(rows: readonly ApiKeyTable[]): Promise<void> {
+    const changed = rows.flatMap(row => {
+      const entry = this.#entries.get(row.id);
+      if (!entry || entry.row.scopes === row.scopes || this.#hasEnded(row)) return [];
+      return [{ entry, before: decodeScopes(entry.row.scopes).budget, now: decodeScopes(row.scopes).budget }];
+    });
+    const fresh = changed.flatMap(({ entry, before, now }) => {
+      if (!now || (before && isAlike(before, now))) return [];
+      const slot = before ? this.#pool.take() : entry.slot;
+      if (slot === undefined) throw noRoom(this.#slots.rows);
+      return [{ entry, keyId: entry.row.id, slot, budget: now }];
+    });
+    try {
+      await this.#budgets.fill(fresh);
+    } catch (error) {
+      for (const { entry, slot } of fresh) if (slot !== entry.slot) this.#pool.release(slot);
+      throw error;
+    }
+    for (const { entry, before, now } of changed) {
+      if (before && now && isAlike(before, now)) this.#budgets.resize(entry.row.id, now);
+      else if (!now) this.#budgets.drop(entry.row.id);
+    }
+    for (const { entry, slot } of fresh) {
+      if (slot === entry.slot) continue;
+      this.#pool.release(entry.slot);
+      entry.slot = slot;
     }
   }
 
@@ -199,11 +239,13 @@ class Registry implements CallerRegistry {
       const own = wallets.get(row.organization_id) ?? this.#walletsOf(row.organization_id);
       wallets.set(row.organization_id, own);
       this.#slots.setRevoked(entry.slot, false);
-      // Of a key that is known only these can change; its scopes are not read again for all keys at every top-up.
-      if (record && record.weight === organization.weight && sameWallets(record.wallets, own)) continue;
+      // Its scopes are not read again for all keys at every top-up.
+      const isSame = record && !entry.isStale;
+      if (isSame && record.weight === organization.weight && sameWallets(record.wallets, own)) continue;
       const changing = { weight: organization.weight, wallets: own };
-      const next = record ? { ...record, ...changing } : recordOf(row, { slot: entry.slot, ...changing });
+      const next = isSame ? { ...record, ...changing } : recordOf(row, { slot: entry.slot, ...changing });
       entry.record = next;
+      entry.isStale = false;
       upserted.push(next);
     }
     if (upserted.length + removed.length > 0) for (const listener of this.#listeners) listener({ upserted, removed });
@@ -223,6 +265,8 @@ class Registry implements CallerRegistry {
     return row.revoked_us !== null || expiryMs(row) <= this.#clock.nowMs();
   }
 }
+
+const isAlike = (a: Budget, b: Budget) => a.currency === b.currency && a.period === b.period;
 
 function recordOf(
   row: ApiKeyTable,

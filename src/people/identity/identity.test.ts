@@ -3,7 +3,9 @@ import { describe, type TestContext, test } from 'node:test';
 import { DIALECTS, testStores } from '../../../test/support/stores.ts';
 import { createSlots, Fault, openSlots, Secret } from '../../ground/std/index.ts';
 import { openStore, type Store } from '../../ground/store/index.ts';
-import { type CallerDelta, createCallerIndex, createIdentity, createKeyHasher, type KeyScopes } from './index.ts';
+import { type CallerDelta, createCallerIndex, createKeyHasher, type KeyScopes } from '../callers/index.ts';
+import { createIdentity } from './index.ts';
+import type { KeyChange } from './keys.ts';
 
 const stores = testStores();
 const START_MS = Date.UTC(2026, 10, 30, 23, 0, 0);
@@ -142,6 +144,78 @@ for (const dialect of DIALECTS) {
       await assert.rejects(identity.suspendOrganization('none', true), { code: 'not_found' });
     });
 
+    test('a key is changed where it is used: limits, end and budget, without forgetting what it spent and holds', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const { identity, slots, time, plant, key, find } = await open(store, t);
+      await plant();
+      const budget = { currency: 'CNY', amountNano: 100n, period: 'day' } as const;
+      const made = await key({ requestsPerMinute: 5, models: ['a*'], budget });
+      const caller = () => find(made.key);
+      const first = caller()?.slot ?? -1;
+      assert.ok(slots.tryBudget(first, 30n));
+
+      await identity.changeKey(made.id, { name: 'ci', scopes: { requestsPerMinute: 9, models: null } });
+      assert.deepEqual(caller()?.scopes, { requestsPerMinute: 9, budget });
+      assert.deepEqual([caller()?.slot, slots.budgetLeft(first)], [first, 70n]);
+      assert.equal((await identity.keys())[0]?.name, 'ci');
+
+      // Another amount: what is held stays held.
+      await identity.changeKey(made.id, { scopes: { budget: { ...budget, amountNano: 40n } } });
+      assert.deepEqual([caller()?.slot, slots.budgetLeft(first)], [first, 10n]);
+      await identity.changeKey(made.id, { scopes: { budget: { ...budget, amountNano: 20n } } });
+      assert.ok(!slots.tryBudget(first, 1n), 'what is held is more than it now may be');
+
+      // Another period: what runs returns its rest to the old slot.
+      await spend(store, [[made.id, '2026-11', 15n]]);
+      await identity.changeKey(made.id, { scopes: { budget: { ...budget, amountNano: 50n, period: 'month' } } });
+      const second = caller()?.slot ?? -1;
+      assert.notEqual(second, first);
+      slots.addBudget(first, 30n);
+      assert.equal(slots.budgetLeft(second), 35n);
+
+      await identity.changeKey(made.id, { scopes: { budget: null }, expiresAtMs: START_MS + HOUR_MS });
+      assert.deepEqual(caller()?.scopes, { requestsPerMinute: 9 });
+      // A new month gives nothing back to a budget that is gone.
+      time.nowMs += HOUR_MS - 1;
+      await identity.look();
+      assert.ok(caller());
+      time.nowMs += 1;
+      await identity.look();
+      assert.equal(caller(), undefined);
+      assert.deepEqual(identity.callers(), []);
+      // What has ended is brought back by a later end.
+      await identity.changeKey(made.id, { expiresAtMs: null });
+      assert.equal(caller()?.expiresAtMs, undefined);
+      assert.ok(caller());
+
+      const refused: readonly [id: string, change: KeyChange, code: string][] = [
+        ['key_none', {}, 'not_found'],
+        [made.id, { expiresAtMs: START_MS }, 'invalid_parameter'],
+        [made.id, { scopes: { models: ['*x'] } }, 'invalid_parameter'],
+        [(await identity.createAdminKey({ name: 'ops' })).id, { scopes: { concurrency: 1 } }, 'invalid_parameter'],
+      ];
+      for (const [id, change, code] of refused) await assert.rejects(identity.changeKey(id, change), { code });
+      await identity.revokeKey(made.id);
+      await assert.rejects(identity.changeKey(made.id, { name: 'x' }), { code: 'conflict' });
+    });
+
+    test('a key is found by its text for its holder, while it may be used', async t => {
+      const store = await stores.open(dialect, t);
+      if (!store) return;
+      const { identity, time, plant, key } = await open(store, t);
+      await plant();
+      const { id, key: text } = await key({}, START_MS + HOUR_MS);
+      assert.equal((await identity.findLive(text))?.id, id);
+      for (const other of ['', 'mr_live_x', (await identity.createAdminKey({ name: 'ops' })).key])
+        assert.equal(await identity.findLive(other), undefined);
+      await identity.suspendOrganization('acme', true);
+      assert.equal(await identity.findLive(text), undefined);
+      await identity.suspendOrganization('acme', false);
+      time.nowMs += HOUR_MS;
+      assert.equal(await identity.findLive(text), undefined);
+    });
+
     test('budgets start from what was spent, and begin anew with their period', async t => {
       const store = await stores.open(dialect, t);
       if (!store) return;
@@ -246,7 +320,7 @@ for (const dialect of DIALECTS) {
         await identity.upsertProject(trx, { organizationId: 'acme', id: 'web', name: 'Web' });
         await identity.upsertProject(trx, { organizationId: 'acme', id: 'web' });
       });
-      assert.deepEqual({ ...(await identity.organizations())[0] }, { id: 'acme', name: 'Acme 公司' });
+      assert.deepEqual({ ...(await identity.organizations())[0] }, { id: 'acme', name: 'Acme 公司', suspended: false });
       assert.deepEqual({ ...(await identity.projects('acme'))[0] }, { id: 'web', name: 'Web' });
       await assert.rejects(identity.projects('none'), { code: 'not_found' });
       for (const id of ['Acme', '', '-a', 'a b', '../x'])
@@ -261,14 +335,14 @@ for (const dialect of DIALECTS) {
       if (!store) return;
       const { identity, plant, key, find } = await open(store, t);
       await plant();
-      const admin = await identity.createAdminKey('ops');
+      const admin = await identity.createAdminKey({ name: 'ops' });
       assert.match(admin.key, /^mr_admin_/);
-      assert.equal(await identity.verifyAdmin(admin.key), true);
-      assert.equal(await identity.verifyAdmin((await key()).key), false);
-      assert.equal(await identity.verifyAdmin(`${admin.key}x`), false);
+      assert.equal((await identity.principalOf(admin.key))?.role, 'admin');
+      assert.equal(await identity.principalOf((await key()).key), undefined);
+      assert.equal(await identity.principalOf(`${admin.key}x`), undefined);
       assert.equal(find(admin.key), undefined);
       await identity.revokeKey(admin.id);
-      assert.equal(await identity.verifyAdmin(admin.key), false);
+      assert.equal(await identity.principalOf(admin.key), undefined);
     });
   });
 }

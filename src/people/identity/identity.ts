@@ -1,20 +1,27 @@
+import type { Nano } from '@millrace/contract';
 import { type Clock, type KeySlots, type Log, type Secret, silentLog } from '../../ground/std/index.ts';
 import type { Store, StoreTransaction } from '../../ground/store/index.ts';
+import type { CallerDelta, CallerRecord } from '../callers/index.ts';
+import { createKeyHasher } from '../callers/index.ts';
 import type { Budgets } from './budgets.ts';
-import type { CallerDelta, CallerRecord } from './caller.ts';
 import { createCallerRegistry, noRoom, type WalletsOf } from './caller-registry.ts';
-import { createKeyHasher } from './key-text.ts';
+import { type Budget, periodOf, spentBy } from './key-spend.ts';
 import {
   type CreatedKey,
+  changeKey,
   createAdminKey,
   createLiveKey,
-  isAdminKey,
+  findLiveKey,
+  type KeyChange,
   type KeyEntry,
   listKeys,
   markRevoked,
+  type NewAdminKey,
   type NewKey,
+  principalOfKey,
 } from './keys.ts';
 import {
+  listOrganizations,
   type OrganizationInput,
   type ProjectInput,
   requireOrganization,
@@ -22,6 +29,7 @@ import {
   upsertOrganization,
   upsertProject,
 } from './organizations.ts';
+import type { Principal } from './principal.ts';
 
 /** A key that another process revokes stops here within this and the time of a query. */
 const LOOK_MS = 500;
@@ -32,15 +40,22 @@ export interface Identity extends Disposable {
   upsertProject(trx: StoreTransaction, input: ProjectInput): Promise<void>;
   /** Stops all keys of an organization, or lets them go on; in force on all threads when it returns. Throws `not_found`. */
   suspendOrganization(id: string, suspended: boolean): Promise<void>;
-  organizations(): Promise<readonly { readonly id: string; readonly name: string }[]>;
+  organizations(): Promise<readonly { readonly id: string; readonly name: string; readonly suspended: boolean }[]>;
   projects(organizationId: string): Promise<readonly { readonly id: string; readonly name: string }[]>;
   /** The key's text is returned this once. Throws `not_found`, `invalid_parameter` or `capacity`. */
   createKey(input: NewKey): Promise<CreatedKey>;
-  createAdminKey(name: string): Promise<CreatedKey>;
+  createAdminKey(input: NewAdminKey): Promise<CreatedKey>;
   keys(organizationId?: string): Promise<readonly KeyEntry[]>;
   /** In force on all threads when it returns. Throws `not_found`. */
   revokeKey(id: string): Promise<void>;
-  verifyAdmin(key: string): Promise<boolean>;
+  /** Whose key it is; undefined where it administers nothing. */
+  principalOf(key: string): Promise<Principal | undefined>;
+  /** In force on all threads when they heard of it, at once. Throws `not_found`, `conflict` where it is revoked, `invalid_parameter`. */
+  changeKey(id: string, change: KeyChange): Promise<void>;
+  /** The key of this text, where it may be used now. */
+  findLive(key: string): Promise<KeyEntry | undefined>;
+  /** What it has spent in a period, as far as the ledger knows. */
+  spent(keyId: string, budget: Pick<Budget, 'currency' | 'period'>): Promise<Nano>;
   callers(): readonly CallerRecord[];
   onDelta(listener: (delta: CallerDelta) => void): void;
   /** Reads what changed, and the wallets of all organizations anew. */
@@ -75,7 +90,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await store.transaction(trx => setSuspended(trx, id, suspended));
       await registry.sync();
     },
-    organizations: () => store.db.selectFrom('organizations').select(['id', 'name']).orderBy('id').execute(),
+    organizations: () => listOrganizations(store),
     async projects(organizationId) {
       await requireOrganization(store.db, organizationId);
       const query = store.db.selectFrom('projects').select(['id', 'name']).orderBy('id');
@@ -87,13 +102,20 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
       await registry.sync();
       return created;
     },
-    createAdminKey: name => createAdminKey(tools, name),
+    createAdminKey: input => createAdminKey(tools, input),
     keys: organizationId => listKeys(store, organizationId),
     async revokeKey(id) {
       await markRevoked(tools, id);
       await registry.sync();
     },
-    verifyAdmin: key => isAdminKey(tools, key),
+    principalOf: key => principalOfKey(tools, key),
+    async changeKey(id, change) {
+      await changeKey(tools, id, change);
+      await registry.sync();
+    },
+    findLive: key => findLiveKey(tools, key),
+    spent: (keyId, { currency, period }) =>
+      spentBy(store, { keyId, currency, period: periodOf(period, clock.nowMs()) }),
     callers: () => registry.callers(),
     onDelta: listener => registry.onDelta(listener),
     refresh: () => registry.refresh(),

@@ -1,6 +1,6 @@
 import type { Nano } from '@millrace/contract';
 import type { Store } from '../../ground/store/index.ts';
-import type { KeyScopes } from './caller.ts';
+import type { KeyScopes } from '../callers/index.ts';
 
 export type Budget = NonNullable<KeyScopes['budget']>;
 
@@ -58,4 +58,12 @@ export async function readSpend(
     }
   }
   return spent;
+}
+
+/** What one key has spent in a period, in one currency. */
+export async function spentBy(
+  store: Store,
+  ask: { readonly keyId: string; readonly period: string; readonly currency: string },
+): Promise<Nano> {
+  return (await readSpend(store, [ask])).get(ask.keyId) ?? 0n;
 }

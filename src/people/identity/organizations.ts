@@ -73,6 +73,13 @@ export async function setSuspended(trx: StoreTransaction, id: string, suspended:
   if (numUpdatedRows === 0n) throw noOrganization(id);
 }
 
+export async function listOrganizations({
+  db,
+}: Pick<Store, 'db'>): Promise<readonly { readonly id: string; readonly name: string; readonly suspended: boolean }[]> {
+  const rows = await db.selectFrom('organizations').select(['id', 'name', 'suspended']).orderBy('id').execute();
+  return rows.map(({ id, name, suspended }) => ({ id, name, suspended: suspended === 1n }));
+}
+
 export async function requireOrganization(db: Store['db'], id: string): Promise<void> {
   if (!(await db.selectFrom('organizations').select('id').where('id', '=', id).executeTakeFirst()))
     throw noOrganization(id);

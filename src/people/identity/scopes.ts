@@ -1,14 +1,14 @@
 import { AMOUNT_NANO_MAX, formatAmount, isCurrency, MODEL_ID } from '@millrace/contract';
 import { Fault } from '../../ground/std/index.ts';
-import type { KeyScopes } from './caller.ts';
-import { parseCidr } from './caller-index.ts';
+import type { KeyScopes } from '../callers/index.ts';
+import { parseCidr } from '../callers/index.ts';
 
 const LIST_MAX = 1_000;
 const LIMIT_MAX = 1_000_000_000;
 const PERIODS: readonly string[] = ['total', 'day', 'month'];
 
 /** Throws Fault `invalid_parameter` with the field that is wrong. */
-export function checkScopes({ models, ipRanges, budget, ...limits }: KeyScopes): void {
+export function checkScopes({ role: _role, models, ipRanges, budget, ...limits }: KeyScopes): void {
   checkList('models', models, {
     holds: pattern => pattern === '*' || MODEL_ID.test(pattern.replace(/\*$/, 'x')),
     en: 'is neither a model id nor one with a trailing *',
@@ -80,13 +80,13 @@ interface StoredScopes extends Omit<KeyScopes, 'budget'> {
 
 /** As JSON, in one order of fields, so that equal scopes are equal texts. */
 export function encodeScopes(scopes: KeyScopes): string {
-  const { models, ipRanges, requestsPerMinute, tokensPerMinute, concurrency, budget } = scopes;
+  const { role, models, ipRanges, requestsPerMinute, tokensPerMinute, concurrency, budget } = scopes;
   const plain = budget && {
     currency: budget.currency,
     amountNano: budget.amountNano.toString(),
     period: budget.period,
   };
-  return JSON.stringify({ models, ipRanges, requestsPerMinute, tokensPerMinute, concurrency, budget: plain });
+  return JSON.stringify({ role, models, ipRanges, requestsPerMinute, tokensPerMinute, concurrency, budget: plain });
 }
 
 export function decodeScopes(text: string): KeyScopes {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
-import { createSlots, Fault, openSlots } from '../../ground/std/index.ts';
+import { createSlots, every, Fault, openSlots } from '../../ground/std/index.ts';
 import {
   createPlaceQueue,
   createTurnCells,
@@ -28,7 +28,7 @@ function open(threads = 1) {
   const at = { ms: 1_000_000 };
   const clock = { nowMs: () => at.ms, monotonicMs: () => at.ms };
   const queues = Array.from({ length: threads }, () =>
-    createPlaceQueue<Target>({ loads, turns: openTurns(cells), clock }),
+    createPlaceQueue<Target>({ loads, turns: openTurns(cells), clock, every }),
   );
   opened.push(...queues);
   const [queue] = queues;

@@ -42,12 +42,18 @@ export interface PlaceQueue<T extends Target> {
   close(): void;
 }
 
-export function createPlaceQueue<T extends Target>(from: {
+/** Calls again and again until it is stopped. */
+export type Every = (ms: number, look: () => void) => { stop(): void };
+
+export interface PlaceQueueOptions {
   readonly loads: Loads;
   readonly turns: Turns;
   readonly clock: Clock;
-}): PlaceQueue<T> {
-  return new FairQueue<T>(from.loads, from.turns, from.clock);
+  readonly every: Every;
+}
+
+export function createPlaceQueue<T extends Target>(options: PlaceQueueOptions): PlaceQueue<T> {
+  return new FairQueue<T>(options);
 }
 
 /** Who waits for the same targets: one of them is first. */
@@ -74,12 +80,14 @@ class FairQueue<T extends Target> implements PlaceQueue<T> {
   /** In the order in which they came: the first has waited longest. */
   private readonly entries = new Set<Entry<T>>();
   private arrivals = 0;
-  private timer: NodeJS.Timeout | undefined = undefined;
+  private readonly every: Every;
+  private looking: ReturnType<Every> | undefined = undefined;
 
-  constructor(loads: Loads, turns: Turns, clock: Clock) {
+  constructor({ loads, turns, clock, every }: PlaceQueueOptions) {
     this.loads = loads;
     this.turns = turns;
     this.clock = clock;
+    this.every = every;
   }
 
   tryTake(targets: readonly T[]): T | undefined {
@@ -102,7 +110,7 @@ class FairQueue<T extends Target> implements PlaceQueue<T> {
     for (const { slot } of waiting.targets) this.loads.add(slot, 'waiting', 1);
     this.turns.beat(this.clock.monotonicMs());
     this.publish(lane);
-    this.timer ??= setInterval(() => this.look(), LOOK_MS);
+    this.looking ??= this.every(LOOK_MS, () => this.look());
     return { cancel: () => this.withdraw(entry), report: () => this.report(entry) };
   }
 
@@ -115,7 +123,7 @@ class FairQueue<T extends Target> implements PlaceQueue<T> {
   close(): void {
     for (const entry of [...this.entries])
       if (this.leave(entry)) entry.waiting.refused(new Fault('unavailable', { retryAfterMs: 2_000 }));
-    clearInterval(this.timer);
+    this.looking?.stop();
   }
 
   private look(): void {
@@ -174,8 +182,8 @@ class FairQueue<T extends Target> implements PlaceQueue<T> {
     }
     this.publish(lane);
     if (this.entries.size === 0) {
-      clearInterval(this.timer);
-      this.timer = undefined;
+      this.looking?.stop();
+      this.looking = undefined;
     }
     return true;
   }

@@ -4,6 +4,7 @@ import { core } from './0001-core.ts';
 import { ledger } from './0002-ledger.ts';
 import { nodes } from './0003-nodes.ts';
 import { timeouts } from './0004-timeouts.ts';
+import { walletEntries } from './0005-wallet-entries.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts];
+export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts, walletEntries];

@@ -5,7 +5,7 @@ import { retryAfterMs } from '../retry-after.ts';
 import { scrub } from '../scrub.ts';
 import { findError, type UpstreamError } from './upstream-error.ts';
 
-type Headers = Readonly<Record<string, string | undefined>>;
+type Headers = ReadonlyMap<string, string>;
 
 /** What an upstream's failure means to us. */
 type Meaning = 'filter' | 'length' | 'capacity' | 'account' | 'model' | 'timeout' | 'too-large' | 'invalid' | 'failed';

@@ -1,4 +1,4 @@
-import { FAULTS } from '@millrace/contract';
+import { FAULTS } from '@millrace/contract/words';
 import type { Fault } from '../../../ground/std/index.ts';
 import type { JsonObject, RenderedFault } from '../codec.ts';
 

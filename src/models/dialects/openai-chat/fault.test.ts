@@ -6,7 +6,11 @@ import { openaiChat } from './index.ts';
 
 type Body = object | string;
 const decode = (status: number, body: Body, headers: Record<string, string> = {}) =>
-  openaiChat.decodeFault(status, headers, Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)));
+  openaiChat.decodeFault(
+    status,
+    new Map(Object.entries(headers)),
+    Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)),
+  );
 const error = (code: string | number | null, message = '', type?: string) => ({ error: { code, message, type } });
 
 // Shapes and codes from the vendors' error pages (November 2026).

@@ -1,11 +1,13 @@
 import type { JsonObject, JsonValue } from '../codec.ts';
 import { isArray, isObject } from '../json.ts';
 
+const CODE_LENGTH_MAX = 128;
+
 /** What an upstream said went wrong, whatever shape it used. */
 export interface UpstreamError {
   /** HTTP status that the body itself names; 0: none. */
   readonly status: number;
-  /** Every code, type and status word, most telling first. */
+  /** Every code, type and status word that is not too long to be one, most telling first. */
   readonly codes: readonly string[];
   readonly message: string;
   readonly param: string | undefined;
@@ -44,7 +46,11 @@ function isFailure(code: JsonValue | undefined): boolean {
 }
 
 function facts(codes: readonly (JsonValue | undefined)[], told: JsonObject): UpstreamError {
-  const words = codes.filter(code => typeof code === 'string' || typeof code === 'number').map(String);
+  // No vendor's code is as long: what is would only be work, for patterns that look for words within.
+  const words = codes
+    .filter(code => typeof code === 'string' || typeof code === 'number')
+    .map(String)
+    .filter(code => code.length <= CODE_LENGTH_MAX);
   const statuses = [told['http_status_code'], told['status_code'], told['upstream_status'], ...words].map(Number);
   const message = told['message'] ?? told['msg'];
   return {

@@ -77,9 +77,8 @@ export function mergeUsage(one: ReportedUsage | undefined, other: ReportedUsage)
 
 /** The usage object as told to the client: our counts and cost, and every other field the upstream reported. */
 export function writeUsage({ usage, cost, source = {} }: UsageStamp, kind: 'tokens' | 'embeddings'): JsonObject {
-  const kept: Record<string, JsonValue | undefined> = {};
   // What the upstream charges us is nobody's business but the operator's.
-  for (const [key, value] of Object.entries(source)) if (!isPriceName(key)) kept[key] = value;
+  const kept = Object.fromEntries(Object.entries(source).filter(([key]) => !isPriceName(key)));
   const total_tokens = usage.inputTokens + usage.outputTokens;
   if (kind === 'embeddings') return { ...kept, prompt_tokens: usage.inputTokens, total_tokens, cost };
   const { prompt_tokens_details: input, completion_tokens_details: output }: Counters = source;

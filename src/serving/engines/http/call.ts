@@ -1,4 +1,4 @@
-import { type Fault, type Log, toFault } from '../../../ground/std/index.ts';
+import { Fault, type Log, toFault } from '../../../ground/std/index.ts';
 import type { Connection, Exchange } from './connection.ts';
 import type { Deadlined, Deadlines } from './deadlines.ts';
 import { type BodyDecoder, createBodyDecoder } from './decode-body.ts';
@@ -120,7 +120,7 @@ export class Call implements UpstreamCall, Exchange, Deadlined {
     this.sentMs = this.deadlines.nowMs;
   }
 
-  onHead(status: number, headers: Record<string, string | undefined>): void {
+  onHead(status: number, headers: Map<string, string>): void {
     if (this.over) return;
     this.answered = true;
     const refusal = refusalOf(status) ?? this.decode(headers);
@@ -129,8 +129,8 @@ export class Call implements UpstreamCall, Exchange, Deadlined {
   }
 
   /** Puts a decoder in the way where the upstream compressed, though asked not to. */
-  private decode(headers: Record<string, string | undefined>): Fault | undefined {
-    const encoding = headers['content-encoding'];
+  private decode(headers: Map<string, string>): Fault | undefined {
+    const encoding = headers.get('content-encoding');
     if (encoding === undefined || encoding === 'identity' || encoding === '') return undefined;
     this.decoder = createBodyDecoder(encoding, this.decodedSink());
     if (!this.decoder)
@@ -139,8 +139,8 @@ export class Call implements UpstreamCall, Exchange, Deadlined {
         '上游服务擅自压缩了响应',
         `content-encoding ${encoding}`,
       );
-    delete headers['content-encoding'];
-    delete headers['content-length'];
+    headers.delete('content-encoding');
+    headers.delete('content-length');
     return undefined;
   }
 
@@ -173,6 +173,7 @@ export class Call implements UpstreamCall, Exchange, Deadlined {
     try {
       tell();
     } catch (error) {
+      if (!(error instanceof Fault)) this.logThrown(error);
       this.fail(toFault(error));
     }
   }

@@ -11,7 +11,7 @@ export interface Exchange {
   onAssigned(connection: Connection): void;
   /** The request begins to be written: from here on the other side may have seen it. */
   onSent(): void;
-  onHead(status: number, headers: Record<string, string | undefined>): void;
+  onHead(status: number, headers: Map<string, string>): void;
   onBody(content: Buffer): void;
   onEnd(): void;
   /** The network's error, an `HttpSyntaxError`, or a Fault. Nothing is called after it. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../ground/std/index.ts';
+import { type Clock, callEach } from '../../../ground/std/index.ts';
 
 /** Something with a time limit that moves often and is rarely met. */
 export interface Deadlined {
@@ -72,7 +72,7 @@ export function createDeadlines(clock: Clock): Deadlines {
       if (dueMs > nowMs) {
         entry.wheelLate = false;
         insert(entry, Math.min(dueMs, nowMs + entry.shortestMs));
-      } else if (entry.wheelLate) entry.onDue(nowMs);
+      } else if (entry.wheelLate) callEach([entry.onDue.bind(entry)], nowMs);
       else {
         // Overdue, but perhaps only because this thread was busy: the bytes that save it may wait in the socket. One
         // round of the event loop reads them; if it is still overdue then, it is.

@@ -9,7 +9,7 @@ import {
 /** Called synchronously as bytes arrive. */
 export interface ResponseEvents {
   /** Header names in lower case, each once: what came several times is joined (RFC 9110 §5.3). Not called for 1xx. */
-  head(status: number, headers: Record<string, string | undefined>): void;
+  head(status: number, headers: Map<string, string>): void;
   /** Content, without its framing; all of one network chunk at once. */
   body(content: Buffer): void;
   /** The answer is whole. `reusable`: by all that was seen, the connection can carry another request. */
@@ -98,8 +98,8 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
       if (status === 101 || hints > HINTS_MAX) throw new HttpSyntaxError('rules', `status ${status} was not asked for`);
       return;
     }
-    const { connection, 'keep-alive': kept } = headers;
-    keepAlive = minor === '1' && !(connection !== undefined && hasConnectionOption(connection, 'close'));
+    const kept = headers.get('keep-alive');
+    keepAlive = minor === '1' && !hasConnectionOption(headers.get('connection') ?? '', 'close');
     if (kept !== undefined) keepAliveMs = Number(/(?:^|[,;\s])timeout=(\d{1,6})/i.exec(kept)?.[1] ?? Number.NaN) * 1000;
     const length = frame(status, minor, headers);
     if (length === 'chunks') {
@@ -166,12 +166,12 @@ export function createResponseParser(events: ResponseEvents): ResponseParser {
 function parseHead(text: string): {
   readonly status: number;
   readonly minor: string;
-  readonly headers: Record<string, string | undefined>;
+  readonly headers: Map<string, string>;
 } {
   let end = text.indexOf('\r\n');
   const [, minor = '', status] = STATUS_LINE.exec(end < 0 ? text : text.slice(0, end)) ?? [];
   if (status === undefined) throw new HttpSyntaxError('rules', 'a first line that is no status line');
-  const headers: Record<string, string | undefined> = {};
+  const headers = new Map<string, string>();
   let count = 0;
   while (end >= 0) {
     const start = end + 2;
@@ -181,21 +181,17 @@ function parseHead(text: string): {
     count += 1;
     if (count > HEADERS_MAX) throw new HttpSyntaxError('too-many', `more than ${HEADERS_MAX} headers`);
     const name = token.toLowerCase();
-    // The one name that would not become a property.
-    if (name === '__proto__') continue;
-    const before = headers[name];
+    const before = headers.get(name);
     const said = fieldValue(value, 0, value.length);
-    headers[name] = before === undefined ? said : `${before}, ${said}`;
+    headers.set(name, before === undefined ? said : `${before}, ${said}`);
   }
   return { status: Number(status), minor, headers };
 }
 
 /** How the end of the content is known (RFC 9112 §6.3). */
-function frame(
-  status: number,
-  minor: string,
-  { 'transfer-encoding': encoding, 'content-length': length }: Readonly<Record<string, string | undefined>>,
-): number | 'chunks' | 'until-close' {
+function frame(status: number, minor: string, headers: ReadonlyMap<string, string>): number | 'chunks' | 'until-close' {
+  const encoding = headers.get('transfer-encoding');
+  const length = headers.get('content-length');
   if (encoding !== undefined) {
     if (length !== undefined) throw new HttpSyntaxError('rules', 'a length beside a transfer-encoding');
     if (minor !== '1' || encoding.toLowerCase() !== 'chunked')

@@ -18,7 +18,8 @@ export interface UpstreamRequest {
 
 /** Pushed, not pulled: called synchronously as bytes arrive. After `onEnd` or `onError` nothing more is called. */
 export interface UpstreamSink {
-  onHeaders(status: number, headers: Readonly<Record<string, string | undefined>>): void;
+  /** Names in lower case, each once. */
+  onHeaders(status: number, headers: ReadonlyMap<string, string>): void;
   onData(chunk: Buffer): void;
   onEnd(): void;
   /**

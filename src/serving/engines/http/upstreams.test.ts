@@ -13,7 +13,7 @@ const LIMITS = { connect: 5_000, firstByte: 5_000, idle: 5_000, total: 20_000 };
 
 interface Outcome {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
   readonly fault: Fault | undefined;
   readonly reached: boolean | undefined;
@@ -30,7 +30,7 @@ function requestTo(upstream: Upstream, more: Partial<UpstreamRequest> = {}): Ups
 function outcome(upstreams: Upstreams, request: UpstreamRequest): Promise<Outcome> {
   return new Promise(resolve => {
     let status = 0;
-    let headers: Outcome['headers'] = {};
+    let headers: Outcome['headers'] = new Map();
     const chunks: Buffer[] = [];
     let over = 0;
     const end = (fault?: Fault, reached?: boolean) => {
@@ -100,7 +100,7 @@ describe('answers', () => {
 
   test('errors of the upstream are answers, with their headers', async () => {
     const limited = await outcome(upstreams, to({ status: 429, retryAfter: '7' }));
-    assert.deepEqual([limited.status, limited.headers['retry-after'], limited.fault], [429, '7', undefined]);
+    assert.deepEqual([limited.status, limited.headers.get('retry-after'), limited.fault], [429, '7', undefined]);
   });
 
   test('what is sent: our headers, the key, nothing of the process or the client', async () => {
@@ -142,7 +142,7 @@ describe('answers', () => {
       always('HTTP/1.1 200 OK\r\nx-a: 1\r\nx-a: 2\r\n__proto__: y\r\ncontent-length: 0\r\n\r\n'),
     );
     const { headers } = await outcome(upstreams, requestTo(upstreamAt(url)));
-    assert.equal(headers['x-a'], '1, 2');
+    assert.equal(headers.get('x-a'), '1, 2');
     assert.equal(Object.getPrototypeOf({}), Object.prototype);
     server.close();
   });
@@ -355,7 +355,7 @@ describe('compressed though not asked', () => {
         assert.deepEqual([seen.status, seen.fault?.code], expected);
         assert.ok(seen.body.length < 2_000_000, `${seen.body.length} bytes came through`);
         if (gzip === 'honest') assert.match(seen.body, /"completion_tokens":8/);
-        assert.equal(seen.headers['content-encoding'], undefined);
+        assert.equal(seen.headers.get('content-encoding'), undefined);
       });
 });
 

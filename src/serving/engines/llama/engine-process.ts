@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { homedir, setPriority } from 'node:os';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Clock, type DeploymentSlots, ENGINE_FAILED, type Log } from '../../../ground/std/index.ts';
 import { backoffMs, CRASH_BACKOFF, REFUSAL_BACKOFF } from './backoff.ts';
@@ -183,12 +185,15 @@ export class EngineProcess implements AsyncDisposable {
 
   private hostOptions(): HostOptions {
     const { file, contextTokens, sequences, threads, stallMs } = this.deployment;
+    // Of this runtime's version alone; a process adds that by itself.
+    const compiled = getCompileCacheDir();
     return {
       file,
       socketPath: this.socketPath,
       ...(contextTokens === undefined ? {} : { contextTokens }),
       ...(sequences === undefined ? {} : { sequences }),
       ...(threads === undefined ? {} : { threads }),
+      ...(compiled === undefined ? {} : { compileCache: dirname(compiled) }),
       ...(stallMs === undefined ? {} : { stallMs }),
     };
   }

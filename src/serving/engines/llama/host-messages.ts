@@ -7,6 +7,8 @@ export interface HostOptions {
   readonly contextTokens?: number;
   readonly sequences?: number;
   readonly threads?: number;
+  /** Folder of compiled code, so that the next start need not compile. */
+  readonly compileCache?: string;
   /** Absent: from the speed that was measured. */
   readonly stallMs?: number;
 }

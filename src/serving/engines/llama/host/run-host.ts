@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import { setPriority } from 'node:os';
 import { Fault, toFault } from '../../../../ground/std/index.ts';
 import { BEAT_MS, type HostMessage, type HostOptions, isMessage, type SupervisorMessage } from '../host-messages.ts';
@@ -48,6 +49,8 @@ export async function runHost(options: HostOptions, startedMs: number): Promise<
     server = await listen(engine, options.socketPath);
     yieldToGateway();
     report(engine, startedMs);
+    // A host ends by SIGKILL, which leaves no time for it.
+    flushCompileCache();
   } catch (error) {
     const fault = toFault(error);
     const message = fault.code === 'internal' ? nativeWords(error, natives) : fault.messageIn('en');

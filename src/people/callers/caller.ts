@@ -1,7 +1,9 @@
-import type { Currency, KeyId, Nano } from '@millrace/contract';
+import type { Currency, KeyId, Nano, Role } from '@millrace/contract';
 
 /** What a key may do; absent means unlimited. */
 export interface KeyScopes {
+  /** Of a key that administers; absent: `admin`. */
+  readonly role?: Role;
   /** Model ids, exact, or with a trailing `*`. */
   readonly models?: readonly string[];
   /** CIDR ranges (IPv4 or IPv6) the client's address must fall in. */
