@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.ts';
-import { createControlApp, firstProject, isReady } from './control/index.ts';
-import { isOpenToOthers, onStopSignal, systemClock } from './ground/std/index.ts';
+import { createControlApp, firstProject, isReady, type TryProject } from './control/index.ts';
+import { isOpenToOthers, onStopSignal } from './ground/std/index.ts';
 import {
   CONTROL_PARTS,
   catalog,
@@ -42,7 +42,7 @@ export interface Running {
   /** Made at the first start only; shown once. */
   readonly firstKey: string | undefined;
   /** Where a key can be made; undefined where there is no project yet. */
-  readonly project: { readonly organizationId: string; readonly id: string } | undefined;
+  readonly project: TryProject | undefined;
   /** Engines that do not start, and why; they are tried again. */
   readonly failedEngines: readonly {
     readonly deploymentId: string;
@@ -101,8 +101,8 @@ async function startFacts(opening: Opening): Promise<Omit<Running, 'stopped'>> {
     project: await firstProject(deps),
     failedEngines: deps
       .engineStatus()
-      .flatMap(({ deploymentId, state, lastFailure }) =>
-        lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
+      .flatMap(({ deploymentId, phase, lastFailure }) =>
+        lastFailure && phase === 'failed' ? [{ deploymentId, ...lastFailure }] : [],
       ),
     isHomeOpen: isOpenToOthers(config.home),
     isValkeyAway: deps.cluster?.status().valkeyUp === false,
@@ -111,13 +111,19 @@ async function startFacts(opening: Opening): Promise<Omit<Running, 'stopped'>> {
 
 /** What is printed at start must work when it is typed: waits for the engines, within bounds, and not for one that fails. */
 async function enginesReady(opening: Opening): Promise<void> {
-  const [models, hosts, { slots }] = await Promise.all([catalog.in(opening), engines.in(opening), control.in(opening)]);
-  const until = systemClock.monotonicMs() + ENGINES_READY_MS;
-  const loading = () => {
-    const failed = new Set(hosts.status().flatMap(engine => (engine.lastFailure ? [engine.deploymentId] : [])));
-    return models
+  const [models, hosts] = await Promise.all([catalog.in(opening), engines.in(opening)]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = () => {
+    const phases = new Map(hosts.status().map(({ deploymentId, phase }) => [deploymentId, phase]));
+    const isLoading = models
       .engines()
-      .some(({ deploymentId, slot }) => !failed.has(deploymentId) && slots.deployments.get(slot, 'ready') !== 1);
+      .some(({ deploymentId }) => (phases.get(deploymentId) ?? 'loading') === 'loading');
+    if (!isLoading) resolve();
   };
-  while (loading() && systemClock.monotonicMs() < until) await new Promise(resolveWait => setTimeout(resolveWait, 20));
+  const timer = setTimeout(resolve, ENGINES_READY_MS);
+  const leave = hosts.onChange(look);
+  look();
+  await promise;
+  leave();
+  clearTimeout(timer);
 }

@@ -58,6 +58,24 @@ const PLANTED: readonly [found: readonly string[], files: Readonly<Record<string
   [['heads'], { 'src/ground/std/index.ts': "export * from './a.ts';\n" }],
   [['heads'], { 'src/ground/std/index.ts': '// Too short.\n' }],
   [[], { 'src/ground/std/index.ts': HEAD }],
+  [
+    ['reach'],
+    {
+      'src/gateway/threads/thread.ts': "import {\n  a,\n} from '../../people/callers/index.ts';\n",
+      'src/people/callers/index.ts': `${HEAD}export * from './caller.ts';\n`,
+      'src/people/callers/caller.ts': "import { z } from '@millrace/contract';\n",
+      'contract/src/index.ts': `${HEAD}import * as z from 'zod';\n`,
+    },
+  ],
+  [
+    [],
+    {
+      'src/gateway/threads/thread.ts':
+        "import type { Pool } from 'pg';\nimport { a } from '@millrace/contract/words';\nconst b = () => import('zod');\n",
+      'contract/src/words.ts': "import type { A } from './index.ts';\n",
+      'contract/src/index.ts': `${HEAD}import * as z from 'zod';\n`,
+    },
+  ],
   [['names'], { 'src/ground/std/utils.ts': '' }],
   [['floors', 'names'], { 'src/helpers/index.ts': HEAD }],
   [['names'], { 'src/ground/std/camelCase.ts': '' }],

@@ -3,14 +3,14 @@ import { ROUTES } from '@millrace/contract';
 import type { MiddlewareHandler } from 'hono';
 import { Fault } from '../ground/std/index.ts';
 import { OWNER } from '../people/identity/index.ts';
-import { type Access, BODY_BYTES_MAX, type ControlEnv, langOf } from './context.ts';
+import { type Access, BODY_BYTES_MAX, type ControlContext, type ControlEnv, langOf } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 import { authorize } from './routes/authorize.ts';
 
 type Middleware = MiddlewareHandler<ControlEnv>;
 
 /** Set by gateway threads, who drop a client's own. */
-const CLIENT_IP = 'x-millrace-client-ip';
+export const CLIENT_IP = 'x-millrace-client-ip';
 
 export function isLoopback(address: string): boolean {
   const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
@@ -35,6 +35,11 @@ export function isOwnHost(header: string, boundTo: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || isLoopback(host) || host === boundTo;
 }
 
+/** The key that a request carries, of whatever kind. */
+export function keyIn(c: ControlContext): string | undefined {
+  return /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+}
+
 /** First of all: language, who asks, and whether the request is one that we look at. */
 export function guard({ identity, host }: ControlDeps, access: Access): Middleware {
   return async (c, next) => {
@@ -50,7 +55,7 @@ export function guard({ identity, host }: ControlDeps, access: Access): Middlewa
         message: `The body is larger than ${BODY_BYTES_MAX / 1_048_576} MiB`,
         messageZh: `请求体超过 ${BODY_BYTES_MAX / 1_048_576} MiB`,
       });
-    const key = /^bearer +(\S+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+    const key = keyIn(c);
     c.set('principal', access === 'owner' ? OWNER : key === undefined ? undefined : await identity.principalOf(key));
     await next();
   };

@@ -11,6 +11,7 @@ import { auditHandlers } from './resources/audit.ts';
 import { configHandlers } from './resources/config.ts';
 import { healthRoutes, nodeHandlers } from './resources/health.ts';
 import { jobHandlers } from './resources/jobs.ts';
+import { keyHolderRoutes } from './resources/key-holder.ts';
 import { keyHandlers } from './resources/keys.ts';
 import { ledgerHandlers } from './resources/ledger.ts';
 import { modelHandlers } from './resources/models.ts';
@@ -58,6 +59,7 @@ export function createControlApp(deps: ControlDeps, access: Access): ControlApp 
   healthRoutes(app, deps);
   app.use('/metrics', access === 'owner' ? requireNodeRead : requireNodeReadOrLoopback);
   metricsRoutes(app, deps);
+  keyHolderRoutes(app, deps, access);
   app.get('/api/v1/openapi.json', c => c.json(openapiOf(ROUTES, deps.version)));
   const mounting = { audit: deps.audit, answers: createIdempotentAnswers(deps) };
   const handlers = handlersOf(deps, access);

@@ -40,13 +40,25 @@ export async function plantDefaults(deps: ControlDeps): Promise<string | undefin
   return key;
 }
 
-/** Some project, to show where a key can be made. */
+/** A project to try things with: of an organization that is not suspended, rather of one that has money. */
 export async function firstProject({
   identity,
-}: Pick<ControlDeps, 'identity'>): Promise<{ readonly organizationId: string; readonly id: string } | undefined> {
-  for (const { id } of await identity.organizations()) {
-    const [project] = await identity.projects(id);
-    if (project) return { organizationId: id, id: project.id };
+  ledger,
+}: Pick<ControlDeps, 'identity' | 'ledger'>): Promise<TryProject | undefined> {
+  let poor: TryProject | undefined;
+  for (const { id: organizationId, suspended } of await identity.organizations()) {
+    if (suspended) continue;
+    const [project] = await identity.projects(organizationId);
+    if (!project) continue;
+    const hasMoney = (await ledger.balances(organizationId)).some(({ availableNano }) => availableNano > 0n);
+    if (hasMoney) return { organizationId, id: project.id, hasMoney };
+    poor ??= { organizationId, id: project.id, hasMoney };
   }
-  return undefined;
+  return poor;
+}
+
+export interface TryProject {
+  readonly organizationId: string;
+  readonly id: string;
+  readonly hasMoney: boolean;
 }

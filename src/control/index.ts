@@ -7,7 +7,7 @@ export { refuseHalfRestored, restoreHome } from './backup/restore-home.ts';
 export type { Access } from './context.ts';
 export type { ControlDeps } from './deps.ts';
 export { engineDeps } from './engine-deps.ts';
-export { firstProject, plantDefaults } from './first-start.ts';
+export { firstProject, plantDefaults, type TryProject } from './first-start.ts';
 export type { Lang, Words } from './language.ts';
 export { listenOn } from './listen-on.ts';
 export { createTraffic, type Traffic } from './metrics/traffic.ts';

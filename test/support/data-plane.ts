@@ -26,7 +26,7 @@ import {
   silentLog,
   systemClock,
 } from '../../src/ground/std/index.ts';
-import type { CatalogSnapshot, Deployment } from '../../src/models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment, Model, Quirk } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
 import {
@@ -57,6 +57,9 @@ export interface TestDeployment {
   /** Of model, deployment and upstream model alike. */
   readonly id: string;
   readonly concurrency?: number;
+  readonly quirks?: readonly Quirk[];
+  /** What its model is, besides. */
+  readonly model?: Partial<Model>;
   /** What its model is served by, in this order; itself alone unless told otherwise. */
   readonly targets?: readonly TestTarget[];
 }
@@ -75,6 +78,8 @@ interface TestDataPlaneOptions {
   readonly wrap?: (journal: JournalClient) => JournalClient;
   readonly clock?: Clock;
   readonly silenceMs?: number;
+  /** What the only wallet holds at the start. */
+  readonly walletNano?: bigint;
   readonly bodyLimits?: BodyRoomLimits;
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
@@ -87,6 +92,7 @@ export async function openDataPlane(
   {
     wrap = journal => journal,
     clock = systemClock,
+    walletNano = WALLET_NANO,
     silenceMs = 10_000,
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
@@ -96,7 +102,7 @@ export async function openDataPlane(
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
   const slots = openSlots(shared);
-  slots.wallets.add(WALLET, WALLET_NANO);
+  slots.wallets.add(WALLET, walletNano);
   const fail = (error: Error) => {
     throw error;
   };
@@ -126,7 +132,7 @@ export async function openDataPlane(
     slots,
     running,
     failed,
-    walletNano: WALLET_NANO,
+    walletNano,
     spendableNano: () => slots.wallets.spendable(WALLET),
     settlements: () =>
       journal.reader
@@ -143,7 +149,7 @@ export async function openDataPlane(
   };
 }
 
-/** The one key there is. */
+/** The one key there is, without limits. */
 function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
   const hash = createKeyHasher(new Secret('pepper'));
   const key = createKeyText('live');
@@ -176,15 +182,17 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     quirks: [],
   } as const;
   let slot = 0;
-  const models = deployments.map(({ id, targets = [{ id }], ...more }) => ({
+  const models = deployments.map(({ id, targets = [{ id }], quirks = [], model = {}, ...more }) => ({
     ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
     prices: [testPrice('sell', 4_000_000_000n)],
     deployments: targets.map((target, priority) => ({
-      ...{ upstream, upstreamModel: target.id, embedded: false, slot: slot++, priority, weight: 1 },
-      ...{ timeoutMs: TIMEOUT_MS, retriesTimeouts: false, costs: [testPrice('cost', 2_000_000_000n)] },
+      ...{ upstream: { ...upstream, quirks }, upstreamModel: target.id, embedded: false, slot: slot++ },
+      ...{ priority, weight: 1, timeoutMs: TIMEOUT_MS, retriesTimeouts: false },
+      costs: [testPrice('cost', 2_000_000_000n)],
       ...more,
       ...target,
     })),
+    ...model,
   }));
   return { revision: 1, models: new Map(models.map(model => [model.id, model])) };
 }

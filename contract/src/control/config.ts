@@ -84,7 +84,15 @@ export const providerSchema = z.strictObject({
   /** Addresses of private networks are refused unless the operator says so. */
   allowPrivateNetwork: z.boolean().default(false),
   quirks: z
-    .array(z.enum(['drain-on-disconnect', 'no-stream-options', 'max-completion-tokens']))
+    .array(
+      z.enum([
+        'drain-on-disconnect',
+        'no-stream-options',
+        'max-completion-tokens',
+        'thinking-in-total',
+        'limit-without-thinking',
+      ]),
+    )
     .max(16)
     .default([]),
 });
@@ -148,17 +156,19 @@ export const changeSchema = z.strictObject({
   fields: z.array(z.strictObject({ field: z.string(), from: z.string().nullable(), to: z.string().nullable() })),
 });
 
+/** One thing that is wrong with a document, and where: the path of keys and indexes. */
+export const configIssueSchema = z.strictObject({
+  path: z.array(z.union([z.string(), z.number()])),
+  message: z.string(),
+});
+
 export const applyResultSchema = z.strictObject({
   dryRun: z.boolean(),
   /** Whether anything differs (and, without `dryRun`, was changed). */
   changed: z.boolean(),
   changes: z.array(changeSchema),
-});
-
-/** One thing that is wrong with a document, and where: the path of keys and indexes. */
-export const configIssueSchema = z.strictObject({
-  path: z.array(z.union([z.string(), z.number()])),
-  message: z.string(),
+  /** What may be said and is hardly meant: a price that is below the cost, or not in force yet. */
+  warnings: z.array(configIssueSchema),
 });
 
 /** `models[0].prices[0].inputPerM` */

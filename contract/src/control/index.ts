@@ -5,6 +5,7 @@ export * from './audit.ts';
 export * from './config.ts';
 export * from './error.ts';
 export * from './jobs.ts';
+export * from './key-holder.ts';
 export * from './keys.ts';
 export * from './ledger.ts';
 export * from './models.ts';

@@ -79,6 +79,8 @@ export const usageLineSchema = z.object({
   /** What is known of it, by currency: several where attempts were paid in several. */
   costs: z.array(z.object({ currency: z.string(), amount: z.string() })),
   margin: z.string().nullable(),
+  /** What its upstreams claim beyond the cost; null: nothing, or in another currency. */
+  disputed: z.string().nullable(),
   durationMs: z.number(),
 });
 export const usageSchema = z.object({

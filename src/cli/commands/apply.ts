@@ -30,7 +30,7 @@ export const apply: Command = {
     { name: 'dry-run', about: { en: 'say what would change, change nothing', zh: '只显示将要发生的变更，不做修改' } },
   ],
   examples: ['apply -f millrace.yaml --dry-run', 'UPSTREAM_KEY=… ./millrace apply -f millrace.yaml'],
-  json: '{"dryRun","changed","changes":[{"kind","id","action","fields":[{"field","from","to"}]}]}',
+  json: '{"dryRun","changed","changes":[{"kind","id","action","fields":[{"field","from","to"}]}],"warnings":[{"path","message"}]}',
   async run(call) {
     // Loaded where it is used, and YAML with it.
     const { readConfigFile } = await import('../document.ts');
@@ -48,6 +48,10 @@ export const apply: Command = {
       throw new Fault('config_invalid', { message, messageZh: message });
     }
     const result = applyResultSchema.parse(reply.body);
+    if (result.warnings.length > 0)
+      call.note(
+        `${call.lang === 'zh' ? '请注意：' : 'Worth a second look:'}\n${file.locate(result.warnings, call.lang)}`,
+      );
     call.answer(result, () => differenceText(result, call.lang === 'zh'));
     return 0;
   },

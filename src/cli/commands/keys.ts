@@ -27,7 +27,14 @@ const LIMITS: readonly Flag[] = [
     value: '10CNY/month',
     about: { en: 'most that it may spend: in total, per day or per month', zh: '最多可花费的金额：总计、每天或每月' },
   },
-  { name: 'expires', value: 'DATE', about: { en: 'the day or time from which it is refused', zh: '失效日期或时间' } },
+  {
+    name: 'expires',
+    value: 'DATE|1h',
+    about: {
+      en: 'the day or time from which it is refused, or how long it is good for: 30m, 1h, 90d',
+      zh: '失效日期或时间，或有效时长：30m、1h、90d',
+    },
+  },
   { name: 'ip', value: 'RANGE,…', about: { en: 'only from these addresses', zh: '只能从这些地址使用' } },
 ];
 
@@ -69,6 +76,7 @@ const create: Command = {
         zh: `与 --admin 同用：${ADMIN_ROLES.join('、')}；同时给出 --org 则仅限该组织`,
       },
     },
+    { name: 'quiet', about: { en: 'print the key alone, for a shell', zh: '只输出密钥，供脚本使用' } },
   ],
   examples: [
     'key create --org acme --project web',
@@ -97,14 +105,16 @@ const create: Command = {
       : await client.call(keyCreatedSchema, 'POST', '/api/v1/keys', keyOf(call));
     const title = call.lang === 'zh' ? '密钥（仅显示这一次）：' : 'Key (shown this once):';
     const revoke = call.lang === 'zh' ? '吊销：' : 'To revoke it:';
-    call.answer(made, () => `${title}\n  ${made.key}\n${revoke} ./millrace key revoke ${made.id}`);
+    call.answer(made, () =>
+      call.isSet('quiet') ? made.key : `${title}\n  ${made.key}\n${revoke} ./millrace key revoke ${made.id}`,
+    );
     return 0;
   },
 };
 
 /** An admin key belongs to no project and has no limits: a flag that would do nothing must not look as if it did. */
 function checkAdmin(call: CommandCall): void {
-  const goes = ['admin', 'name', 'role', 'org'];
+  const goes = ['admin', 'name', 'role', 'org', 'quiet'];
   const idle = create.flags.find(({ name }) => !goes.includes(name) && call.isSet(name));
   if (idle) throw usageFault(`--${idle.name} does not go with --admin`, `--${idle.name} 不能与 --admin 同时使用`);
 }
@@ -121,7 +131,7 @@ function keyOf(call: CommandCall): object {
     projectId: call.text('project'),
     name: call.optional('name'),
     scopes: scopesOf(call),
-    expiresAt: call.optional('expires'),
+    expiresAt: expiry(call),
   };
 }
 
@@ -139,6 +149,17 @@ function scopesOf(call: CommandCall): Readonly<Record<string, unknown>> {
     concurrency: whole(call, 'concurrency'),
     budget: budget(call),
   };
+}
+
+const UNITS_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A date as it is; `1h` from now on. */
+function expiry(call: CommandCall): string | undefined {
+  const value = call.optional('expires');
+  const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(value ?? '') ?? [];
+  if (unit !== 'm' && unit !== 'h' && unit !== 'd') return value;
+  const ms = systemClock.nowMs() + Number(count) * UNITS_MS[unit];
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
 function whole(call: CommandCall, name: string): number | undefined {
@@ -256,7 +277,7 @@ const update: Command = {
     );
     const body = {
       name: call.optional('name'),
-      expiresAt: cleared.includes('expires') ? null : call.optional('expires'),
+      expiresAt: cleared.includes('expires') ? null : expiry(call),
       scopes: { ...scopesOf(call), ...nothing },
     };
     if (!update.flags.some(({ name }) => call.isSet(name)))

@@ -57,7 +57,12 @@ export const serve: Command = {
     const models = running.models.map(({ id }) => id);
     call.answer({ url: running.url, models, key: running.firstKey ?? null }, () =>
       startText(
-        { ...running, home: config.home, isPublic: config.host !== 'localhost' && !isLoopback(config.host) },
+        {
+          ...running,
+          home: config.home,
+          isUsualHome: !call.env['MILLRACE_HOME'],
+          isPublic: config.host !== 'localhost' && !isLoopback(config.host),
+        },
         call.lang,
       ),
     );

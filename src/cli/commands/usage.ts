@@ -11,12 +11,14 @@ const TITLES = {
   en: {
     sums: ['CURRENCY', 'REQUESTS', 'INPUT', 'CACHED', 'OUTPUT', 'REVENUE', 'COST', 'MARGIN'],
     lines: ['TIME', 'REQUEST', 'MODEL', 'ORG/PROJECT', 'OUTCOME', 'INPUT', 'CACHED', 'OUTPUT', 'AMOUNT', 'COST', ''],
+    of: 'of',
     none: 'Nothing was used.',
     next: 'Older lines:',
   },
   zh: {
     sums: ['币种', '请求数', '输入', '缓存', '输出', '收入', '成本', '毛利'],
     lines: ['时间', '请求', '模型', '组织/项目', '结果', '输入', '缓存', '输出', '金额', '成本', ''],
+    of: '/',
     none: '没有用量。',
     next: '更早的记录：',
   },
@@ -86,7 +88,7 @@ export const usage: Command = {
     'usage --by model --from 2026-01-01 --to 2026-02-01',
     'usage --org acme --from 2026-01-01 --to 2026-02-01 --csv',
   ],
-  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"groups":[{"group", … as in totals}],"lines":[{"requestId","at","organizationId","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","durationMs"}],"next"}',
+  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"groups":[{"group", … as in totals}],"lines":[{"requestId","at","organizationId","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","disputed","durationMs"}],"next"}',
   async run(call) {
     if (call.isSet('csv')) {
       if (call.json) throw usageFault('--csv does not go with --json', '--csv 不能与 --json 同时使用');
@@ -146,6 +148,7 @@ const LINE_FIELDS = [
   'amount',
   'cost',
   'margin',
+  'disputed',
   'durationMs',
 ] as const satisfies readonly (keyof UsageLine)[];
 
@@ -171,9 +174,12 @@ async function printCsv(call: CommandCall): Promise<number> {
 function text(answer: UsageView, { lang, by }: { readonly lang: Lang; readonly by: string | undefined }): string {
   const words = TITLES[lang];
   if (answer.totals.length === 0 && answer.lines.length === 0) return words.none;
-  const totals = table(columns(words.sums, 0), answer.totals.map(sumCells));
+  const totals = table(
+    columns(words.sums, 0),
+    answer.totals.map(sum => sumCells(sum, lang)),
+  );
   if (by !== undefined) {
-    const groups = answer.groups.map(one => [one.group, ...sumCells(one)]);
+    const groups = answer.groups.map(one => [one.group, ...sumCells(one, lang)]);
     return `${totals}\n\n${table(columns([by.toUpperCase(), ...words.sums], 1), groups)}`;
   }
   const lines = table(
@@ -187,15 +193,16 @@ function text(answer: UsageView, { lang, by }: { readonly lang: Lang; readonly b
 const columns = (titles: readonly string[], lastLeft: number): readonly Column[] =>
   titles.map((title, index) => ({ title, right: index > lastLeft }));
 
-function sumCells(sum: UsageView['totals'][number]): readonly string[] {
+function sumCells(sum: UsageView['totals'][number], lang: Lang): readonly string[] {
   // Requests whose cost is not known cost something all the same; what they leave is not in the margin.
   const part = sum.costedRequests < sum.requests;
+  const margin = sum.margin ?? '-';
   return [
     sum.currency,
     ...[sum.requests, sum.inputTokens, sum.cachedInputTokens, sum.outputTokens].map(String),
     sum.revenue,
-    `${part ? '≥' : ''}${sum.cost}`,
-    part ? `${sum.margin} / ${sum.costedRevenue}` : String(sum.margin),
+    `${part ? '≥' : ''}${sum.cost ?? '-'}`,
+    part ? `${margin} ${TITLES[lang].of} ${sum.costedRevenue ?? '-'}` : margin,
   ];
 }
 

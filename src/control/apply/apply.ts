@@ -3,16 +3,22 @@ import type { StoreTransaction } from '../../ground/store/index.ts';
 import { withKnownProviders } from '../../models/catalog/index.ts';
 import { ConfigFault } from '../config-fault.ts';
 import type { ControlDeps } from '../deps.ts';
-import { type Checked, check } from '../issue-text.ts';
+import { type Checked, check, type Issue } from '../issue-text.ts';
 import { checkReferences } from './check.ts';
 import { applyModel } from './model.ts';
 import { applyOrganization } from './organization.ts';
+import { priceWarnings } from './price-warnings.ts';
 import { applyProvider } from './provider.ts';
 
 export interface ApplyOptions {
   readonly dryRun: boolean;
   /** Runs first in the transaction: what it throws ends it, nothing changed. */
   readonly before?: ((trx: StoreTransaction) => Promise<void>) | undefined;
+}
+
+/** What was changed, or would be, and what is worth a second look. */
+export interface Applied extends Omit<ApplyResult, 'warnings'> {
+  readonly warnings: readonly Issue[];
 }
 
 /** Ends the transaction of a dry run: everything was tried, nothing stays. */
@@ -28,7 +34,7 @@ export async function applyDocument(
   deps: ControlDeps,
   value: unknown,
   { dryRun, before }: ApplyOptions,
-): Promise<Checked<ApplyResult>> {
+): Promise<Checked<Applied>> {
   const parsed = check(configSchema, withKnownProviders(value ?? {}));
   if (!parsed.ok) return parsed;
   const document = parsed.value;
@@ -37,14 +43,13 @@ export async function applyDocument(
   const changes = await changeStore(deps, document, { dryRun, before });
   // In a dry run too: credits that were tried and rolled back are forgotten there.
   if (dryRun || changes.some(({ action }) => action !== 'unchanged')) await deps.publish();
-  return {
-    ok: true,
-    value: { dryRun, changed: changes.some(({ action }) => action !== 'unchanged'), changes: [...changes] },
-  };
+  const changed = changes.some(({ action }) => action !== 'unchanged');
+  const warnings = priceWarnings(document, deps.clock.nowMs());
+  return { ok: true, value: { dryRun, changed, changes: [...changes], warnings } };
 }
 
 /** As {@link applyDocument}, for documents of our own: throws {@link ConfigFault}. */
-export async function applyConfig(deps: ControlDeps, document: unknown, options: ApplyOptions): Promise<ApplyResult> {
+export async function applyConfig(deps: ControlDeps, document: unknown, options: ApplyOptions): Promise<Applied> {
   const outcome = await applyDocument(deps, document, options);
   if (outcome.ok) return outcome.value;
   throw new ConfigFault(outcome.issues);

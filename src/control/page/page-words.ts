@@ -32,6 +32,7 @@ const REASONS: Readonly<Record<string, Words>> = {
   journal_broken: { en: 'the journal cannot be written', zh: '日志无法写入' },
   storage_full: { en: 'the disk is full', zh: '磁盘已满' },
   engine_loading: { en: 'an engine loads', zh: '引擎正在加载' },
+  engine_failed: { en: 'an engine cannot load its model', zh: '引擎无法加载模型' },
 };
 
 /** `/readyz` says the reasons as stable words; a person reads them as these. */
@@ -53,7 +54,7 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     call: 'Call it',
     makeKey: 'Make a key. It is shown once.',
     setKey: 'Put it where your shell finds it.',
-    thenCall: 'Ask. Any OpenAI client works.',
+    thenCall: "Ask, with any client of OpenAI's chat completions.",
     copy: 'Copy',
     copied: 'Copied',
     after: 'And then',
@@ -84,7 +85,7 @@ export const PAGE_WORDS: Readonly<Record<Lang, PageWords>> = {
     call: '调用方法',
     makeKey: '创建密钥，密钥只显示一次。',
     setKey: '存入环境变量。',
-    thenCall: '发起请求，任何 OpenAI 客户端均可。',
+    thenCall: '发起请求，使用 OpenAI 对话补全接口的客户端均可。',
     copy: '复制',
     copied: '已复制',
     after: '接下来',

@@ -9,12 +9,13 @@ export function configHandlers(deps: ControlDeps): Handlers<typeof ROUTES.config
   // One at a time: each compares with the state that the one before it left.
   let last: Promise<unknown> = Promise.resolve();
   return {
-    async apply({ body: { config, dryRun } }) {
+    async apply({ body: { config, dryRun }, lang }) {
       const turn = last.then(() => applyDocument(deps, config, { dryRun }));
       last = turn.catch(() => undefined);
       const outcome = await turn;
-      if (outcome.ok) return outcome.value;
-      throw new ConfigFault(outcome.issues);
+      if (!outcome.ok) throw new ConfigFault(outcome.issues);
+      const warnings = outcome.value.warnings.map(({ path, words }) => ({ path: [...path], message: words[lang] }));
+      return { ...outcome.value, warnings };
     },
   };
 }

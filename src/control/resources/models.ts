@@ -51,8 +51,9 @@ export function stateOf(
   { id, embedded, slot }: Deployment,
 ): { readonly state: ModelView['deployments'][number]['state']; readonly reason: Words | null } {
   if (embedded && deployments.get(slot, 'ready') !== 1) {
-    const failure = engineStatus().find(({ deploymentId }) => deploymentId === id)?.lastFailure;
-    if (!failure) return { state: 'starting', reason: null };
+    const status = engineStatus().find(({ deploymentId }) => deploymentId === id);
+    const failure = status?.lastFailure;
+    if (status?.phase !== 'failed' || !failure) return { state: 'starting', reason: null };
     return { state: 'failed', reason: { en: failure.message, zh: failure.messageZh } };
   }
   const isResting = deployments.get(slot, 'closedUntilS') > Math.floor(clock.nowMs() / 1000);

@@ -47,7 +47,7 @@ function entryView({ amountNano, ...rest }: WalletEntry): WalletEntryView {
   return { ...rest, amount: formatAmount(amountNano) };
 }
 
-function walletView({ currency, balanceNano, heldNano, availableNano }: WalletBalance): WalletView {
+export function walletView({ currency, balanceNano, heldNano, availableNano }: WalletBalance): WalletView {
   return {
     currency,
     balance: formatAmount(balanceNano),

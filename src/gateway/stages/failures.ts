@@ -1,4 +1,4 @@
-import type { FaultCode } from '@millrace/contract';
+import type { FaultCode } from '@millrace/contract/words';
 import type { Clock, Fault, Log } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import type { Call } from '../../models/dialects/index.ts';

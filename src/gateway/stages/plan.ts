@@ -1,23 +1,34 @@
-import { Fault } from '../../ground/std/index.ts';
+import { ENGINE_FAILED, Fault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot, Deployment, Model } from '../../models/catalog/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
 import { priceInForce } from '../../money/pricing/index.ts';
 import { type CallerRecord, modelAllowed } from '../../people/callers/index.ts';
-import { type Loads, orderTargets } from '../../serving/routing/index.ts';
+import { type Loads, orderTargets, type Target } from '../../serving/routing/index.ts';
 
-/** Where a call may go, in order, and what it will be charged by. */
-export interface Plan {
-  readonly model: Model;
+/** A price, and the wallet that it is paid from. */
+export interface Payer {
   readonly price: PriceVersion;
   readonly wallet: { readonly currency: string; readonly slot: number };
+}
+
+/** Where a call may go, in order, and what it will be charged by. */
+export interface Plan extends Payer {
+  readonly model: Model;
+  /** All that could pay, in the organization's order of its wallets; never empty. The first whose wallet covers the request does. */
+  readonly payers: readonly Payer[];
   /** Never empty; the first is tried first. */
   readonly targets: readonly Deployment[];
-  /** Of one choice; 0 for embeddings. */
+  /** Of one choice, as the upstream is told; 0: it is told none. */
   readonly maxOutputTokens: number;
-  /** What the hold covers, over all choices. */
+  /** What may be charged at most, over all choices. */
   readonly outputTokensMax: number;
+  /** What is held from the start; a stream's hold grows from there. */
+  readonly outputTokensHeld: number;
 }
+
+/** How often an engine that failed is tried again, about. */
+const FAILED_RETRY_MS = 30_000;
 
 /** Finds model, price and targets. Throws `model_not_found`, `forbidden`, `invalid_parameter`, `unpriced` or `unavailable`. */
 export function planCall(
@@ -36,16 +47,9 @@ export function planCall(
       param: 'model',
     });
   }
-  const maxOutputTokens = outputCap(call, model);
-  const { price, wallet } = priceFor(model, caller, nowMs);
-  return {
-    model,
-    price,
-    wallet,
-    targets: openTargets(model.deployments, slots, nowMs),
-    maxOutputTokens,
-    outputTokensMax: maxOutputTokens * call.choices,
-  };
+  const output = outputPlan(call, model);
+  const payers = payersOf(model, caller, nowMs);
+  return { model, ...payers[0], payers, targets: openTargets(model.deployments, slots, nowMs), ...output };
 }
 
 function noSuchModel(id: string): Fault {
@@ -56,6 +60,22 @@ function noSuchModel(id: string): Fault {
     param: 'model',
   });
 }
+
+function outputPlan(call: Call, model: Model): Pick<Plan, 'maxOutputTokens' | 'outputTokensMax' | 'outputTokensHeld'> {
+  const each = outputCap(call, model);
+  const all = each * call.choices;
+  if (all > OUTPUT_TOKENS_MAX) {
+    throw new Fault('invalid_parameter', {
+      message: `This request could give ${call.choices} answers of ${each} tokens each, more than ${OUTPUT_TOKENS_MAX} in all: ask for fewer, or for shorter ones by max_tokens`,
+      messageZh: `该请求最多可生成 ${call.choices} 个回答、每个 ${each} 个词元，总数超过 ${OUTPUT_TOKENS_MAX}：请减少数量，或用 max_tokens 缩短`,
+      param: 'n',
+    });
+  }
+  return { maxOutputTokens: each, outputTokensMax: all, outputTokensHeld: all };
+}
+
+/** Most output tokens of one request that are rated. */
+const OUTPUT_TOKENS_MAX = 1_000_000_000;
 
 function outputCap(call: Call, model: Model): number {
   if (call.operation === 'embeddings') return 0;
@@ -71,11 +91,15 @@ function outputCap(call: Call, model: Model): number {
   return call.maxOutputTokens;
 }
 
-function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan, 'price' | 'wallet'> {
+/** Every wallet in whose currency the model has a price. Throws `insufficient_funds` or `unpriced`. */
+function payersOf(model: Model, caller: CallerRecord, nowMs: number): readonly [Payer, ...Payer[]] {
+  const payers: Payer[] = [];
   for (const wallet of caller.wallets) {
     const price = priceInForce(model.prices, wallet.currency, nowMs);
-    if (price) return { price, wallet };
+    if (price) payers.push({ price, wallet });
   }
+  const [first, ...more] = payers;
+  if (first) return [first, ...more];
   if (caller.wallets.length === 0) {
     throw new Fault('insufficient_funds', {
       message: 'This organization has no wallet yet',
@@ -89,8 +113,25 @@ function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan,
 }
 
 /** Throws `unavailable` where none is open, with when the first may be. */
-function openTargets(deployments: readonly Deployment[], loads: Loads, nowMs: number): readonly Deployment[] {
+export function openTargets<T extends Target>(deployments: readonly T[], loads: Loads, nowMs: number): readonly T[] {
   const { targets, soonestMs } = orderTargets(deployments, loads, nowMs);
-  if (targets.length === 0) throw new Fault('unavailable', { retryAfterMs: soonestMs });
+  if (targets.length === 0) throw unavailable(deployments, loads, soonestMs);
   return targets;
+}
+
+/** Says why, where an engine of ours is the reason: to wait for one that cannot serve its model helps nobody. */
+function unavailable(deployments: readonly Target[], loads: Loads, soonestMs: number): Fault {
+  const engines = deployments.filter(({ embedded }) => embedded).map(({ slot }) => loads.get(slot, 'ready'));
+  if (engines.length === deployments.length && engines.every(ready => ready === ENGINE_FAILED))
+    return new Fault('unavailable', {
+      message:
+        'The engine of this model failed and is tried again now and then; the operator finds the reason in the list of models',
+      messageZh: '此模型的引擎启动失败，系统会不时重试；管理员可在模型列表中查看原因',
+      retryAfterMs: FAILED_RETRY_MS,
+    });
+  const isLoading = engines.some(ready => ready !== ENGINE_FAILED && ready !== 1);
+  return new Fault('unavailable', {
+    ...(isLoading ? { message: 'The engine of this model is loading', messageZh: '此模型的引擎正在加载' } : {}),
+    retryAfterMs: soonestMs,
+  });
 }

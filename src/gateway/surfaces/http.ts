@@ -1,3 +1,4 @@
+import { KEY_HOLDER_PATHS } from '@millrace/contract/words';
 import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Operation } from '../../models/dialects/index.ts';
 import { type CallerIndex, modelAllowed } from '../../people/callers/index.ts';
@@ -25,6 +26,9 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   ['/v1/embeddings', 'embeddings'],
 ]);
 
+/** What a key's holder asks of the books is answered where they are. */
+const OF_CONTROL: ReadonlySet<string> = new Set(KEY_HOLDER_PATHS);
+
 export interface DataPlaneDeps extends IncomingCallDeps {
   readonly newRequestId: () => string;
   readonly callers: CallerIndex;
@@ -39,7 +43,7 @@ export function createDataPlane(deps: DataPlaneDeps): HttpServer {
     limits: LIMITS,
     serve(http) {
       const path = pathOf(http.head.target);
-      if (path.startsWith('/v1/')) serve(deps, path, http);
+      if (path.startsWith('/v1/') && !OF_CONTROL.has(path)) serve(deps, path, http);
       else deps.control.forward(http);
     },
   });

@@ -8,7 +8,7 @@ export function placeFor({ caller, call, plan }: Ticket): Omit<Waiting<Deploymen
     // One row for an organization and currency, on all threads.
     tenant: plan.wallet.slot,
     weight: caller.weight,
-    cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
+    cost: call.inputTokensGuess + 2 * plan.outputTokensHeld,
     targets: plan.targets,
   };
 }

@@ -248,7 +248,7 @@ function openSharedKeys(cells: BigInt64Array): KeySlots {
   };
 }
 
-const DEPLOYMENT_FIELDS = 9;
+const DEPLOYMENT_FIELDS = 15;
 const DEPLOYMENT = {
   inFlight: 0,
   waiting: 1,
@@ -259,6 +259,14 @@ const DEPLOYMENT = {
   durationMs: 6,
   probeUntilS: 7,
   busyUntilS: 8,
+  /** How its vendor counts tokens, as learnt from its reports. */
+  countSamples: 9,
+  countPerText: 10,
+  countTextSpread: 11,
+  countPerPiece: 12,
+  countPieceSpread: 13,
+  /** Longest output of late that it reported and did not show. */
+  hiddenTokens: 14,
 } as const;
 /** `ready` of an engine that cannot serve its model; 1 is ready, all else is not yet. */
 export const ENGINE_FAILED = 2;

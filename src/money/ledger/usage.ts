@@ -32,6 +32,8 @@ export interface UsageLine {
   readonly costNano: Nano | null;
   /** What is known of the cost, by currency: several where its attempts were paid in several. */
   readonly costs: readonly { readonly currency: string; readonly nano: Nano }[];
+  /** What its upstreams claim beyond it; null: nothing, or in another currency. */
+  readonly disputedNano: Nano | null;
   readonly durationMs: number;
 }
 
@@ -71,6 +73,7 @@ export async function readUsage(
     store,
     rows.filter(row => row.cost_nano === null).map(row => row.seq),
   );
+  const disputed = await readDisputes(store, rows);
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -97,10 +100,27 @@ export async function readUsage(
         row.cost_nano === null || row.cost_currency === null
           ? (ofAttempts.get(row.seq) ?? [])
           : [{ currency: row.cost_currency, nano: row.cost_nano }],
+      disputedNano: disputed.get(row.seq) ?? null,
       durationMs: Number(row.duration_ms),
     })),
     next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
   };
+}
+
+/**
+ * The page after a cursor, newest first: of an organization by time, which has an index; of all by the order in which they were
+ * booked, which is nearly the same and needs none, since an index by time would be written with every request.
+ */
+function pageAfter(page: ReturnType<typeof selectRequests>, { organizationId, cursor }: UsageQuery) {
+  const after = parseCursor(cursor);
+  if (organizationId === undefined) return (after ? page.where('seq', '<', after.seq) : page).orderBy('seq', 'desc');
+  const rest = after
+    ? page
+        // Said twice: the first alone can be looked up in the index.
+        .where('at_us', '<=', after.atUs)
+        .where(({ eb, or }) => or([eb('at_us', '<', after.atUs), eb('seq', '<', after.seq)]))
+    : page;
+  return rest.orderBy('at_us', 'desc').orderBy('seq', 'desc');
 }
 
 /** Costs of requests whose own rows do not tell one, by currency. */
@@ -124,22 +144,6 @@ async function readAttemptCosts(store: Store, seqs: readonly bigint[]) {
   return bySeq;
 }
 
-/**
- * The page after a cursor, newest first: of an organization by time, which has an index; of all by the order in which they were
- * booked, which is nearly the same and needs none, since an index by time would be written with every request.
- */
-function pageAfter(page: ReturnType<typeof selectRequests>, { organizationId, cursor }: UsageQuery) {
-  const after = parseCursor(cursor);
-  if (organizationId === undefined) return (after ? page.where('seq', '<', after.seq) : page).orderBy('seq', 'desc');
-  const rest = after
-    ? page
-        // Said twice: the first alone can be looked up in the index.
-        .where('at_us', '<=', after.atUs)
-        .where(({ eb, or }) => or([eb('at_us', '<', after.atUs), eb('seq', '<', after.seq)]))
-    : page;
-  return rest.orderBy('at_us', 'desc').orderBy('seq', 'desc');
-}
-
 /** Where a page ended: newest first, by time, then by number. Throws Fault `invalid_parameter`. */
 function parseCursor(cursor: string | undefined): { readonly atUs: bigint; readonly seq: bigint } | undefined {
   if (cursor === undefined) return undefined;
@@ -150,4 +154,23 @@ function parseCursor(cursor: string | undefined): { readonly atUs: bigint; reado
     messageZh: '游标不是上一页返回的 `next`',
     param: 'cursor',
   });
+}
+
+/** Of the requests of a page, by their numbers. */
+async function readDisputes(
+  store: Store,
+  rows: readonly { readonly seq: bigint; readonly currency: string }[],
+): Promise<ReadonlyMap<bigint, Nano>> {
+  const sums = new Map<bigint, Nano>();
+  if (rows.length === 0) return sums;
+  const currencies = new Map(rows.map(({ seq, currency }) => [seq, currency]));
+  const found = await store.reader
+    .selectFrom('attempts')
+    .select(['seq', 'cost_currency', 'disputed_nano'])
+    .where('disputed_nano', 'is not', null)
+    .where('seq', 'in', [...currencies.keys()])
+    .execute();
+  for (const { seq, cost_currency, disputed_nano } of found)
+    if (cost_currency === currencies.get(seq)) sums.set(seq, (sums.get(seq) ?? 0n) + (disputed_nano ?? 0n));
+  return sums;
 }

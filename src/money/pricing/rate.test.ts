@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createTokenEstimate, estimateTokens } from '../metering/estimate.ts';
 import type { PriceVersion } from './price-version.ts';
-import { holdNano, mergeUsage, priceInForce, rate } from './rate.ts';
+import { holdNano, priceInForce, rate } from './rate.ts';
 
 const price = (
   input: bigint,
@@ -83,17 +82,4 @@ test('the version in force is the latest that has begun', () => {
   assert.equal(priceInForce(versions, 'CNY', 1_000)?.version, 'c');
   assert.equal(priceInForce(versions, 'USD', 0)?.version, 'usd');
   assert.equal(priceInForce(versions, 'EUR', 0), undefined);
-});
-
-test('reports merge by maximum, and an estimate does not depend on the splitting', () => {
-  assert.deepEqual(mergeUsage(usage(5, 1, 2), usage(3, 7)), usage(5, 7, 2));
-  fc.assert(
-    fc.property(fc.array(fc.string({ unit: 'binary' })), pieces => {
-      const estimate = createTokenEstimate();
-      for (const piece of pieces) estimate.add(piece);
-      assert.equal(estimate.tokens(), estimateTokens(pieces.join('')));
-    }),
-  );
-  assert.equal(estimateTokens(''), 0);
-  assert.equal(estimateTokens('你好世界'), 3);
 });

@@ -108,13 +108,3 @@ export function priceInForce(
   }
   return best;
 }
-
-/** Several reports of one answer: each count at its largest, never overwritten by a smaller one. */
-export function mergeUsage(a: Usage, b: Usage): Usage {
-  return {
-    inputTokens: Math.max(a.inputTokens, b.inputTokens),
-    cachedInputTokens: Math.max(a.cachedInputTokens, b.cachedInputTokens),
-    outputTokens: Math.max(a.outputTokens, b.outputTokens),
-    reasoningTokens: Math.max(a.reasoningTokens, b.reasoningTokens),
-  };
-}

@@ -80,10 +80,10 @@ export function modelAllowed({ scopes }: CallerRecord, modelId: string): boolean
   );
 }
 
-const lists = new WeakMap<CallerRecord, BlockList>();
+const lists = new WeakMap<object, BlockList>();
 
 /** Whether a client's address falls into the key's ranges; v4-mapped v6 counts as v4. An address that is none is refused. */
-export function ipAllowed(caller: CallerRecord, address: string): boolean {
+export function ipAllowed(caller: Pick<CallerRecord, 'scopes'>, address: string): boolean {
   const { ipRanges } = caller.scopes;
   if (ipRanges === undefined) return true;
   const family = isIP(address);

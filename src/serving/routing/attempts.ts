@@ -1,4 +1,4 @@
-import { FAULTS, type FaultCode, type FaultOwner, type FaultRetry } from '@millrace/contract';
+import { FAULTS, type FaultCode, type FaultOwner, type FaultRetry } from '@millrace/contract/words';
 
 /** Of one request, all told. */
 const ATTEMPTS_MAX = 3;

@@ -1,4 +1,4 @@
-import type { FaultCode } from '@millrace/contract';
+import type { FaultCode } from '@millrace/contract/words';
 import { tellsOfHealth } from './attempts.ts';
 import type { Loads, Target } from './loads.ts';
 

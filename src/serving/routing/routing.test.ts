@@ -1,7 +1,7 @@
 // Order, breaker and the policy of attempts, over values.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FAULT_CODES, FAULTS, type FaultCode } from '@millrace/contract';
+import { FAULT_CODES, FAULTS, type FaultCode } from '@millrace/contract/words';
 import { createSlots, openSlots } from '../../ground/std/index.ts';
 import {
   busyMs,
