@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
+import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
@@ -85,6 +86,8 @@ interface TestDataPlaneOptions {
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
   readonly log?: Log;
+  readonly trustedProxies?: readonly string[];
+  readonly corsOrigins?: readonly string[];
 }
 
 export async function openDataPlane(
@@ -99,6 +102,7 @@ export async function openDataPlane(
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
     log = silentLog,
+    ...edge
   }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
@@ -122,6 +126,8 @@ export async function openDataPlane(
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    corsOrigins: new Set(edge.corsOrigins),
+    clientAddress: createClientAddress(edge.trustedProxies ?? []),
     room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },

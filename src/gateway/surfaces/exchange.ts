@@ -75,21 +75,17 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     this.ticket = ticket;
     this.inbound = inbound;
     this.startedAtMs = deps.clock.nowMs();
-    const { codec, journal } = deps;
-    const { call } = ticket;
-    const { res, requestId } = inbound;
+    const { codec, journal, silenceMs } = deps;
     this.meter = new Meter(ticket.bounds);
-    this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
-    this.headers = baseHeaders(requestId, ticket.limitHeaders);
+    this.coverage = new Coverage(ticket, { requestId: inbound.requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(inbound.requestId, ticket.limitHeaders);
     const options = {
-      ...{ ...inbound, codec, call, meter: this.meter, headers: this.headers },
+      ...{ ...inbound, codec, call: ticket.call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream
-      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
-      : undefined;
+    this.stream = ticket.call.stream ? createEventStream(options.res, { headers: this.headers, silenceMs }) : undefined;
     this.relay = this.stream
       ? new StreamRelay({
           ...options,
@@ -176,8 +172,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   private onIntent(target: Deployment, fault: Fault | undefined): void {
-    // From here on money is promised: whatever happens, it is settled.
-    if (!fault) this.phase = 'running';
+    if (!fault) this.phase = 'running'; // From here on money is promised: whatever happens, it is settled.
     crashPoint('gateway.after-intent');
     const { stopping } = this;
     if (!fault && !this.clientGone && !stopping) {
@@ -251,16 +246,11 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
 
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
-    const last = this.deployment;
+    const { deployment: last, run } = this;
     const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
-    const { run, ticket } = this;
-    if (run)
-      failures.note(this.inbound.requestId, {
-        ...{ deployment: run.deployment, status: run.status },
-        call: ticket.call,
-        fault,
-      });
+    const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
+    if (about) failures.note(this.inbound.requestId, about);
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const from = { tried: this.tried, unreached: reached ? undefined : last };
