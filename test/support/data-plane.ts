@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
-import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
+import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
@@ -19,6 +19,7 @@ import {
   createEgress,
   createSlots,
   createUuid7,
+  every,
   type Log,
   openSlots,
   Secret,
@@ -36,6 +37,7 @@ import {
   createKeyText,
 } from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
+import { createPlaceQueue, createTurnCells, openTurns } from '../../src/serving/routing/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
 export interface TestDataPlane extends AsyncDisposable {
@@ -83,6 +85,8 @@ interface TestDataPlaneOptions {
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
   readonly log?: Log;
+  readonly trustedProxies?: readonly string[];
+  readonly corsOrigins?: readonly string[];
 }
 
 export async function openDataPlane(
@@ -96,6 +100,7 @@ export async function openDataPlane(
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
     log = silentLog,
+    ...edge
   }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
@@ -108,8 +113,9 @@ export async function openDataPlane(
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
   const { key, callers } = oneCaller(slots, scopes);
+  const turns = openTurns(createTurnCells());
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock, every });
   const failed: UpstreamFailure[] = [];
-  const queue = createPlaceQueue(slots.deployments, clock);
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
@@ -119,6 +125,8 @@ export async function openDataPlane(
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    corsOrigins: new Set(edge.corsOrigins),
+    clientAddress: createClientAddress(edge.trustedProxies ?? []),
     room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },

@@ -10,7 +10,6 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/serving/engines/http/deadlines.ts#createDeadlines': 85,
     'src/serving/engines/http/response-parser.ts#createResponseParser': 118,
     'src/serving/engines/http/upstreams.ts#createUpstreams': 77,
-    'src/gateway/stages/queue.ts#createPlaceQueue': 93,
     'src/ground/journal/client.ts#openJournalClient': 100,
     'src/ground/journal/group-commit.ts#createGroupCommit': 87,
     'src/money/ledger/ledger.ts#createLedger': 140,
@@ -26,7 +25,6 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/serving/engines/llama/host/requests/prompt-tokens.ts': 1,
     // Node's types of a worker's port, of its data and of an address.
     'src/gateway/threads/thread.ts': 2,
-    'src/money/planner/data/price-books.ts': 1,
     'src/money/planner/sensitivity.ts': 1,
     'src/ground/store/reader.ts': 1,
   },

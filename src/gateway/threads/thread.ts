@@ -8,6 +8,7 @@ import {
   createEgress,
   createLog,
   createUuid7,
+  every,
   Fault,
   type Log,
   type LogLevel,
@@ -18,13 +19,14 @@ import {
   systemClock,
   toFault,
 } from '../../ground/std/index.ts';
-import type { CatalogSnapshot } from '../../models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment } from '../../models/catalog/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
 import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../../people/callers/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
+import { createPlaceQueue, openTurns } from '../../serving/routing/index.ts';
 import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
-import { createPlaceQueue } from '../stages/queue.ts';
+import { createClientAddress } from '../surfaces/client-address.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
 import { createDataPlane } from '../surfaces/http.ts';
@@ -45,8 +47,13 @@ export interface ThreadStart {
   readonly logLevel: LogLevel;
   /** A stream that says nothing for so long says that it lives. */
   readonly silenceMs: number;
+  /** Whose turn it is, over all threads. */
+  readonly turns: SharedArrayBuffer;
   readonly crashAt: string | undefined;
   readonly bodyLimits: BodyRoomLimits;
+  /** Addresses and ranges of proxies whose word is taken for who asks. */
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
 }
@@ -107,23 +114,21 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   callers.apply({ upserted: start.callers, removed: [] });
   let { snapshot } = start;
   const running = createRunning<Exchange>();
-  const queue = createPlaceQueue(slots.deployments, systemClock);
+  const turns = openTurns(start.turns);
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock: systemClock, every });
   const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock, log });
   const tell = (message: FromThread) => main.postMessage(message);
   const supplies = createSupplyLine(tell);
   const term = openTerm(start.shared.term, { ...systemClock, bootMs });
+  const clientAddress = createClientAddress(start.trustedProxies);
   const server = createDataPlane({
     sharing: start.sharing
       ? createSharedAdmission({ slots, term, clock: systemClock, supply: supplies.ask })
       : undefined,
-    slots,
+    ...{ slots, log, upstreams, queue, running, callers, clientAddress },
     clock: systemClock,
-    log,
     journal: openJournalClient(start.journal),
-    upstreams,
-    queue,
     codec: codecs['openai-chat'],
-    running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
     silenceMs: start.silenceMs,
     failures: createFailureNotes({
@@ -131,11 +136,11 @@ function runThread(start: ThreadStart, main: MessagePort): void {
       tell: failure => tell({ type: 'upstream-failed', failure }),
     }),
     newRequestId: createUuid7(systemClock.nowMs),
-    callers,
     snapshot: () => snapshot,
     room: createBodyRoom(slots.bodies, start.bodyLimits, slots.keys),
+    corsOrigins: new Set(start.corsOrigins),
     control: createControlProxy(start.controlSocket, {
-      log,
+      ...{ log, clientAddress },
       room: createBodyRoom(slots.controlBodies, CONTROL_BODIES),
     }),
   });
