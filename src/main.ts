@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.ts';
 import { createControlApp, firstProject, isDemonstration, isReady, type TryProject } from './control/index.ts';
-import { isOpenToOthers, onStopSignal, systemClock } from './ground/std/index.ts';
+import { isOpenToOthers, onStopSignal } from './ground/std/index.ts';
 import {
   CONTROL_PARTS,
   catalog,
@@ -105,8 +105,8 @@ async function startFacts(opening: Opening): Promise<Omit<Running, 'stopped'>> {
     project: await firstProject(deps),
     failedEngines: deps
       .engineStatus()
-      .flatMap(({ deploymentId, state, lastFailure }) =>
-        lastFailure && state !== 'ready' ? [{ deploymentId, ...lastFailure }] : [],
+      .flatMap(({ deploymentId, phase, lastFailure }) =>
+        lastFailure && phase === 'failed' ? [{ deploymentId, ...lastFailure }] : [],
       ),
     isHomeOpen: isOpenToOthers(config.home),
     isValkeyAway: deps.cluster?.status().valkeyUp === false,
@@ -115,13 +115,19 @@ async function startFacts(opening: Opening): Promise<Omit<Running, 'stopped'>> {
 
 /** What is printed at start must work when it is typed: waits for the engines, within bounds, and not for one that fails. */
 async function enginesReady(opening: Opening): Promise<void> {
-  const [models, hosts, { slots }] = await Promise.all([catalog.in(opening), engines.in(opening), control.in(opening)]);
-  const until = systemClock.monotonicMs() + ENGINES_READY_MS;
-  const loading = () => {
-    const failed = new Set(hosts.status().flatMap(engine => (engine.lastFailure ? [engine.deploymentId] : [])));
-    return models
+  const [models, hosts] = await Promise.all([catalog.in(opening), engines.in(opening)]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = () => {
+    const phases = new Map(hosts.status().map(({ deploymentId, phase }) => [deploymentId, phase]));
+    const isLoading = models
       .engines()
-      .some(({ deploymentId, slot }) => !failed.has(deploymentId) && slots.deployments.get(slot, 'ready') !== 1);
+      .some(({ deploymentId }) => (phases.get(deploymentId) ?? 'loading') === 'loading');
+    if (!isLoading) resolve();
   };
-  while (loading() && systemClock.monotonicMs() < until) await new Promise(resolveWait => setTimeout(resolveWait, 20));
+  const timer = setTimeout(resolve, ENGINES_READY_MS);
+  const leave = hosts.onChange(look);
+  look();
+  await promise;
+  leave();
+  clearTimeout(timer);
 }

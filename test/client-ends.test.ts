@@ -126,7 +126,7 @@ for (const drains of [false, true]) {
             await caughtUp();
             stage.upstream.release(model, steps.length - 1 - words);
           }
-          const delivered = countedTokens(said.slice(0, words).map(textIn).join(''), bodyFor(model, true));
+          const delivered = countedTokens(said.slice(0, words).map(textIn), bodyFor(model, true));
           const tokens = words === 0 ? NOTHING : drains ? REPORTED : delivered;
           const spent = drains ? REPORTED : tokens;
           const attempt = { status: 200, outcome: drains ? 'ok' : 'aborted' };
@@ -269,7 +269,7 @@ test('a client that leaves with several requests on one connection leaves all of
     stage.upstream.release(two, 2);
     await caughtUp();
     await client.leave(how);
-    const spent = countedTokens(textIn(said[0] ?? ''), bodyFor(two, true));
+    const spent = countedTokens([textIn(said[0] ?? '')], bodyFor(two, true));
     for (const model of [one, two, three]) {
       await stage.upstream.idle(model);
       const attempt = model === two ? { status: 200, outcome: 'aborted', ...spent } : { status: 0, ...ABORTED };

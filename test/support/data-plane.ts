@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
 import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
+import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
@@ -26,7 +27,7 @@ import {
   silentLog,
   systemClock,
 } from '../../src/ground/std/index.ts';
-import type { CatalogSnapshot, Deployment } from '../../src/models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment, Model, Quirk } from '../../src/models/catalog/index.ts';
 import { codecs } from '../../src/models/dialects/index.ts';
 import type { PriceVersion } from '../../src/money/pricing/index.ts';
 import {
@@ -56,6 +57,9 @@ export interface TestDeployment {
   /** Of model, deployment and upstream model alike. */
   readonly id: string;
   readonly concurrency?: number;
+  readonly quirks?: readonly Quirk[];
+  /** What its model is, besides. */
+  readonly model?: Partial<Model>;
   /** What its model is served by, in this order; itself alone unless told otherwise. */
   readonly targets?: readonly TestTarget[];
 }
@@ -74,10 +78,14 @@ interface TestDataPlaneOptions {
   readonly wrap?: (journal: JournalClient) => JournalClient;
   readonly clock?: Clock;
   readonly silenceMs?: number;
+  /** What the only wallet holds at the start. */
+  readonly walletNano?: bigint;
   readonly bodyLimits?: BodyRoomLimits;
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
   readonly log?: Log;
+  readonly trustedProxies?: readonly string[];
+  readonly corsOrigins?: readonly string[];
 }
 
 export async function openDataPlane(
@@ -86,16 +94,18 @@ export async function openDataPlane(
   {
     wrap = journal => journal,
     clock = systemClock,
+    walletNano = WALLET_NANO,
     silenceMs = 10_000,
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
     log = silentLog,
+    ...edge
   }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
   const shared = createSlots();
   const slots = openSlots(shared);
-  slots.wallets.add(WALLET, WALLET_NANO);
+  slots.wallets.add(WALLET, walletNano);
   const fail = (error: Error) => {
     throw error;
   };
@@ -113,6 +123,8 @@ export async function openDataPlane(
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    corsOrigins: new Set(edge.corsOrigins),
+    clientAddress: createClientAddress(edge.trustedProxies ?? []),
     room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
@@ -124,7 +136,7 @@ export async function openDataPlane(
     slots,
     running,
     failed,
-    walletNano: WALLET_NANO,
+    walletNano,
     spendableNano: () => slots.wallets.spendable(WALLET),
     settlements: () =>
       journal.reader
@@ -174,15 +186,17 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     quirks: [],
   } as const;
   let slot = 0;
-  const models = deployments.map(({ id, targets = [{ id }], ...more }) => ({
+  const models = deployments.map(({ id, targets = [{ id }], quirks = [], model = {}, ...more }) => ({
     ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
     prices: [testPrice('sell', 4_000_000_000n)],
     deployments: targets.map((target, priority) => ({
-      ...{ upstream, upstreamModel: target.id, embedded: false, slot: slot++, priority, weight: 1 },
-      ...{ timeoutMs: TIMEOUT_MS, retriesTimeouts: false, costs: [testPrice('cost', 2_000_000_000n)] },
+      ...{ upstream: { ...upstream, quirks }, upstreamModel: target.id, embedded: false, slot: slot++ },
+      ...{ priority, weight: 1, timeoutMs: TIMEOUT_MS, retriesTimeouts: false },
+      costs: [testPrice('cost', 2_000_000_000n)],
       ...more,
       ...target,
     })),
+    ...model,
   }));
   return { revision: 1, models: new Map(models.map(model => [model.id, model])) };
 }

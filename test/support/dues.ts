@@ -28,12 +28,17 @@ export function nanoOf({ inputTokens, outputTokens }: Tokens): bigint {
   return BigInt(inputTokens * INPUT_NANO + outputTokens * OUTPUT_NANO);
 }
 
-/** By the documented estimate: four narrow characters a token, or 1.5 wide ones; four bytes of the body for the input. */
-export function countedTokens(text: string, body: string): Tokens {
+/**
+ * By the documented count: four narrow characters a token, or 1.5 wide ones, and at least one a piece of the stream; four bytes of
+ * the body for the input.
+ */
+export function countedTokens(pieces: readonly string[], body: string): Tokens {
+  const text = pieces.join('');
   const wide = text.split('').filter(unit => unit >= '\u2e80').length;
+  const said = pieces.filter(piece => piece !== '').length;
   return {
     inputTokens: Math.ceil(Buffer.byteLength(body) / 4),
-    outputTokens: Math.ceil((text.length - wide) / 4 + wide / 1.5),
+    outputTokens: Math.max(said, Math.ceil((text.length - wide) / 4 + wide / 1.5)),
   };
 }
 

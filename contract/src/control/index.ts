@@ -12,6 +12,7 @@ export * from './models.ts';
 export * from './node.ts';
 export * from './organizations.ts';
 export * from './permissions.ts';
+export * from './prices.ts';
 export * from './providers.ts';
 export * from './route.ts';
 export * from './routes.ts';

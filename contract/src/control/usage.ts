@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { parseDate } from '../dates.ts';
 import { route } from './route.ts';
-import { cursorText, dateText, limitText, parseDate, slugText, timeText } from './values.ts';
+import { cursorText, dateText, limitText, slugText, timeText } from './values.ts';
 
 export const usageQuerySchema = z
   .strictObject({
@@ -79,6 +80,8 @@ export const usageLineSchema = z.object({
   /** What is known of it, by currency: several where attempts were paid in several. */
   costs: z.array(z.object({ currency: z.string(), amount: z.string() })),
   margin: z.string().nullable(),
+  /** What its upstreams claim beyond the cost; null: nothing, or in another currency. */
+  disputed: z.string().nullable(),
   durationMs: z.number(),
 });
 export const usageSchema = z.object({

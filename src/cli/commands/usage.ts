@@ -88,7 +88,7 @@ export const usage: Command = {
     'usage --by model --from 2026-01-01 --to 2026-02-01',
     'usage --org acme --from 2026-01-01 --to 2026-02-01 --csv',
   ],
-  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"groups":[{"group", … as in totals}],"lines":[{"requestId","at","organizationId","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","durationMs"}],"next"}',
+  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"groups":[{"group", … as in totals}],"lines":[{"requestId","at","organizationId","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","disputed","durationMs"}],"next"}',
   async run(call) {
     if (call.isSet('csv')) {
       if (call.json) throw usageFault('--csv does not go with --json', '--csv 不能与 --json 同时使用');
@@ -148,6 +148,7 @@ const LINE_FIELDS = [
   'amount',
   'cost',
   'margin',
+  'disputed',
   'durationMs',
 ] as const satisfies readonly (keyof UsageLine)[];
 

@@ -139,6 +139,22 @@ export const METRICS = {
       zh: '其中已知的成本，以币种为单位',
     },
   },
+  disputed_tokens_total: {
+    type: 'counter',
+    labels: ['model', 'deployment', 'kind'],
+    about: {
+      en: 'Tokens that upstreams reported beyond what was seen or could have been asked: no customer pays them',
+      zh: '上游上报、但超出实际所见或请求上限的词元数：不向客户收费',
+    },
+  },
+  disputed_cost_total: {
+    type: 'counter',
+    labels: ['currency'],
+    about: {
+      en: 'What those would cost, as far as it is known, in units of the currency: to be settled with the provider',
+      zh: '上述词元的成本（已知部分），以币种为单位：需与供应商核对',
+    },
+  },
   ttft_seconds: {
     type: 'histogram',
     labels: ['model', 'deployment'],

@@ -1,5 +1,5 @@
 import { formatAmount, type Nano } from '@millrace/contract';
-import type { Intent, Settlement } from '../../ground/journal/index.ts';
+import type { Attempt, Intent, Settlement } from '../../ground/journal/index.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 import { family, type Labels, type MetricFamily, type Sample } from './metric-text.ts';
 
@@ -14,6 +14,7 @@ interface Series {
   readonly labels: { readonly model: string; readonly deployment: string };
   readonly outcomes: Map<string, { readonly outcome: string; readonly fault: string; count: number }>;
   readonly attempts: Map<string, number>;
+  readonly disputed: { input: number; output: number };
   readonly tokens: { input: number; cached_input: number; output: number; reasoning: number };
   readonly ttft: Histogram;
   readonly duration: Histogram;
@@ -23,6 +24,7 @@ export function createTraffic(): Traffic {
   const all = new Map<string, Series>();
   const revenue = new Map<string, Nano>();
   const cost = new Map<string, Nano>();
+  const disputed = new Map<string, Nano>();
   const seriesOf = (model: string, deployment: string): Series => {
     const key = `${model}\n${deployment}`;
     let series = all.get(key);
@@ -48,22 +50,17 @@ export function createTraffic(): Traffic {
         const { attempts } = seriesOf(model, attempt.deploymentId);
         attempts.set(attempt.outcome, (attempts.get(attempt.outcome) ?? 0) + 1);
         const { costCurrency, costNano } = attempt;
-        if (costCurrency !== undefined && costNano !== undefined) add(cost, costCurrency, costNano);
+        countDispute(seriesOf(model, attempt.deploymentId), attempt);
+        if (costCurrency === undefined) continue;
+        if (costNano !== undefined) add(cost, costCurrency, costNano);
+        add(disputed, costCurrency, attempt.disputed?.costNano ?? 0n);
       }
       // An answer that is sent whole has its first byte at its end: it would tell nothing of the first token.
       if (stream && ttftMs !== undefined) series.ttft.observe(ttftMs / 1000);
       series.duration.observe(durationMs / 1000);
     },
     families: () => [
-      family(
-        'requests_total',
-        each(({ labels, outcomes }) =>
-          [...outcomes.values()].map(({ outcome, fault, count }) => ({
-            labels: { ...labels, outcome, fault },
-            value: count,
-          })),
-        ),
-      ),
+      family('requests_total', each(outcomeSamples)),
       family(
         'attempts_total',
         each(({ labels, attempts }) => counts(labels, 'outcome', [...attempts])),
@@ -74,6 +71,8 @@ export function createTraffic(): Traffic {
       ),
       family('revenue_total', amounts(revenue)),
       family('cost_total', amounts(cost)),
+      family('disputed_tokens_total', each(disputedTokens)),
+      family('disputed_cost_total', amounts(disputed)),
       family(
         'ttft_seconds',
         each(({ labels, ttft }) => ttft.samples(labels)),
@@ -91,6 +90,7 @@ function newSeries(model: string, deployment: string): Series {
     labels: { model, deployment },
     outcomes: new Map(),
     attempts: new Map(),
+    disputed: { input: 0, output: 0 },
     tokens: { input: 0, cached_input: 0, output: 0, reasoning: 0 },
     ttft: createHistogram(),
     duration: createHistogram(),
@@ -103,6 +103,23 @@ function countTokens(tokens: Series['tokens'], { usage }: Settlement): void {
   tokens.cached_input += usage.cachedInputTokens;
   tokens.output += usage.outputTokens - usage.reasoningTokens;
   tokens.reasoning += usage.reasoningTokens;
+}
+
+function countDispute(series: Series, { disputed }: Attempt): void {
+  if (!disputed) return;
+  series.disputed.input += disputed.inputTokens;
+  series.disputed.output += disputed.outputTokens;
+}
+
+function outcomeSamples({ labels, outcomes }: Series): Sample[] {
+  return [...outcomes.values()].map(({ outcome, fault, count }) => ({
+    labels: { ...labels, outcome, fault },
+    value: count,
+  }));
+}
+
+function disputedTokens({ labels, disputed }: Series): Sample[] {
+  return counts(labels, 'kind', Object.entries(disputed));
 }
 
 function add(totals: Map<string, Nano>, currency: string, nano: Nano): void {

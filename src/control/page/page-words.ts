@@ -32,6 +32,7 @@ const REASONS: Readonly<Record<string, Words>> = {
   journal_broken: { en: 'the journal cannot be written', zh: '日志无法写入' },
   storage_full: { en: 'the disk is full', zh: '磁盘已满' },
   engine_loading: { en: 'an engine loads', zh: '引擎正在加载' },
+  engine_failed: { en: 'an engine cannot load its model', zh: '引擎无法加载模型' },
 };
 
 /** `/readyz` says the reasons as stable words; a person reads them as these. */

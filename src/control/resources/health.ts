@@ -2,7 +2,7 @@ import type { ROUTES } from '@millrace/contract';
 import type { Access, ControlApp } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { Handlers } from '../routes/mount.ts';
-import { isReady } from './models.ts';
+import { isReady, stateOf } from './models.ts';
 
 /** `/healthz`: the process answers. `/readyz`: it may be sent traffic, and if not, why. `/api/v1/status`: both, with models. */
 export function healthRoutes(app: ControlApp, deps: ControlDeps): void {
@@ -44,18 +44,37 @@ export function nodeHandlers(deps: ControlDeps, access: Access): Handlers<typeof
 }
 
 /** What a person must look at, though the node serves: stable words for machines. */
-function alarmsOf({ loader }: ControlDeps): readonly string[] {
-  return loader.setBacks().count > 0 ? ['ledger_set_back'] : [];
+function alarmsOf({ loader, engineStatus }: ControlDeps): readonly string[] {
+  const failed = engineStatus().filter(({ phase }) => phase === 'failed');
+  return [
+    ...(loader.setBacks().count > 0 ? ['ledger_set_back'] : []),
+    ...failed.map(({ deploymentId }) => `engine_failed:${deploymentId}`),
+  ];
 }
 
 /** Stable words for machines; the first is the weightiest. */
-export function notReady({ slots, catalog, cluster }: ControlDeps): readonly string[] {
+export function notReady(deps: ControlDeps): readonly string[] {
+  const { slots, cluster } = deps;
   const reasons: string[] = [];
   if (slots.node.get('draining') !== 0) reasons.push('draining');
   if (slots.node.get('journalBroken') !== 0) reasons.push('journal_broken');
   if (slots.node.get('storageFull') !== 0) reasons.push('storage_full');
   if (cluster?.status().maySpend === false) reasons.push('database_away');
-  for (const { deploymentId, slot } of catalog.engines())
-    if (slots.deployments.get(slot, 'ready') !== 1) reasons.push(`engine_loading:${deploymentId}`);
-  return reasons;
+  return [...reasons, ...modelsNotReady(deps)];
+}
+
+/**
+ * A node is ready when what it must serve is: no model still waits for its first engine. What cannot be loaded is an alarm and
+ * keeps nobody from the models that are, unless there are none.
+ */
+function modelsNotReady(deps: ControlDeps): readonly string[] {
+  const models = [...deps.catalog.snapshot().models.values()];
+  const waiting = models.filter(model => !isReady(deps, model));
+  const inState = (wanted: 'starting' | 'failed') =>
+    waiting
+      .flatMap(({ deployments }) => deployments.filter(each => stateOf(deps, each).state === wanted))
+      .map(({ id }) => id);
+  const loading = inState('starting').map(id => `engine_loading:${id}`);
+  if (loading.length > 0 || waiting.length < models.length) return loading;
+  return inState('failed').map(id => `engine_failed:${id}`);
 }

@@ -66,12 +66,13 @@ function totalView({ revenueNano, costNano, costedRevenueNano, ...counts }: Usag
   };
 }
 
-function lineView({ amountNano, costNano, costs, ...rest }: UsedLine): UsageLine {
+function lineView({ amountNano, costNano, costs, disputedNano, ...rest }: UsedLine): UsageLine {
   return {
     ...rest,
     amount: formatAmount(amountNano),
     cost: costNano === null ? null : formatAmount(costNano),
     costs: costs.map(({ currency, nano }) => ({ currency, amount: formatAmount(nano) })),
     margin: costNano === null ? null : formatAmount(amountNano - costNano),
+    disputed: disputedNano === null ? null : formatAmount(disputedNano),
   };
 }

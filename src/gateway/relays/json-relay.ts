@@ -1,6 +1,7 @@
 import type { Settlement } from '../../ground/journal/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Answer } from '../../models/dialects/index.ts';
+import type { Verdict } from '../stages/coverage.ts';
 import { costText, sendFault, sendJson } from '../surfaces/respond.ts';
 import { type Relay, type RelayOptions, stampOf } from './relay.ts';
 
@@ -30,6 +31,11 @@ export class JsonRelay implements Relay {
     return true;
   }
 
+  /** Its hold covers all that may be charged. */
+  stopped(): Verdict {
+    return 'covered';
+  }
+
   ended(): boolean {
     return false;
   }
@@ -46,19 +52,19 @@ export class JsonRelay implements Relay {
       if (usage) meter.seeUsage(usage);
       throw error;
     }
+    meter.seeText(this.answer.text);
     if (this.answer.usage) meter.seeUsage(this.answer.usage);
-    else meter.seeText(this.answer.text);
   }
 
   finish(settlement: Settlement): void {
     const { answer } = this;
     if (!answer) return;
-    const { res, codec, call, headers, firstByte } = this.options;
+    const { res, codec, call, headers, meter, firstByte } = this.options;
     firstByte();
-    const { usage, cost } = stampOf(settlement);
+    const stamp = stampOf(settlement, meter);
     sendJson(res, 200, {
-      body: codec.encodeResponse(answer, { usage, cost, model: call.model }),
-      headers: [...headers, 'x-millrace-cost', costText(cost)],
+      body: codec.encodeResponse(answer, { ...stamp, model: call.model }),
+      headers: [...headers, 'x-millrace-cost', costText(stamp.cost)],
     });
   }
 

@@ -3,6 +3,7 @@ import type { Settlement } from '../../ground/journal/index.ts';
 import type { Fault } from '../../ground/std/index.ts';
 import type { Call, Codec, UsageStamp } from '../../models/dialects/index.ts';
 import type { HttpResponse } from '../server/index.ts';
+import type { Verdict } from '../stages/coverage.ts';
 import type { Meter } from '../stages/meter.ts';
 import type { Lang } from '../surfaces/respond.ts';
 
@@ -12,6 +13,8 @@ export interface Relay {
   committed(): boolean;
   /** Takes a chunk of the upstream. Throws the Fault that ends the attempt. Returns false when the client reads too slowly. */
   data(chunk: Buffer): boolean;
+  /** Why the answer must end here, though the upstream goes on: what was not covered did not go out. */
+  stopped(): Verdict;
   /** True once the upstream said its end mark: the answer is whole, whatever becomes of the connection. */
   ended(): boolean;
   /** The upstream's answer is whole. Throws the Fault when it is not. */
@@ -37,9 +40,11 @@ export interface RelayOptions {
   readonly firstByte: () => void;
 }
 
-export function stampOf(settlement: Settlement): UsageStamp {
+/** What the client is told of a settlement. */
+export function stampOf(settlement: Settlement, meter: Meter): UsageStamp {
   return {
     usage: settlement.usage,
+    totalTokens: meter.result().totalTokens,
     cost: { currency: settlement.currency, amount: formatAmount(settlement.amountNano) },
   };
 }

@@ -1,6 +1,7 @@
 import type { Settlement } from '../../ground/journal/index.ts';
 import { Fault } from '../../ground/std/index.ts';
-import type { Frame, StreamDecoder, StreamEncoder } from '../../models/dialects/index.ts';
+import type { Frame, StreamDecoder, StreamEncoder, StreamEvent } from '../../models/dialects/index.ts';
+import type { Verdict } from '../stages/coverage.ts';
 import { costText, sendFault } from '../surfaces/respond.ts';
 import type { EventStream } from './event-stream.ts';
 import { type Relay, type RelayOptions, stampOf } from './relay.ts';
@@ -8,6 +9,8 @@ import { type Relay, type RelayOptions, stampOf } from './relay.ts';
 export interface StreamRelayOptions extends RelayOptions {
   readonly out: EventStream;
   readonly nowMs: number;
+  /** Whether what the meter has seen by now may go out; asked before it does. */
+  readonly covers: () => Verdict;
 }
 
 /** An answer that goes out event by event, as it comes. */
@@ -19,6 +22,7 @@ export class StreamRelay implements Relay {
   private choices = 0;
   private finished: Set<number> | undefined = undefined;
   private done = false;
+  private verdict: Verdict = 'covered';
 
   constructor(options: StreamRelayOptions) {
     this.options = options;
@@ -32,6 +36,10 @@ export class StreamRelay implements Relay {
   data(chunk: Buffer): boolean {
     this.decoder ??= this.newDecoder();
     return this.take(this.decoder.push(chunk));
+  }
+
+  stopped(): Verdict {
+    return this.verdict;
   }
 
   ended(): boolean {
@@ -51,21 +59,24 @@ export class StreamRelay implements Relay {
   }
 
   finish(settlement: Settlement): void {
-    const { call, out } = this.options;
-    const stamp = stampOf(settlement);
-    const usage = call.wantsUsage ? this.encoder.usage(stamp) : '';
+    const { call, out, meter } = this.options;
+    const stamp = stampOf(settlement, meter);
+    // Cut at the limit that the upstream did not keep: to the client an answer like any other that came to its limit.
+    const cut = this.verdict === 'over-limit' ? this.unfinished() : [];
+    const usage =
+      cut.map(choice => this.encoder.cut(choice)).join('') + (call.wantsUsage ? this.encoder.usage(stamp) : '');
     // A comment, which every SSE client skips: the cost for those who did not ask for the usage chunk.
     out.end(`${usage}: x-millrace-cost ${costText(stamp.cost)}\n\n${this.encoder.done()}`);
   }
 
   fail(fault: Fault, settlement: Settlement | undefined): void {
-    const { res, out, requestId } = this.options;
+    const { res, out, requestId, meter } = this.options;
     if (!res.headSent) {
       out.stop();
       sendFault(res, fault, this.options);
       return;
     }
-    const cost = settlement ? `: x-millrace-cost ${costText(stampOf(settlement).cost)}\n\n` : '';
+    const cost = settlement ? `: x-millrace-cost ${costText(stampOf(settlement, meter).cost)}\n\n` : '';
     out.end(`${cost}${this.encoder.fault(fault, requestId)}`);
   }
 
@@ -75,6 +86,7 @@ export class StreamRelay implements Relay {
     this.choices = 0;
     this.finished = undefined;
     this.done = false;
+    this.verdict = 'covered';
   }
 
   private newEncoder(): StreamEncoder {
@@ -88,29 +100,68 @@ export class StreamRelay implements Relay {
   }
 
   private take({ raw, events }: Frame): boolean {
-    this.options.meter.see(events);
+    if (this.verdict !== 'covered') return true;
+    const { meter, call, covers } = this.options;
+    meter.mark();
+    meter.see(events);
     let fault: Fault | undefined;
     let says = false;
     let foreign = false;
     for (const event of events) {
-      if (event.type === 'delta' || event.type === 'finish') {
-        says = true;
-        if (event.choice >= this.choices) this.choices = event.choice + 1;
-        if (event.type === 'finish') this.finishChoice(event.choice);
-      } else if (event.type === 'foreign') foreign = true;
-      else if (event.type === 'done') this.done = true;
+      if (event.type === 'delta' || event.type === 'finish') says = true;
+      else if (event.type === 'foreign') foreign = true;
       else if (event.type === 'error') fault = event.fault;
     }
     let flowing = true;
-    if (says) {
-      if (raw) this.encoder.observe(events);
-      flowing = this.say(raw ?? this.encoder.encode(events));
-    } else if (foreign && raw) {
-      // No part of the answer: another target may still give it.
-      flowing = this.options.out.write(raw);
-    } else if (this.options.call.wantsUsage) this.encoder.observe(events);
-    if (fault) throw fault;
+    if (says && covers() !== 'covered') flowing = this.takeInParts(events);
+    else {
+      this.note(events);
+      if (says) {
+        if (raw) this.encoder.observe(events);
+        flowing = this.say(raw ?? this.encoder.encode(events));
+      } else if (foreign && raw) {
+        // No part of the answer: another target may still give it.
+        flowing = this.options.out.write(raw);
+      } else if (call.wantsUsage) this.encoder.observe(events);
+    }
+    if (fault && this.verdict === 'covered') throw fault;
     return flowing;
+  }
+
+  /** What is not covered whole goes out chunk by chunk, as far as it is: what was paid for is delivered, and nothing beyond. */
+  private takeInParts(events: readonly StreamEvent[]): boolean {
+    const { meter, covers } = this.options;
+    meter.rewind();
+    let flowing = true;
+    for (let from = 0; from < events.length; ) {
+      const part = events.slice(from, endOfChunk(events, from));
+      meter.mark();
+      meter.see(part);
+      this.verdict = covers();
+      if (this.verdict !== 'covered') {
+        meter.rewind();
+        meter.lose(events.slice(from));
+        break;
+      }
+      this.note(part);
+      flowing = this.say(this.encoder.encode(part)) && flowing;
+      from += part.length;
+    }
+    return flowing;
+  }
+
+  /** Which choices spoke and finished, and whether the end mark came, of what goes out. */
+  private note(events: readonly StreamEvent[]): void {
+    for (const event of events) {
+      if (event.type === 'delta' || event.type === 'finish') {
+        if (event.choice >= this.choices) this.choices = event.choice + 1;
+        if (event.type === 'finish') this.finishChoice(event.choice);
+      } else if (event.type === 'done') this.done = true;
+    }
+  }
+
+  private unfinished(): readonly number[] {
+    return Array.from({ length: this.choices }, (_, choice) => choice).filter(choice => !this.finished?.has(choice));
   }
 
   private finishChoice(choice: number): void {
@@ -126,4 +177,16 @@ export class StreamRelay implements Relay {
     }
     return this.options.out.write(events);
   }
+}
+
+/** Events of one chunk share their source. */
+function endOfChunk(events: readonly StreamEvent[], from: number): number {
+  const first = events[from];
+  if (first?.type !== 'delta' && first?.type !== 'finish') return from + 1;
+  let end = from + 1;
+  for (; end < events.length; end += 1) {
+    const event = events[end];
+    if ((event?.type !== 'delta' && event?.type !== 'finish') || event.source !== first.source) break;
+  }
+  return end;
 }

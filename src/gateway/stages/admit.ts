@@ -1,19 +1,24 @@
-import { formatAmount, type Nano } from '@millrace/contract/words';
-import type { Fault, Slots } from '../../ground/std/index.ts';
+import type { Slots } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import { holdNano } from '../../money/pricing/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
 import { type Entry, limited, rateHeaders } from './enter.ts';
 import { Hold, takeMoney } from './hold.ts';
+import type { AnswerBounds } from './meter.ts';
 import type { Plan } from './plan.ts';
-import { Shortfall } from './shortfall.ts';
+import { shortOfMoney } from './short-of-money.ts';
 
 /** Admitted: the limits taken and the money held. */
 export interface Ticket {
   readonly caller: CallerRecord;
   readonly call: Call;
+  /** With the payer that covers it. */
   readonly plan: Plan;
   readonly hold: Hold;
+  /** What may be charged at most; no more input than the context takes: an attachment's bound is far above it. */
+  readonly bounds: AnswerBounds;
+  /** How many output tokens the hold covers from the start, over all choices. */
+  readonly heldOutputTokens: number;
   /** `x-ratelimit-*` for the answer; empty where the key has no limits. */
   readonly limitHeaders: readonly string[];
 }
@@ -32,19 +37,27 @@ export function admit(
 ): Ticket {
   const { plan, slots, nowMs } = from;
   const { caller } = entry;
-  // No more input than the context takes can be charged: an attachment's bound is far above it.
-  const inputTokensMax = Math.min(call.inputTokensMax, plan.model.contextTokens ?? call.inputTokensMax);
-  const nano = holdNano({ inputTokensMax, outputTokensMax: plan.outputTokensMax, price: plan.price });
+  const bounds = boundsOf(call, plan);
   const tokens =
     call.inputTokensGuess +
-    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensMax, OUTPUT_GUESS_MAX) : plan.outputTokensMax);
+    (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensHeld, OUTPUT_GUESS_MAX) : plan.outputTokensHeld);
   const limitHeaders = takeTokens(entry, slots, { tokens, nowMs });
-  if (!takeMoney(caller, plan, { slots, nano })) {
-    returnTokens(caller, slots, tokens);
-    throw uncovered(nano, plan);
+  for (const payer of plan.payers) {
+    const outputTokensMax = plan.outputTokensHeld;
+    const nano = holdNano({ inputTokensMax: bounds.inputTokensMax, outputTokensMax, price: payer.price });
+    if (!takeMoney(caller, payer, { slots, nano })) continue;
+    const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
+    const paid = payer === plan.payers[0] ? plan : { ...plan, ...payer };
+    entry.passOn();
+    return { caller, call, plan: paid, hold, bounds, heldOutputTokens: outputTokensMax, limitHeaders };
   }
-  entry.passOn();
-  return { caller, call, plan, hold: new Hold(caller, plan, { slots, nano, tokensTaken: tokens }), limitHeaders };
+  returnTokens(caller, slots, tokens);
+  throw shortOfMoney(caller, plan, { slots, inputTokensMax: bounds.inputTokensMax, nowMs });
+}
+
+function boundsOf({ inputTokensGuess, inputTokensMax }: Call, { model, outputTokensMax }: Plan): AnswerBounds {
+  const most = Math.min(inputTokensMax, model.contextTokens ?? inputTokensMax);
+  return { inputTokensGuess: Math.min(inputTokensGuess, most), inputTokensMax: most, outputTokensMax };
 }
 
 /** From the key's rate of tokens; the headers that say what is left of it. Throws `rate_limited`. */
@@ -58,7 +71,7 @@ function takeTokens(
   const verdict = slots.keys.takeRate(caller.slot, 'tokens', { count: tokens, perMinute: tokensPerMinute, nowMs });
   const headers = [...limitHeaders, ...rateHeaders('tokens', tokensPerMinute, verdict)];
   if (verdict.ok) return headers;
-  throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个令牌`, {
+  throw limited(`${tokensPerMinute} tokens per minute`, `每分钟 ${tokensPerMinute} 个词元`, {
     retryAfterMs: verdict.retryAfterMs,
     headers,
     need: { what: 'tokens', count: tokens },
@@ -69,13 +82,4 @@ function returnTokens({ scopes, slot }: CallerRecord, slots: Slots, tokens: numb
   const { tokensPerMinute } = scopes;
   if (tokensPerMinute !== undefined && tokens > 0)
     slots.keys.returnRate(slot, 'tokens', { count: tokens, perMinute: tokensPerMinute });
-}
-
-function uncovered(nano: Nano, plan: Plan): Fault {
-  const amount = `${formatAmount(nano)} ${plan.wallet.currency}`;
-  const details = {
-    message: `The wallet or the budget does not cover this request: it may cost up to ${amount}. A smaller max_tokens needs less`,
-    messageZh: `钱包余额或预算不足：此请求最多可能花费 ${amount}。减小 max_tokens 可降低所需金额`,
-  };
-  return new Shortfall('insufficient_funds', details, { what: 'money', nano });
 }

@@ -1,10 +1,10 @@
-import type { Attempt, Usage } from '../../ground/journal/index.ts';
+import type { Attempt } from '../../ground/journal/index.ts';
 import { type Clock, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { type Codec, type ReportedUsage, withoutKey } from '../../models/dialects/index.ts';
 import type { UpstreamCall, UpstreamSink, Upstreams } from '../../serving/engines/index.ts';
 import type { Ticket } from './admit.ts';
-import { attemptOf } from './settle.ts';
+import { type AttemptResult, attemptOf } from './settle.ts';
 import { timeoutsOf } from './timeouts.ts';
 
 /** An upstream's error answer is read up to here; what it means stands in its first lines. */
@@ -17,7 +17,8 @@ type UpstreamHeaders = ReadonlyMap<string, string>;
 /** Who hears of a try. Called synchronously as bytes arrive; after `ended` or `failed` nothing more comes. */
 export interface AttemptSink {
   /** A 2xx answer began. */
-  started(): void;
+  /** @param notes headers for the client, names and values in turn */
+  started(notes: readonly string[]): void;
   data(chunk: Buffer): void;
   ended(): void;
   failed(failure: AttemptFailure): void;
@@ -101,10 +102,13 @@ export class AttemptRun implements UpstreamSink {
   }
 
   /** What is settled of it. `costAtMs`: of the intent, whose moment says which prices hold. */
-  record(outcome: Attempt['outcome'], from: { usage: Usage; currency: string; costAtMs: number }): Attempt {
+  record(
+    outcome: Attempt['outcome'],
+    from: Pick<AttemptResult, 'usage' | 'disputed'> & { readonly currency: string; readonly costAtMs: number },
+  ): Attempt {
     const { deployment, number, status, upstreamRequestId } = this;
-    const { usage, currency, costAtMs } = from;
-    const result = { deployment, status, outcome, usage, durationMs: this.durationMs(), upstreamRequestId };
+    const { usage, disputed, currency, costAtMs } = from;
+    const result = { deployment, status, outcome, usage, disputed, durationMs: this.durationMs(), upstreamRequestId };
     return attemptOf(result, number, { currency, nowMs: costAtMs });
   }
 
@@ -115,7 +119,7 @@ export class AttemptRun implements UpstreamSink {
     this.headers = headers;
     this.good = status >= 200 && status < 300;
     this.upstreamRequestId = this.good ? headers.get('x-request-id')?.slice(0, UPSTREAM_ID_LENGTH_MAX) : undefined;
-    if (this.good) this.sink.started();
+    if (this.good) this.sink.started(this.deployment.embedded ? notesOf(headers) : NO_NOTES);
   }
 
   onData(chunk: Buffer): void {
@@ -188,4 +192,15 @@ export class AttemptRun implements UpstreamSink {
       });
     }
   }
+}
+
+const NO_NOTES: readonly string[] = [];
+/** What an engine of ours says of a request that it could not do as it was asked. */
+const NOTES = ['x-millrace-ignored', 'x-millrace-tools'] as const;
+
+function notesOf(headers: UpstreamHeaders): readonly string[] {
+  return NOTES.flatMap(name => {
+    const value = headers.get(name);
+    return value === undefined ? NO_NOTES : [name, value];
+  });
 }

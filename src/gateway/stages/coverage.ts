@@ -1,5 +1,6 @@
 import type { RequestId } from '@millrace/contract/words';
 import { ENTRY_KIND, type JournalClient, NO_USAGE } from '../../ground/journal/index.ts';
+import { Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { rate } from '../../money/pricing/index.ts';
 import type { Ticket } from './admit.ts';
@@ -9,6 +10,11 @@ import type { Meter } from './meter.ts';
 const PROGRESS_TOKENS = 64;
 /** A hold that is used up grows by a quarter of what it covers, and at least so many tokens. */
 const EXTENSION_TOKENS_MIN = 64;
+/** An answer is beyond its limit when it surely has so many tokens more: one long word is a token. */
+const BEYOND_LIMIT_TOKENS = 32;
+
+/** `used-up`: the hold cannot grow any more. `over-limit`: the upstream goes on beyond what was asked. */
+export type Verdict = 'covered' | 'used-up' | 'over-limit';
 
 /** Keeps what a stream has generated within its hold, and on record. */
 export class Coverage {
@@ -27,37 +33,59 @@ export class Coverage {
     this.requestId = from.requestId;
     this.meter = from.meter;
     this.journal = from.journal;
-    this.coveredTokens = ticket.plan.outputTokensMax;
+    this.coveredTokens = ticket.heldOutputTokens;
   }
 
   /**
-   * After each frame. When more was generated than the hold covers, it grows; false where it cannot, and the stream must end.
-   * `deployment`: who generates it, for the record; undefined where nothing of it will be charged.
+   * After each frame was seen, and before it goes out. When more was generated than the hold covers, it grows; where it cannot, the
+   * frame must not go out, and the stream must end. `deployment`: who generates it, for the record; undefined where nothing of it
+   * will be charged.
    */
-  keep(deployment: Deployment | undefined): boolean {
-    const sure = this.meter.outputSure();
-    if (sure - this.notedTokens >= PROGRESS_TOKENS) {
-      this.notedTokens = sure;
-      if (deployment) this.note(deployment);
+  keep(deployment: Deployment | undefined): Verdict {
+    const { meter, ticket } = this;
+    const tokens = meter.output();
+    if (tokens > this.coveredTokens && !this.grow(tokens)) return 'used-up';
+    const { outputTokensMax } = ticket.bounds;
+    if (tokens >= outputTokensMax && meter.outputAtLeast() > outputTokensMax + BEYOND_LIMIT_TOKENS) return 'over-limit';
+    if (tokens - this.notedTokens >= PROGRESS_TOKENS) {
+      this.notedTokens = tokens;
+      if (deployment) this.note(deployment, tokens);
     }
-    if (sure <= this.coveredTokens) return true;
-    const { hold, plan } = this.ticket;
-    const more = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(this.coveredTokens / 4), sure - this.coveredTokens);
-    if (!hold.extend(rate({ ...NO_USAGE, outputTokens: more }, plan.price).amountNano)) return false;
-    this.coveredTokens += more;
-    return true;
+    return 'covered';
   }
 
-  private note(deployment: Deployment): void {
+  private grow(tokens: number): boolean {
+    const { hold, plan, bounds } = this.ticket;
+    const wanted = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(this.coveredTokens / 4));
+    const most = bounds.outputTokensMax - this.coveredTokens;
+    const needed = tokens - this.coveredTokens;
+    // The last of a wallet may not do for all that is wanted, and yet for what is there.
+    for (const more of [Math.min(most, Math.max(wanted, needed)), needed]) {
+      if (!hold.extend(rate({ ...NO_USAGE, outputTokens: more }, plan.price).amountNano)) continue;
+      this.coveredTokens += more;
+      return true;
+    }
+    return false;
+  }
+
+  private note(deployment: Deployment, outputTokens: number): void {
     this.journal.note({
       kind: ENTRY_KIND.progress,
       value: {
         id: this.requestId,
         deploymentId: deployment.id,
-        inputTokens: this.ticket.call.inputTokensGuess,
-        outputTokens: this.meter.outputCounted(),
+        inputTokens: this.ticket.bounds.inputTokensGuess,
+        outputTokens,
         holdNano: this.ticket.hold.nano(),
       },
     });
   }
+}
+
+/** What a client is told when its answer ends for want of money. */
+export function usedUp(): Fault {
+  return new Fault('insufficient_funds', {
+    message: 'The money set aside for this answer is used up',
+    messageZh: '为此回答预留的金额已用尽',
+  });
 }

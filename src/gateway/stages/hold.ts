@@ -1,21 +1,22 @@
 import type { Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
-import type { Plan } from './plan.ts';
+import type { Payer } from './plan.ts';
 
 /** Budget, then wallet; both or none. */
-export function takeMoney(caller: CallerRecord, plan: Plan, { slots, nano }: { slots: Slots; nano: Nano }): boolean {
-  const budget = budgetApplies(caller, plan);
+export function takeMoney(caller: CallerRecord, payer: Payer, { slots, nano }: { slots: Slots; nano: Nano }): boolean {
+  const budget = budgetApplies(caller, payer);
   // A budget in a currency that this model is not paid in cannot be measured here, so it does not pass.
   if (caller.scopes.budget !== undefined && !budget) return false;
   if (budget && !slots.keys.tryBudget(caller.slot, nano)) return false;
-  if (slots.wallets.tryHold(plan.wallet.slot, nano)) return true;
+  if (slots.wallets.tryHold(payer.wallet.slot, nano)) return true;
   if (budget) slots.keys.addBudget(caller.slot, nano);
   return false;
 }
 
-function budgetApplies(caller: CallerRecord, plan: Plan): boolean {
-  return caller.scopes.budget !== undefined && caller.scopes.budget.currency === plan.wallet.currency;
+/** Whether the key has a budget that this wallet's currency counts against. */
+export function budgetApplies({ scopes }: CallerRecord, { wallet }: Payer): boolean {
+  return scopes.budget !== undefined && scopes.budget.currency === wallet.currency;
 }
 
 /** What an admitted request has taken. Given back exactly once, by {@link settle} or {@link cancel}. */
@@ -23,18 +24,18 @@ export class Hold {
   private heldNano: Nano;
   private open = true;
   private readonly caller: CallerRecord;
-  private readonly plan: Plan;
+  private readonly payer: Payer;
   private readonly slots: Slots;
   private readonly tokensTaken: number;
 
   /** `nano` was taken by {@link takeMoney}, and `tokensTaken` from the token rate. */
   constructor(
     caller: CallerRecord,
-    plan: Plan,
+    payer: Payer,
     { slots, nano, tokensTaken }: { slots: Slots; nano: Nano; tokensTaken: number },
   ) {
     this.caller = caller;
-    this.plan = plan;
+    this.payer = payer;
     this.slots = slots;
     this.heldNano = nano;
     this.tokensTaken = tokensTaken;
@@ -46,7 +47,7 @@ export class Hold {
 
   /** Holds `more` on top; false, and nothing held, when wallet or budget does not cover it. */
   extend(more: Nano): boolean {
-    if (!this.open || !takeMoney(this.caller, this.plan, { slots: this.slots, nano: more })) return false;
+    if (!this.open || !takeMoney(this.caller, this.payer, { slots: this.slots, nano: more })) return false;
     this.heldNano += more;
     return true;
   }
@@ -55,10 +56,10 @@ export class Hold {
   settle(amountNano: Nano, tokens: number): void {
     if (!this.open) return;
     this.open = false;
-    const { caller, plan, slots } = this;
+    const { caller, payer, slots } = this;
     const restNano = this.heldNano - amountNano;
-    slots.wallets.add(plan.wallet.slot, restNano);
-    if (budgetApplies(caller, plan)) slots.keys.addBudget(caller.slot, restNano);
+    slots.wallets.add(payer.wallet.slot, restNano);
+    if (budgetApplies(caller, payer)) slots.keys.addBudget(caller.slot, restNano);
     const { concurrency, tokensPerMinute } = caller.scopes;
     if (concurrency !== undefined) slots.keys.leave(caller.slot);
     if (tokensPerMinute !== undefined)

@@ -1,22 +1,33 @@
-import { type DeploymentSlots, Fault } from '../../ground/std/index.ts';
+import { type DeploymentSlots, ENGINE_FAILED, Fault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot, Deployment, Model } from '../../models/catalog/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
 import { priceInForce } from '../../money/pricing/index.ts';
 import { type CallerRecord, modelAllowed } from '../../people/callers/index.ts';
 
-/** Where a call may go, in order, and what it will be charged by. */
-export interface Plan {
-  readonly model: Model;
+/** A price, and the wallet that it is paid from. */
+export interface Payer {
   readonly price: PriceVersion;
   readonly wallet: { readonly currency: string; readonly slot: number };
+}
+
+/** Where a call may go, in order, and what it will be charged by. */
+export interface Plan extends Payer {
+  readonly model: Model;
+  /** All that could pay, in the organization's order of its wallets; never empty. The first whose wallet covers the request does. */
+  readonly payers: readonly Payer[];
   /** Never empty; the first is tried first. */
   readonly targets: readonly Deployment[];
-  /** Of one choice; 0 for embeddings. */
+  /** Of one choice, as the upstream is told; 0: it is told none. */
   readonly maxOutputTokens: number;
-  /** What the hold covers, over all choices. */
+  /** What may be charged at most, over all choices. */
   readonly outputTokensMax: number;
+  /** What is held from the start; a stream's hold grows from there. */
+  readonly outputTokensHeld: number;
 }
+
+/** How often an engine that failed is tried again, about. */
+const FAILED_RETRY_MS = 30_000;
 
 /** Finds model, price and targets. Throws `model_not_found`, `forbidden`, `invalid_parameter`, `unpriced` or `unavailable`. */
 export function planCall(
@@ -35,16 +46,9 @@ export function planCall(
       param: 'model',
     });
   }
-  const maxOutputTokens = outputCap(call, model);
-  const { price, wallet } = priceFor(model, caller, nowMs);
-  return {
-    model,
-    price,
-    wallet,
-    targets: orderTargets(model.deployments, slots, nowMs),
-    maxOutputTokens,
-    outputTokensMax: maxOutputTokens * call.choices,
-  };
+  const output = outputPlan(call, model);
+  const payers = payersOf(model, caller, nowMs);
+  return { model, ...payers[0], payers, targets: orderTargets(model.deployments, slots, nowMs), ...output };
 }
 
 function noSuchModel(id: string): Fault {
@@ -55,6 +59,22 @@ function noSuchModel(id: string): Fault {
     param: 'model',
   });
 }
+
+function outputPlan(call: Call, model: Model): Pick<Plan, 'maxOutputTokens' | 'outputTokensMax' | 'outputTokensHeld'> {
+  const each = outputCap(call, model);
+  const all = each * call.choices;
+  if (all > OUTPUT_TOKENS_MAX) {
+    throw new Fault('invalid_parameter', {
+      message: `This request could give ${call.choices} answers of ${each} tokens each, more than ${OUTPUT_TOKENS_MAX} in all: ask for fewer, or for shorter ones by max_tokens`,
+      messageZh: `该请求最多可生成 ${call.choices} 个回答、每个 ${each} 个词元，总数超过 ${OUTPUT_TOKENS_MAX}：请减少数量，或用 max_tokens 缩短`,
+      param: 'n',
+    });
+  }
+  return { maxOutputTokens: each, outputTokensMax: all, outputTokensHeld: all };
+}
+
+/** Most output tokens of one request that are rated. */
+const OUTPUT_TOKENS_MAX = 1_000_000_000;
 
 function outputCap(call: Call, model: Model): number {
   if (call.operation === 'embeddings') return 0;
@@ -70,11 +90,15 @@ function outputCap(call: Call, model: Model): number {
   return call.maxOutputTokens;
 }
 
-function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan, 'price' | 'wallet'> {
+/** Every wallet in whose currency the model has a price. Throws `insufficient_funds` or `unpriced`. */
+function payersOf(model: Model, caller: CallerRecord, nowMs: number): readonly [Payer, ...Payer[]] {
+  const payers: Payer[] = [];
   for (const wallet of caller.wallets) {
     const price = priceInForce(model.prices, wallet.currency, nowMs);
-    if (price) return { price, wallet };
+    if (price) payers.push({ price, wallet });
   }
+  const [first, ...more] = payers;
+  if (first) return [first, ...more];
   if (caller.wallets.length === 0) {
     throw new Fault('insufficient_funds', {
       message: 'This organization has no wallet yet',
@@ -87,25 +111,45 @@ function priceFor(model: Model, caller: CallerRecord, nowMs: number): Pick<Plan,
   });
 }
 
+/** What the order of targets looks at. */
+type Place = Pick<Deployment, 'slot' | 'embedded' | 'weight' | 'priority'>;
+
 /** Healthy targets by priority, then by load per weight. When none is healthy: `unavailable`, with when the first may be. */
-export function orderTargets(
-  deployments: readonly Deployment[],
+export function orderTargets<Target extends Place>(
+  deployments: readonly Target[],
   slots: DeploymentSlots,
   nowMs: number,
-): readonly Deployment[] {
+): readonly Target[] {
   const nowS = Math.floor(nowMs / 1000);
   const first = deployments[0];
   if (deployments.length === 1 && first && isOpen(first, slots, nowS)) return deployments;
   const open = deployments.filter(deployment => isOpen(deployment, slots, nowS));
   if (open.length === 0) {
-    const soonestS = Math.min(...deployments.map(({ slot }) => Math.max(1, slots.get(slot, 'closedUntilS') - nowS)), 5);
-    throw new Fault('unavailable', { retryAfterMs: soonestS * 1000 });
+    throw unavailable(deployments, slots, nowS);
   }
-  const load = (deployment: Deployment) => (slots.get(deployment.slot, 'inFlight') + 1) / deployment.weight;
+  const load = (deployment: Target) => (slots.get(deployment.slot, 'inFlight') + 1) / deployment.weight;
   return open.toSorted((a, b) => a.priority - b.priority || load(a) - load(b));
 }
 
-function isOpen(deployment: Deployment, slots: DeploymentSlots, nowS: number): boolean {
+/** Says why, where an engine of ours is the reason: to wait for one that cannot serve its model helps nobody. */
+function unavailable(deployments: readonly Place[], slots: DeploymentSlots, nowS: number): Fault {
+  const engines = deployments.filter(({ embedded }) => embedded).map(({ slot }) => slots.get(slot, 'ready'));
+  if (engines.length === deployments.length && engines.every(ready => ready === ENGINE_FAILED))
+    return new Fault('unavailable', {
+      message:
+        'The engine of this model failed and is tried again now and then; the operator finds the reason in the list of models',
+      messageZh: '此模型的引擎启动失败，系统会不时重试；管理员可在模型列表中查看原因',
+      retryAfterMs: FAILED_RETRY_MS,
+    });
+  const soonestS = Math.min(...deployments.map(({ slot }) => Math.max(1, slots.get(slot, 'closedUntilS') - nowS)), 5);
+  const isLoading = engines.some(ready => ready !== ENGINE_FAILED && ready !== 1);
+  return new Fault('unavailable', {
+    ...(isLoading ? { message: 'The engine of this model is loading', messageZh: '此模型的引擎正在加载' } : {}),
+    retryAfterMs: soonestS * 1000,
+  });
+}
+
+function isOpen(deployment: Place, slots: DeploymentSlots, nowS: number): boolean {
   return (
     (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) &&
     slots.get(deployment.slot, 'closedUntilS') <= nowS

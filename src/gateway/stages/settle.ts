@@ -1,14 +1,16 @@
 import type { RequestId } from '@millrace/contract/words';
 import {
   type Attempt,
+  type Disputed,
   ENTRY_KIND,
   type Intent,
   type JournalRecord,
   type Settlement,
   type Usage,
 } from '../../ground/journal/index.ts';
+import type { Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import { priceInForce, rate } from '../../money/pricing/index.ts';
+import { type PriceVersion, priceInForce, rate } from '../../money/pricing/index.ts';
 import type { Ticket } from './admit.ts';
 import { type Meter, NOTHING_METERED } from './meter.ts';
 
@@ -27,7 +29,7 @@ export function intentOf(
   ticket: Ticket,
   at: { readonly nowMs: number; readonly deployment: Deployment },
 ): JournalRecord {
-  const { caller, call, plan, hold } = ticket;
+  const { caller, call, plan, hold, bounds } = ticket;
   const { nowMs, deployment } = at;
   const cost = costPrice(deployment, plan.wallet.currency, nowMs);
   const value: Intent = {
@@ -41,8 +43,8 @@ export function intentOf(
     stream: call.stream,
     currency: plan.wallet.currency,
     holdNano: hold.nano(),
-    inputTokensMax: call.inputTokensMax,
-    outputTokensMax: plan.outputTokensMax,
+    inputTokensMax: bounds.inputTokensMax,
+    outputTokensMax: bounds.outputTokensMax,
     priceVersion: plan.price.version,
     deploymentId: deployment.id,
     providerId: deployment.upstream.providerId,
@@ -66,6 +68,8 @@ export interface AttemptResult {
   readonly status: number;
   readonly outcome: Attempt['outcome'];
   readonly usage: Usage;
+  /** What the upstream reported beyond it. */
+  readonly disputed?: { readonly inputTokens: number; readonly outputTokens: number } | undefined;
   readonly durationMs: number;
   readonly upstreamRequestId: string | undefined;
 }
@@ -76,6 +80,7 @@ export function attemptOf(
   from: { readonly currency: string; readonly nowMs: number },
 ): Attempt {
   const { deployment, usage } = result;
+  const disputed = disputedOf(result);
   const cost = costPrice(deployment, from.currency, from.nowMs);
   return {
     number,
@@ -87,7 +92,23 @@ export function attemptOf(
     ...(cost ? { costVersion: cost.version, costCurrency: cost.currency, costNano: rate(usage, cost).amountNano } : {}),
     ...(result.upstreamRequestId === undefined ? {} : { upstreamRequestId: result.upstreamRequestId }),
     durationMs: Math.round(result.durationMs),
+    ...(disputed ? { disputed: withCost(disputed, usage, cost) } : {}),
   };
+}
+
+function disputedOf({ disputed }: AttemptResult): Disputed | undefined {
+  return disputed && disputed.inputTokens + disputed.outputTokens > 0 ? disputed : undefined;
+}
+
+/** What the claim would cost on top, by the cost version of the attempt. */
+function withCost(disputed: Disputed, usage: Usage, cost: PriceVersion | undefined): Disputed {
+  if (!cost) return disputed;
+  const claimed = {
+    ...usage,
+    inputTokens: usage.inputTokens + disputed.inputTokens,
+    outputTokens: usage.outputTokens + disputed.outputTokens,
+  };
+  return { ...disputed, costNano: rate(claimed, cost).amountNano - rate(usage, cost).amountNano };
 }
 
 /** How a request ended, as the stages know it. */
@@ -97,6 +118,24 @@ export interface Ending {
   readonly faultCode?: string;
   /** Whether anything of value reached the client, or was spent for it: else nothing is charged. */
   readonly chargeable: boolean;
+}
+
+/** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
+export function endingOf(
+  outcome: Ending['outcome'],
+  {
+    fault,
+    unserved,
+    committed,
+  }: { readonly fault: Fault | undefined; readonly unserved: boolean; readonly committed: boolean },
+): Ending {
+  const served = !unserved && (fault === undefined || committed);
+  return {
+    outcome,
+    status: served ? 200 : unserved ? 0 : (fault?.status ?? 0),
+    ...(fault ? { faultCode: fault.code } : {}),
+    chargeable: served,
+  };
 }
 
 /** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */
@@ -112,8 +151,8 @@ export function settlementOf(
   },
 ): Settlement {
   const { ending, meter, attempts, timing, nowMs } = from;
-  const { plan, call, hold } = ticket;
-  const result = ending.chargeable ? meter.result(call.inputTokensGuess) : NOTHING_METERED;
+  const { plan, hold } = ticket;
+  const result = ending.chargeable ? meter.result() : NOTHING_METERED;
   return {
     id,
     atMs: nowMs,

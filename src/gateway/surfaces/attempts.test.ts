@@ -122,16 +122,16 @@ test('a vendor that says itself that it timed out is not asked again elsewhere',
 });
 
 test('a failed attempt costs what it says it used, in its own currency; else nothing', async () => {
-  const usage = { prompt_tokens: 1_000, completion_tokens: 10, total_tokens: 1_010 };
+  const usage = { prompt_tokens: 500, completion_tokens: 10, total_tokens: 510 };
   const error = { message: 'boom', type: 'server_error' };
   const chunk = { id: 'c', object: 'chat.completion.chunk', choices: [] };
   const failures: readonly [what: string, stream: boolean, behaviour: Behaviour, used: number][] = [
-    ['an event of usage, then an error', true, { script: { events: [{ ...chunk, usage }, { error }] } }, 1_000],
-    ['an error event with usage', true, { script: { events: [{ error, usage }] } }, 1_000],
-    ['an error in a 200', false, { script: { json: { error, usage } } }, 1_000],
-    ['a 200 that is no answer', false, { script: { json: { usage, object: 'x' } } }, 1_000],
-    ['an error status', false, { status: 500, script: { json: { error, usage } } }, 1_000],
-    ['an error status to a stream', true, { status: 500, script: { json: { error, usage } } }, 1_000],
+    ['an event of usage, then an error', true, { script: { events: [{ ...chunk, usage }, { error }] } }, 500],
+    ['an error event with usage', true, { script: { events: [{ error, usage }] } }, 500],
+    ['an error in a 200', false, { script: { json: { error, usage } } }, 500],
+    ['a 200 that is no answer', false, { script: { json: { usage, object: 'x' } } }, 500],
+    ['an error status', false, { status: 500, script: { json: { error, usage } } }, 500],
+    ['an error status to a stream', true, { status: 500, script: { json: { error, usage } } }, 500],
     ['no usage', false, { status: 500 }, 0],
     ['no usage, in a stream', true, { script: { events: [{ error }] } }, 0],
   ];
@@ -146,7 +146,7 @@ test('a failed attempt costs what it says it used, in its own currency; else not
     assert.equal((await ask(plane, id, { stream })).status, 200, what);
     const [settlement] = plane.settlements();
     const [failed, answered] = settlement?.attempts ?? [];
-    const nano = used === 0 ? 0n : 1_000_000n + 40_000n;
+    const nano = used === 0 ? 0n : 500_000n + 40_000n;
     assert.deepEqual([failed?.outcome, failed?.costCurrency, failed?.costNano], ['failed', 'USD', nano], what);
     assert.deepEqual([failed?.usage.inputTokens, answered?.costCurrency], [used, 'CNY'], what);
     assert.equal(answered?.costNano, 34_000n + 24_000n, what);

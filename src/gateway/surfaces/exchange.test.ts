@@ -97,7 +97,7 @@ for (const stream of [true, false]) {
         assert.ok(ends ? text.endsWith('data: [DONE]\n\n') : text.includes('"code":"upstream_timeout"'), what);
       }
       const reported = there.some(step => step.text.includes('"usage"'));
-      const content = HONEST.texts?.slice(0, said).join('') ?? '';
+      const content = HONEST.texts?.slice(0, said) ?? [];
       const tokens =
         said === 0
           ? NOTHING
@@ -198,7 +198,7 @@ test('a node that stops cuts off what runs, wherever it is: settled once, and th
     else assert.match(text, /"code":"unavailable"/, what);
     const [only, ...more] = plane.settlements();
     assert.ok(only && more.length === 0, what);
-    const content = HONEST.texts?.slice(0, words).join('') ?? '';
+    const content = HONEST.texts?.slice(0, words) ?? [];
     const counted = words > 0 ? countedTokens(content, bodyFor(id, stream)) : NOTHING;
     assert.deepEqual(
       [only.outcome, only.status, only.amountNano, only.attempts.map(({ outcome }) => outcome)],

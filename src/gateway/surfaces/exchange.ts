@@ -1,4 +1,4 @@
-import { type Attempt, ENTRY_KIND, NO_USAGE, type Settlement } from '../../ground/journal/index.ts';
+import { type Attempt, ENTRY_KIND, type Settlement } from '../../ground/journal/index.ts';
 import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import type { ReportedUsage } from '../../models/dialects/index.ts';
@@ -8,25 +8,21 @@ import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
-import { recordFailure, recordSuccess } from '../stages/circuit.ts';
-import { Coverage } from '../stages/coverage.ts';
+import { recordFailure } from '../stages/circuit.ts';
+import { countingOf, recordAnswer } from '../stages/counting.ts';
+import { Coverage, usedUp } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
 import type { Place } from '../stages/queue.ts';
-import { type Ending, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
+import { type Ending, endingOf, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
 import { Contained } from './contained.ts';
 import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
 import { nextTargets, placeFor } from './next-targets.ts';
 import { baseHeaders } from './respond.ts';
+import { WaitNews } from './wait-news.ts';
 
 /** A stream whose client left is read on for the upstream's usage report at most this long. */
 const DRAIN_MS = 30_000;
-/** A waiting stream hears of its place after this, and then this often. */
-const WAIT_NEWS_MS = 1_000;
-const USED_UP = {
-  message: 'The money set aside for this answer is used up',
-  messageZh: '为此回答预留的金额已用尽',
-};
 
 /** From ticket to settlement: waits for a place, makes the intent durable, tries the targets, relays, settles once. */
 export function runExchange(deps: ExchangeDeps, ticket: Ticket, inbound: Inbound): void {
@@ -48,15 +44,16 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private readonly deps: ExchangeDeps;
   private readonly ticket: Ticket;
   private readonly inbound: Inbound;
-  private readonly meter = new Meter();
+  private readonly meter: Meter;
   private readonly relay: Relay;
   /** Of a streaming answer. */
   private readonly stream: EventStream | undefined;
   private readonly coverage: Coverage;
   private readonly startedAtMs: number;
+  private readonly headers: string[];
   private phase: Phase = 'waiting';
   private place: Place | undefined = undefined;
-  private news: NodeJS.Timeout | undefined = undefined;
+  private news: WaitNews | undefined = undefined;
   private readonly attempts: Attempt[] = [];
   private tried: readonly Deployment[] = [];
   /** Whose place is held. */
@@ -78,22 +75,24 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     this.ticket = ticket;
     this.inbound = inbound;
     this.startedAtMs = deps.clock.nowMs();
-    const { codec, journal } = deps;
-    const { call } = ticket;
-    const { res, requestId } = inbound;
-    this.coverage = new Coverage(ticket, { requestId, meter: this.meter, journal });
+    const { codec, journal, silenceMs } = deps;
+    this.meter = new Meter(ticket.bounds);
+    this.coverage = new Coverage(ticket, { requestId: inbound.requestId, meter: this.meter, journal });
+    this.headers = baseHeaders(inbound.requestId, ticket.limitHeaders);
     const options = {
-      ...{ ...inbound, codec, call, meter: this.meter },
-      headers: baseHeaders(requestId, ticket.limitHeaders),
+      ...{ ...inbound, codec, call: ticket.call, meter: this.meter, headers: this.headers },
       firstByte: () => {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = call.stream
-      ? createEventStream(res, { headers: options.headers, silenceMs: deps.silenceMs })
-      : undefined;
+    this.stream = ticket.call.stream ? createEventStream(options.res, { headers: this.headers, silenceMs }) : undefined;
     this.relay = this.stream
-      ? new StreamRelay({ ...options, out: this.stream, nowMs: this.startedAtMs })
+      ? new StreamRelay({
+          ...options,
+          out: this.stream,
+          nowMs: this.startedAtMs,
+          covers: () => this.coverage.keep(this.unserved ? undefined : this.deployment),
+        })
       : new JsonRelay(options);
   }
 
@@ -135,7 +134,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   protected abandon(): void {
     const { hold } = this.ticket;
     this.phase = 'ended';
-    this.stopNews();
+    this.news?.stop();
     this.stream?.stop();
     clearTimeout(this.drainTimer);
     this.run?.abort();
@@ -154,25 +153,14 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
         granted: target => this.contain(() => this.begin(target)),
         refused: fault => this.contain(() => this.endWithout(fault)),
       });
-      if (this.stream) this.news = setInterval(() => this.contain(() => this.tellPlace()), WAIT_NEWS_MS);
+      if (this.stream) this.news = new WaitNews(this.stream, this.place, tell => this.contain(tell));
     } catch (error) {
       this.endWithout(toFault(error));
     }
   }
 
-  private tellPlace(): void {
-    crashPoint('gateway.news');
-    const place = this.place?.report();
-    if (place) this.stream?.write(`: queue position=${place.position} eta_ms=${place.etaMs}\n\n`);
-  }
-
-  private stopNews(): void {
-    clearInterval(this.news);
-    this.news = undefined;
-  }
-
   private begin(target: Deployment): void {
-    this.stopNews();
+    this.news?.stop();
     this.deployment = target;
     this.phase = 'intending';
     crashPoint('gateway.before-intent');
@@ -184,8 +172,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   private onIntent(target: Deployment, fault: Fault | undefined): void {
-    // From here on money is promised: whatever happens, it is settled.
-    if (!fault) this.phase = 'running';
+    if (!fault) this.phase = 'running'; // From here on money is promised: whatever happens, it is settled.
     crashPoint('gateway.after-intent');
     const { stopping } = this;
     if (!fault && !this.clientGone && !stopping) {
@@ -204,7 +191,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   private endWithout(fault: Fault): void {
     this.phase = 'ended';
     this.deps.slots.refusals.count(fault.code);
-    this.stopNews();
+    this.news?.stop();
     this.ticket.hold.cancel();
     this.deps.running.delete(this);
     if (!this.clientGone) this.relay.fail(fault, undefined);
@@ -216,6 +203,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     const { clock, upstreams, codec } = this.deps;
     const { timeoutMs } = this.inbound;
     this.deployment = target;
+    this.meter.begin(countingOf(target, this.deps.slots.deployments));
     this.tried = [...this.tried, target];
     crashPoint('gateway.before-upstream');
     this.run = new AttemptRun(this.ticket, target, {
@@ -225,8 +213,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     });
   }
 
-  started(): void {
+  started(notes: readonly string[]): void {
     crashPoint('gateway.upstream-head');
+    this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
 
@@ -236,7 +225,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     try {
       if (!this.relay.data(chunk) && !this.clientGone) this.holdBack();
       crashPoint('gateway.mid-stream');
-      if (this.stream && this.phase === 'running') this.keepCovered();
+      if (this.relay.stopped() !== 'covered') this.stop();
       if (this.relay.ended()) this.complete();
     } catch (error) {
       this.broken(error);
@@ -257,23 +246,17 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
 
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
-    const last = this.deployment;
+    const { deployment: last, run } = this;
     const { slots, clock, failures } = this.deps;
     if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
-    const { run, ticket } = this;
-    if (run)
-      failures.note(this.inbound.requestId, {
-        ...{ deployment: run.deployment, status: run.status },
-        call: ticket.call,
-        fault,
-      });
+    const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
+    if (about) failures.note(this.inbound.requestId, about);
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const from = { tried: this.tried, unreached: reached ? undefined : last };
     const next = mayTryAgain ? this.deps.queue.tryTake(nextTargets(this.ticket.plan.targets, from)) : undefined;
     if (next) {
       this.relay.reset();
-      this.meter.reset();
       this.start(next);
       return;
     }
@@ -294,14 +277,19 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     if (this.phase !== 'running') return;
     crashPoint('gateway.complete');
     if (!this.relay.ended()) this.relay.end();
-    if (this.deployment) recordSuccess(this.deps.slots.deployments, this.deployment.slot, this.ttftMs);
-    this.closeAttempt('ok');
-    const ending = this.endingOf(this.clientGone ? 'client-gone' : 'ok');
-    this.settle(ending, settlement => this.relay.finish(settlement));
+    if (this.relay.stopped() !== 'covered') this.stop();
+    else {
+      recordAnswer(this.meter, this.deployment, { slots: this.deps.slots.deployments, ttftMs: this.ttftMs });
+      this.conclude('ok');
+    }
+  }
+
+  private conclude(outcome: Attempt['outcome']): void {
+    this.closeAttempt(outcome);
+    this.settle(this.endingOf(this.clientGone ? 'client-gone' : 'ok'), settlement => this.relay.finish(settlement));
   }
 
   private cut(fault: Fault, outcome: 'cut-off' | 'failed'): void {
-    this.run?.abort();
     this.closeAttempt('aborted');
     this.settle(this.endingOf(outcome, fault), settlement => this.relay.fail(fault, settlement));
   }
@@ -309,12 +297,13 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   /** `reported`: what the upstream said that it used, beside the answer. */
   private closeAttempt(outcome: Attempt['outcome'], reported?: ReportedUsage): void {
     const { run, meter, intentAtMs } = this;
+    if (outcome === 'aborted') run?.abort();
     if (!run || !this.deployment) return;
-    const { call, plan } = this.ticket;
-    // What failed before any of it went out costs what the upstream says it did: nobody counted it.
-    const unseen = outcome === 'failed' && !this.relay.committed();
-    const usage = unseen ? (reported ?? meter.reportedUsage() ?? NO_USAGE) : meter.result(call.inputTokensGuess).usage;
-    this.attempts.push(run.record(outcome, { usage, currency: plan.wallet.currency, costAtMs: intentAtMs }));
+    if (reported) meter.seeUsage(reported);
+    const cost = meter.cost(outcome === 'failed' && !this.relay.committed());
+    this.attempts.push(
+      run.record(outcome, { ...cost, currency: this.ticket.plan.wallet.currency, costAtMs: intentAtMs }),
+    );
     this.giveBackPlace(outcome === 'ok' ? run.durationMs() : undefined);
   }
 
@@ -329,9 +318,11 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     this.inbound.res.onDrain(() => this.run?.resume());
   }
 
-  private keepCovered(): void {
-    if (this.coverage.keep(this.unserved ? undefined : this.deployment)) return;
-    this.cut(new Fault('insufficient_funds', USED_UP), 'cut-off');
+  /** The upstream goes on, and nothing of it may go out any more. */
+  private stop(): void {
+    if (this.phase !== 'running') return;
+    if (this.relay.stopped() === 'used-up') this.cut(usedUp(), 'cut-off');
+    else this.conclude('aborted');
   }
 
   // The end.
@@ -354,20 +345,12 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   private leave(): void {
-    this.run?.abort();
     this.closeAttempt('aborted');
     this.settle(this.endingOf('client-gone'), () => {});
   }
 
-  /** What the client was told in the end, by its answer or by `fault`; it pays where it got any of the answer. */
   private endingOf(outcome: Ending['outcome'], fault?: Fault): Ending {
-    const served = !this.unserved && (fault === undefined || this.relay.committed());
-    return {
-      outcome,
-      status: served ? 200 : this.unserved ? 0 : (fault?.status ?? 0),
-      ...(fault ? { faultCode: fault.code } : {}),
-      chargeable: served,
-    };
+    return endingOf(outcome, { fault, unserved: this.unserved, committed: this.relay.committed() });
   }
 
   /** The one place where a request is settled. `say` runs when the settlement is durable. */

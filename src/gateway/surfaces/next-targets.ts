@@ -19,7 +19,7 @@ export function placeFor({ caller, call, plan }: Ticket): Omit<Waiting, 'granted
   return {
     organizationId: caller.organizationId,
     weight: caller.weight,
-    cost: call.inputTokensGuess + 2 * plan.outputTokensMax,
+    cost: call.inputTokensGuess + 2 * plan.outputTokensHeld,
     targets: plan.targets,
   };
 }

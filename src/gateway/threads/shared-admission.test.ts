@@ -27,14 +27,16 @@ const deployment = {
   weight: 1,
   retriesTimeouts: false,
 } as const;
+const payer = { price: prices[0], wallet: { currency: 'CNY', slot: 3 } };
 /** Ten nano a request. */
 const plan: Plan = {
   model: { ...model, prices, deployments: [{ ...deployment, timeoutMs, costs: [] }] },
-  price: prices[0],
-  wallet: { currency: 'CNY', slot: 3 },
+  ...payer,
+  payers: [payer],
   targets: [{ ...deployment, timeoutMs, costs: [] }],
   maxOutputTokens: 10,
   outputTokensMax: 10,
+  outputTokensHeld: 10,
 };
 const asks = { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: 'Hi' }] };
 const call = codecs['openai-chat'].decodeRequest('chat', Buffer.from(JSON.stringify(asks)));

@@ -1,6 +1,7 @@
 import type { KeyId, Nano } from '@millrace/contract';
 import {
   type Attempt,
+  type Disputed,
   ENTRY_KIND,
   type Intent,
   type JournalRecord,
@@ -112,7 +113,15 @@ function decodeAttempt(value: unknown): Attempt {
   if (fields[8] !== null) attempt.costNano = nano(fields[8]);
   const upstreamRequestId = optionalText(fields[9]);
   if (upstreamRequestId !== undefined) attempt.upstreamRequestId = upstreamRequestId;
+  if (fields[11] !== undefined) attempt.disputed = decodeDisputed(fields[11]);
   return attempt;
+}
+
+function decodeDisputed(value: unknown): Disputed {
+  const fields = list(value);
+  const disputed: Writable<Disputed> = { inputTokens: whole(fields[0]), outputTokens: whole(fields[1]) };
+  if (fields[2] !== null) disputed.costNano = nano(fields[2]);
+  return disputed;
 }
 
 function decodeUsage(value: unknown): Usage {

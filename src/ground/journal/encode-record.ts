@@ -1,4 +1,12 @@
-import { type Attempt, ENTRY_KIND, type Intent, type JournalRecord, type Settlement, type Usage } from './records.ts';
+import {
+  type Attempt,
+  type Disputed,
+  ENTRY_KIND,
+  type Intent,
+  type JournalRecord,
+  type Settlement,
+  type Usage,
+} from './records.ts';
 
 /** What JSON text may not hold as it is, and halves of pairs, which UTF-8 cannot hold alone. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
@@ -54,8 +62,13 @@ function encodeAttempt(attempt: Attempt): string {
     `[${whole(attempt.number)},${text(attempt.deploymentId)},${text(attempt.providerId)},${whole(attempt.status)}` +
     `,"${attempt.outcome}",${encodeUsage(attempt.usage)},${optional(attempt.costVersion)}` +
     `,${optional(attempt.costCurrency)},${attempt.costNano === undefined ? 'null' : `"${attempt.costNano}"`}` +
-    `,${optional(attempt.upstreamRequestId)},${whole(attempt.durationMs)}]`
+    `,${optional(attempt.upstreamRequestId)},${whole(attempt.durationMs)}${attempt.disputed ? encodeDisputed(attempt.disputed) : ''}]`
   );
+}
+
+/** At the end, and rare: an attempt without says nothing of it. */
+function encodeDisputed({ inputTokens, outputTokens, costNano }: Disputed): string {
+  return `,[${whole(inputTokens)},${whole(outputTokens)},${costNano === undefined ? 'null' : `"${costNano}"`}]`;
 }
 
 function encodeUsage({ inputTokens, cachedInputTokens, outputTokens, reasoningTokens }: Usage): string {

@@ -33,6 +33,10 @@ const attempt = fc.record(
     costNano: nano,
     upstreamRequestId: text,
     durationMs: count,
+    disputed: fc.record(
+      { inputTokens: count, outputTokens: count, costNano: nano },
+      { requiredKeys: ['inputTokens', 'outputTokens'] },
+    ),
   },
   { requiredKeys: ['number', 'deploymentId', 'providerId', 'status', 'outcome', 'usage', 'durationMs'] },
 );

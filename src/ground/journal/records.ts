@@ -65,6 +65,16 @@ export interface Attempt {
   readonly costNano?: Nano;
   readonly upstreamRequestId?: string;
   readonly durationMs: number;
+  /** Absent: nothing. */
+  readonly disputed?: Disputed;
+}
+
+/** What an upstream reported beyond what could have been asked of it: no customer pays it, and its cost is in dispute. */
+export interface Disputed {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** What it would cost on top of the attempt's cost; absent where that is not known. */
+  readonly costNano?: Nano;
 }
 
 /** Written and made durable before the last byte goes out. Exactly one per request. */

@@ -248,7 +248,7 @@ function openSharedKeys(cells: BigInt64Array): KeySlots {
   };
 }
 
-const DEPLOYMENT_FIELDS = 10;
+const DEPLOYMENT_FIELDS = 16;
 const DEPLOYMENT = {
   inFlight: 0,
   waiting: 1,
@@ -260,6 +260,14 @@ const DEPLOYMENT = {
   queuedTokens: 7,
   durationMs: 8,
   threadLimit: 9,
+  /** How its vendor counts tokens, as learnt from its reports. */
+  countSamples: 10,
+  countPerText: 11,
+  countTextSpread: 12,
+  countPerPiece: 13,
+  countPieceSpread: 14,
+  /** Longest output of late that it reported and did not show. */
+  hiddenTokens: 15,
 } as const;
 /** `ready` of an engine that cannot serve its model; 1 is ready, all else is not yet. */
 export const ENGINE_FAILED = 2;

@@ -59,7 +59,7 @@ const newestOf = (migrations: readonly Migration[]) => migrations.at(-1)?.id ?? 
 
 async function schemaVersion(db: Kysely<Database>, room: string): Promise<number> {
   const { rows } = await sql<{ id: bigint | null }>`
-    select max(id) as id from schema_versions where room = ${room}`.execute(db);
+    select max(id) as id from room_versions where room = ${room}`.execute(db);
   return Number(rows[0]?.id ?? 0);
 }
 
@@ -85,10 +85,23 @@ export async function migrate(
 ): Promise<void> {
   await db.transaction().execute(async trx => {
     await lockSchema(trx, dialect);
-    const create = 'create table if not exists schema_versions (room text, id bigint, primary key (room, id))';
-    await sql.raw(create).execute(trx);
+    await sql
+      .raw('create table if not exists room_versions (room text, id bigint, primary key (room, id))')
+      .execute(trx);
+    await takeOverCore(trx, dialect);
   });
   for (const { room, migrations } of rooms) await migrateRoom(db, dialect, { room, migrations });
+}
+
+/** Before rooms had tables of their own there was one list of steps, the core's: a database that was made then knows them as done. */
+async function takeOverCore(trx: Kysely<Database>, dialect: StoreDialect): Promise<void> {
+  const { rows } = await (dialect === 'sqlite'
+    ? sql`select 1 from sqlite_master where type = 'table' and name = 'schema_versions'`
+    : sql`select 1 from pg_tables where schemaname = current_schema() and tablename = 'schema_versions'`
+  ).execute(trx);
+  if (rows.length === 0) return;
+  await sql`insert into room_versions (room, id) select 'core', id from schema_versions`.execute(trx);
+  await sql`drop table schema_versions`.execute(trx);
 }
 
 async function migrateRoom(
@@ -110,7 +123,7 @@ async function migrateRoom(
       // Another node did it meanwhile.
       if ((await schemaVersion(trx, room)) >= migration.id) return;
       for (const statement of migration.statements(dialect)) await sql.raw(inDialect(statement, dialect)).execute(trx);
-      await sql`insert into schema_versions (room, id) values (${room}, ${BigInt(migration.id)})`.execute(trx);
+      await sql`insert into room_versions (room, id) values (${room}, ${BigInt(migration.id)})`.execute(trx);
     });
   }
 }

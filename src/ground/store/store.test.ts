@@ -214,6 +214,24 @@ for (const dialect of DIALECTS) {
       await store.check();
     });
 
+    test('a database from before rooms had tables of their own opens, with all that is in it', async t => {
+      const options = await stores.place(dialect, t);
+      if (!options) return;
+      {
+        await using store = await openStore(options);
+        await sql`create table schema_versions (id bigint primary key)`.execute(store.db);
+        await sql`insert into schema_versions (id) select id from room_versions where room = 'core'`.execute(store.db);
+        await sql`drop table room_versions`.execute(store.db);
+        await store.transaction(trx => store.insertNew(trx, 'journal_cursor', cursorRows(['kept'])));
+      }
+      await using store = await openStore(options);
+      assert.deepEqual(await nodeIds(store), ['kept']);
+      const room = { room: 'late', migrations: [{ id: 1, statements: () => ['create table late (id bigint)'] }] };
+      await store[Symbol.asyncDispose]();
+      await using again = await openStore({ ...options, rooms: [room] });
+      assert.equal((await sql`select * from late`.execute(again.db)).rows.length, 0);
+    });
+
     test('opens again with its data, and refuses a newer schema', async t => {
       const options = await stores.place(dialect, t);
       if (!options) return;
@@ -221,7 +239,7 @@ for (const dialect of DIALECTS) {
       {
         await using store = await openStore(options);
         await store.db.insertInto('journal_cursor').values({ node_id: 'n', seq: 7n }).execute();
-        await sql`insert into schema_versions (room, id) values ('core', 99)`.execute(store.db);
+        await sql`insert into room_versions (room, id) values ('core', 99)`.execute(store.db);
         if (dialect === 'postgres') await assert.rejects(openStore({ ...options, writer: false }), newer);
       }
       await assert.rejects(openStore(options), { code: 'config_invalid', ...newer });

@@ -7,7 +7,11 @@ export type Quirk =
   /** Does not know `stream_options`; usage comes unasked or not at all (Mistral, Cohere, Baichuan). */
   | 'no-stream-options'
   /** Wants `max_completion_tokens` in place of `max_tokens` (OpenAI from the o-series on, xAI). */
-  | 'max-completion-tokens';
+  | 'max-completion-tokens'
+  /** Counts thinking in the total of its usage report alone, not in `completion_tokens` (Gemini): it is output all the same. */
+  | 'thinking-in-total'
+  /** Its limit of output tokens leaves thinking out (Volcano Engine's `max_tokens`): more than the limit may be charged. */
+  | 'limit-without-thinking';
 
 export interface Upstream {
   readonly providerId: string;

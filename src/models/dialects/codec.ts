@@ -26,12 +26,25 @@ export interface Call {
   readonly body: JsonObject;
 }
 
-/** Raw counts as an upstream reported them, range-checked: integers ≥ 0 within {@link TOKENS_MAX}. */
-export interface ReportedUsage {
+/** Counts of tokens; cached input and reasoning are parts of the others. */
+export interface TokenUsage {
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly outputTokens: number;
   readonly reasoningTokens: number;
+}
+
+/**
+ * Raw counts as an upstream reported them, range-checked: integers ≥ 0 within {@link TOKENS_MAX}. What it did not say is absent: it
+ * is never taken for zero.
+ */
+export interface ReportedUsage {
+  readonly inputTokens?: number;
+  readonly cachedInputTokens: number;
+  readonly outputTokens?: number;
+  readonly reasoningTokens: number;
+  /** Input and output together: only where it says more than they do, or one of them is absent. */
+  readonly totalTokens?: number;
 }
 
 /** Largest count of tokens believed from outside. */
@@ -47,7 +60,10 @@ export type StreamEvent =
       readonly source: JsonObject;
     }
   | { readonly type: 'finish'; readonly choice: number; readonly reason: string; readonly source: JsonObject }
-  /** Counts so far: each counter is the largest reported yet in this stream. `source`: the upstream's own usage object. */
+  /**
+   * Counts so far: each counter is the largest reported yet in this stream. It stands behind what its chunk says: a report covers
+   * the words that it comes with. `source`: the upstream's own usage object.
+   */
   | { readonly type: 'usage'; readonly usage: ReportedUsage; readonly source?: JsonObject }
   /**
    * An event that is no part of an answer as we know it: a ping, a guard's trace. To a client of the same dialect it passes (in
@@ -86,6 +102,8 @@ export interface StreamEncoder {
   observe(events: readonly StreamEvent[]): void;
   /** SSE text of the delta and finish events; others are left out. */
   encode(events: readonly StreamEvent[]): string;
+  /** Ends a choice at the limit of its length, where the upstream did not. */
+  cut(choice: number): string;
   /** Our own last usage chunk (only where the client asked for it). */
   usage(usage: UsageStamp): string;
   /** An error event, after which nothing but the end of the response comes. */
@@ -95,7 +113,9 @@ export interface StreamEncoder {
 
 /** Usage and cost as told to the client. */
 export interface UsageStamp {
-  readonly usage: ReportedUsage;
+  readonly usage: TokenUsage;
+  /** Where the upstream told the client's total as more than input and output: it is not told less. */
+  readonly totalTokens?: number;
   readonly cost: { readonly currency: string; readonly amount: string };
   /** Upstream's own usage object, whose unknown fields are kept. A stream encoder knows it from the usage events it saw. */
   readonly source?: JsonObject;

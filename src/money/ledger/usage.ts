@@ -32,6 +32,8 @@ export interface UsageLine {
   readonly costNano: Nano | null;
   /** What is known of the cost, by currency: several where its attempts were paid in several. */
   readonly costs: readonly { readonly currency: string; readonly nano: Nano }[];
+  /** What its upstreams claim beyond it; null: nothing, or in another currency. */
+  readonly disputedNano: Nano | null;
   readonly durationMs: number;
 }
 
@@ -71,6 +73,7 @@ export async function readUsage(
     store,
     rows.filter(row => row.cost_nano === null).map(row => row.seq),
   );
+  const disputed = await readDisputes(store, rows);
   return {
     totals: await readTotals(store, query),
     lines: rows.map(row => ({
@@ -97,6 +100,7 @@ export async function readUsage(
         row.cost_nano === null || row.cost_currency === null
           ? (ofAttempts.get(row.seq) ?? [])
           : [{ currency: row.cost_currency, nano: row.cost_nano }],
+      disputedNano: disputed.get(row.seq) ?? null,
       durationMs: Number(row.duration_ms),
     })),
     next: last && rows.length === query.limit ? `${last.at_us}-${last.seq}` : null,
@@ -150,4 +154,23 @@ function parseCursor(cursor: string | undefined): { readonly atUs: bigint; reado
     messageZh: '游标不是上一页返回的 `next`',
     param: 'cursor',
   });
+}
+
+/** Of the requests of a page, by their numbers. */
+async function readDisputes(
+  store: Store,
+  rows: readonly { readonly seq: bigint; readonly currency: string }[],
+): Promise<ReadonlyMap<bigint, Nano>> {
+  const sums = new Map<bigint, Nano>();
+  if (rows.length === 0) return sums;
+  const currencies = new Map(rows.map(({ seq, currency }) => [seq, currency]));
+  const found = await store.reader
+    .selectFrom('attempts')
+    .select(['seq', 'cost_currency', 'disputed_nano'])
+    .where('disputed_nano', 'is not', null)
+    .where('seq', 'in', [...currencies.keys()])
+    .execute();
+  for (const { seq, cost_currency, disputed_nano } of found)
+    if (cost_currency === currencies.get(seq)) sums.set(seq, (sums.get(seq) ?? 0n) + (disputed_nano ?? 0n));
+  return sums;
 }

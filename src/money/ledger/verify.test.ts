@@ -6,6 +6,7 @@ import { attempt, note } from '../../../test/support/records.ts';
 import { DIALECTS, testStores } from '../../../test/support/stores.ts';
 import { ENTRY_KIND, type JournalRecord } from '../../ground/journal/index.ts';
 import type { Store } from '../../ground/store/index.ts';
+import { type PriceVersion, rate } from '../pricing/index.ts';
 import { amountBy } from './proof/price-figures.ts';
 import { verifyLedger } from './verify.ts';
 
@@ -21,7 +22,7 @@ async function fill(store: Store): Promise<{ journal: ListJournal; nowMs: number
   for (const id of ['a', 'b', 'c']) journal.append(money.admit(id), money.settle(id));
   money.clock.advance(3 * 3_600_000);
   journal.append(money.admit('d'), money.settle('d'), money.admit('e'), note('e', 3));
-  journal.append(money.admit('f'), fallenBack(money.settle('f')));
+  journal.append(money.admit('f'), fallenBack(disputed(money.settle('f'), money.cost)));
   await (await money.createLoader(journal)).flush();
   return { journal, nowMs: money.clock.nowMs() };
 }
@@ -38,6 +39,15 @@ function fallenBack(record: JournalRecord): JournalRecord {
     costVersion: call?.costVersion ?? '',
   });
   return { ...record, value: { ...record.value, attempts: [first, { ...(call ?? first), number: 2 }] } };
+}
+/** Its upstream claims five tokens of input and a hundred of output beyond. */
+function disputed(record: JournalRecord, cost: PriceVersion): JournalRecord {
+  if (record.kind !== ENTRY_KIND.settlement) return assert.fail();
+  const { usage, attempts } = record.value;
+  const claimed = { ...usage, inputTokens: usage.inputTokens + 5, outputTokens: usage.outputTokens + 100 };
+  const costNano = rate(claimed, cost).amountNano - rate(usage, cost).amountNano;
+  const claims = { inputTokens: 5, outputTokens: 100, costNano };
+  return { ...record, value: { ...record.value, attempts: attempts.map(call => ({ ...call, disputed: claims })) } };
 }
 const NOTHING = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
@@ -57,7 +67,23 @@ async function unguard(store: Store): Promise<void> {
   }
 }
 
+const DISPUTE = 'where disputed_nano is not null';
 const HARMS: readonly { readonly name: string; readonly harm: string; readonly ids: readonly string[] }[] = [
+  {
+    name: 'a cost in dispute that was raised',
+    harm: `update attempts set disputed_nano = disputed_nano + 1 ${DISPUTE}`,
+    ids: ['I8'],
+  },
+  {
+    name: 'a claim that was lowered',
+    harm: `update attempts set disputed_output_tokens = 1 ${DISPUTE}`,
+    ids: ['I8'],
+  },
+  {
+    name: 'a claim that is none',
+    harm: `update attempts set disputed_input_tokens = -5 ${DISPUTE}`,
+    ids: ['I8', 'I11'],
+  },
   {
     name: 'a transfer that was raised',
     harm: `update transfers set amount_nano = amount_nano + 1 where seq = 1`,

@@ -1,4 +1,6 @@
-// What was used, where nobody reported it: estimates of tokens, and the settlement of what a crash left open.
+// What was used: tokens counted as they flow, what an upstream's report is worth, and the settlement of what a crash left open.
 // It must not know sockets, wallets or who calls.
-export * from './estimate.ts';
+export * from './calibration.ts';
+export * from './judge-usage.ts';
 export { settleOrphans } from './recover.ts';
+export * from './token-count.ts';

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAmount } from '@millrace/contract';
 import fc from 'fast-check';
-import { priceVersionOf, readPriceVersion, showPrice } from './price-version.ts';
+import { priceVersionOf } from './parse-price.ts';
+import { readPriceVersion } from './price-version.ts';
+import { showPrice } from './show-price.ts';
 
 const price = fc.bigInt({ min: 0n, max: 10n ** 15n });
 const input = fc.record({
@@ -27,6 +29,7 @@ test('a version says exactly the price it was made from, and its name follows fr
         'sell m',
         'p',
       );
+      assert.ok(version.book === undefined);
       const { cachedInput } = version.nanoPerMillion;
       assert.deepEqual(
         [version.nanoPerMillion.input, cachedInput ?? null, version.nanoPerMillion.output],

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { createTokenEstimate, estimateTokens } from '../metering/estimate.ts';
-import type { PriceVersion } from './price-version.ts';
-import { holdNano, mergeUsage, priceInForce, rate } from './rate.ts';
+import { holdNano } from './hold.ts';
+import { priceInForce } from './price-in-force.ts';
+import type { FlatPrice } from './price-version.ts';
+import { rate } from './rate.ts';
 
-const price = (
-  input: bigint,
-  output: bigint,
-  more: Partial<PriceVersion> & { cachedInput?: bigint } = {},
-): PriceVersion => ({
+const price = (input: bigint, output: bigint, more: Partial<FlatPrice> & { cachedInput?: bigint } = {}): FlatPrice => ({
   version: 'v',
   currency: 'CNY',
   effectiveFromMs: 0,
@@ -25,7 +22,7 @@ const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0)
 });
 
 test('rates by meter, one rounding per line', () => {
-  const cases: readonly [ReturnType<typeof usage>, PriceVersion, bigint][] = [
+  const cases: readonly [ReturnType<typeof usage>, FlatPrice, bigint][] = [
     [usage(23, 21), price(4_000_000_000n, 16_000_000_000n), 23n * 4000n + 21n * 16_000n],
     [usage(100, 0, 40), price(4_000_000_000n, 0n, { cachedInput: 1_000_000_000n }), 60n * 4000n + 40n * 1000n],
     [usage(100, 0, 40), price(4_000_000_000n, 0n), 100n * 4000n],
@@ -83,17 +80,4 @@ test('the version in force is the latest that has begun', () => {
   assert.equal(priceInForce(versions, 'CNY', 1_000)?.version, 'c');
   assert.equal(priceInForce(versions, 'USD', 0)?.version, 'usd');
   assert.equal(priceInForce(versions, 'EUR', 0), undefined);
-});
-
-test('reports merge by maximum, and an estimate does not depend on the splitting', () => {
-  assert.deepEqual(mergeUsage(usage(5, 1, 2), usage(3, 7)), usage(5, 7, 2));
-  fc.assert(
-    fc.property(fc.array(fc.string({ unit: 'binary' })), pieces => {
-      const estimate = createTokenEstimate();
-      for (const piece of pieces) estimate.add(piece);
-      assert.equal(estimate.tokens(), estimateTokens(pieces.join('')));
-    }),
-  );
-  assert.equal(estimateTokens(''), 0);
-  assert.equal(estimateTokens('你好世界'), 3);
 });

@@ -147,6 +147,10 @@ export interface AttemptTable {
   cost_nano: bigint | null;
   upstream_request_id: string | null;
   duration_ms: bigint;
+  /** What the upstream reported beyond the usage, and what it would cost on top; null: nothing, or not known. */
+  disputed_input_tokens: Generated<bigint>;
+  disputed_output_tokens: Generated<bigint>;
+  disputed_nano: Generated<bigint | null>;
 }
 /** Rollup of `requests` by the hour in which they were settled. */
 export interface UsageHourlyTable {

@@ -109,7 +109,7 @@ export const KNOWN_PROVIDERS: Readonly<Record<string, KnownProvider>> = Object.f
   gemini: {
     name: 'Google Gemini',
     baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
-    quirks: ['drain-on-disconnect'],
+    quirks: ['drain-on-disconnect', 'thinking-in-total'],
     sources: ['https://ai.google.dev/gemini-api/docs/openai.md.txt', OPENROUTER_ABORTS],
   },
   groq: {

@@ -4,7 +4,7 @@ import { isArray, isObject, parseJson } from '../json.ts';
 import { decodeErrorInside } from './fault-decode.ts';
 import { reasoningOf, textOf, toolTextOf } from './said.ts';
 import { findError } from './upstream-error.ts';
-import { mergeUsage, readUsage, usagesIn, writeUsage } from './usage.ts';
+import { readUsage, UsageReports, usagesIn, writeUsage } from './usage.ts';
 import { dropPrices, mayNamePrices } from './vendor-prices.ts';
 
 /** A whole answer. Throws what an error body in place of an answer means, or `upstream_error` where it is neither. */
@@ -34,7 +34,7 @@ export function usageIn(bytes: Uint8Array): ReportedUsage | undefined {
  * have no output to count.
  */
 export function encodeResponse({ body }: Answer, stamp: UsageStamp & { readonly model: string }): string {
-  const source = stamp.source ?? usagesIn(body)[0];
+  const source = stamp.source ?? usagesIn(body)[0]?.usage;
   const kind = isArray(body['data']) ? 'embeddings' : 'tokens';
   const usage = writeUsage(source === undefined ? stamp : { ...stamp, source }, kind);
   return JSON.stringify({ ...body, model: stamp.model, usage });
@@ -48,10 +48,10 @@ function choiceText(choice: JsonValue): string {
 }
 
 function reportedIn(body: JsonObject): ReportedUsage | undefined {
-  let merged: ReportedUsage | undefined;
-  for (const report of usagesIn(body)) {
-    const usage = readUsage(report);
-    if (usage) merged = mergeUsage(merged, usage);
+  const reports = new UsageReports();
+  for (const found of usagesIn(body)) {
+    const usage = readUsage(found.usage);
+    if (usage) reports.add(found, usage);
   }
-  return merged;
+  return reports.sum();
 }

@@ -1,10 +1,10 @@
 import { Fault } from '../../../ground/std/index.ts';
-import type { JsonObject, JsonValue, ReportedUsage, StreamEvent } from '../codec.ts';
+import type { JsonObject, JsonValue, StreamEvent } from '../codec.ts';
 import { isArray, isObject, parseJson } from '../json.ts';
 import { decodeErrorInside } from './fault-decode.ts';
 import { reasoningOf, type Said, textOf, toolTextOf } from './said.ts';
 import { findError } from './upstream-error.ts';
-import { mergeUsage, readUsage, usagesIn } from './usage.ts';
+import { type FoundUsage, readUsage, UsageReports, usagesIn } from './usage.ts';
 import { dropPrices, mayNamePrices } from './vendor-prices.ts';
 
 /** How an event goes on to the client: as the bytes it came in, written anew from its `source`, or not at all. */
@@ -38,18 +38,17 @@ export interface ChunkReader {
 
 /** `modelName`: what goes on as the model, whatever the upstream writes. */
 export function createChunkReader(modelName: string | undefined): ChunkReader {
-  let usage: ReportedUsage | undefined;
+  let known: UsageReports | undefined;
 
-  /** Takes every report out of the chunk: usage goes to the client once, settled and with its cost. */
-  function takeUsage(source: JsonObject, events: StreamEvent[]): boolean {
-    const reports = usagesIn(source);
-    for (const report of reports) {
-      const counts = readUsage(report);
+  function tellUsage(reports: readonly FoundUsage[], events: StreamEvent[]): void {
+    for (const found of reports) {
+      const counts = readUsage(found.usage);
       if (counts === undefined) continue;
-      usage = mergeUsage(usage, counts);
-      events.push({ type: 'usage', usage, source: report });
+      known ??= new UsageReports();
+      known.add(found, counts);
+      const usage = known.sum();
+      if (usage) events.push({ type: 'usage', usage, source: found.usage });
     }
-    return reports.length > 0;
   }
 
   function read(data: string, events: StreamEvent[]): Passage {
@@ -61,29 +60,34 @@ export function createChunkReader(modelName: string | undefined): ChunkReader {
     if (!isArray(choices) || chunk.error != null || chunk.base_resp != null) {
       const error = findError(source);
       if (error) {
-        takeUsage(source, events);
+        tellUsage(usagesIn(source), events);
         events.push({ type: 'error', fault: decodeErrorInside(error, 'stream') });
         return 'none';
       }
     }
-    let reports = false;
+    let reports: readonly FoundUsage[] = NO_REPORTS;
+    let holdsReport = false;
     if (chunk.usage != null || chunk.x_groq != null || hasChoiceUsage(choices)) {
-      reports = takeUsage(source, events) || chunk.usage != null;
-      if (reports) changed = withoutUsage(chunk);
+      reports = usagesIn(source);
+      // Every report is taken out of the chunk: usage goes to the client once, settled and with its cost.
+      holdsReport = reports.length > 0 || chunk.usage != null;
+      if (holdsReport) changed = withoutUsage(chunk);
     }
     if (modelName !== undefined && typeof chunk.model === 'string' && chunk.model !== modelName) {
       // Vendors answer with dated names, and some with those of their own suppliers.
       chunk.model = modelName;
       changed = true;
     }
-    if (!isArray(choices) && !reports && (typeof chunk.object !== 'string' || !CHUNKS.test(chunk.object))) {
+    if (!isArray(choices) && !holdsReport && (typeof chunk.object !== 'string' || !CHUNKS.test(chunk.object))) {
       events.push({ type: 'foreign', source });
       return changed ? 'changed' : 'raw';
     }
     if (isArray(choices) && choices.length > 0) {
       for (let at = 0; at < choices.length; at += 1) readChoice(choices[at], at, source, events);
+      tellUsage(reports, events);
     } else {
-      if (reports) return 'none';
+      tellUsage(reports, events);
+      if (holdsReport) return 'none';
       // Azure opens with such a chunk, which carries the findings of its prompt filter.
       events.push({ type: 'delta', choice: 0, kind: 'other', text: '', source });
     }
@@ -93,6 +97,7 @@ export function createChunkReader(modelName: string | undefined): ChunkReader {
   return { read };
 }
 
+const NO_REPORTS: readonly FoundUsage[] = [];
 const CHUNKS = /^(?:chat\.completion|text_completion)/;
 const INDEX_MAX = 1_000_000;
 

@@ -39,23 +39,35 @@ export function createStreamEncoder(operation: Operation, options: EncodeOptions
     return text;
   }
 
-  function usage(stamp: UsageStamp): string {
-    const source = stamp.source ?? reported;
+  function own(fields: JsonObject): string {
     const chunk = {
       id: `${chat ? 'chatcmpl' : 'cmpl'}-${requestId}`,
       object: chat ? 'chat.completion.chunk' : 'text_completion',
       created: createdS,
       ...first,
       model,
-      choices: [],
-      usage: writeUsage(source === undefined ? stamp : { ...stamp, source }, 'tokens'),
+      ...fields,
     };
     return `data: ${JSON.stringify(chunk)}\n\n`;
+  }
+
+  function usage(stamp: UsageStamp): string {
+    const source = stamp.source ?? reported;
+    return own({
+      choices: [],
+      usage: writeUsage(source === undefined ? stamp : { ...stamp, source }, 'tokens'),
+    });
+  }
+
+  function cut(choice: number): string {
+    const said = chat ? { delta: {} } : { text: '' };
+    return own({ choices: [{ index: choice, ...said, logprobs: null, finish_reason: 'length' }] });
   }
 
   return {
     observe,
     encode,
+    cut,
     usage,
     fault: (fault, id) => `data: ${JSON.stringify({ error: errorObject(fault, id, lang) })}\n\n`,
     done: () => 'data: [DONE]\n\n',

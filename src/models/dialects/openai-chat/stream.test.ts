@@ -156,8 +156,16 @@ describe('usage', () => {
     ['reasoning beyond the output', { ...counts, reasoning_tokens: 9 }, [10, 0, 4, 4]],
     ['no completion count: embeddings', { prompt_tokens: 5, total_tokens: 5 }, [5, 0, 0, 0]],
     ['output by subtraction', { prompt_tokens: 5, total_tokens: 9 }, [5, 0, 4, 0]],
-    ['no prompt count', { completion_tokens: 4 }, undefined],
+    ['no prompt count', { completion_tokens: 4 }, [0, 4, 0]],
+    ['no completion count and no total', { prompt_tokens: 10 }, [10, 0, 0]],
+    ['a total alone', { total_tokens: 7 }, [0, 0, 7]],
+    [
+      'a total beyond its parts',
+      { prompt_tokens: 20, completion_tokens: 198, total_tokens: 623 },
+      [20, 0, 198, 0, 623],
+    ],
     ['empty', {}, undefined],
+    ['nothing but details', { prompt_tokens_details: { cached_tokens: 4 } }, undefined],
     ...[-1, 1.5, '10', 1e300, 1_000_000_001, true, {}, []].map((bad): [string, JsonObject, undefined] => [
       `a count of ${JSON.stringify(bad)}`,
       { ...counts, completion_tokens: bad } as JsonObject,

@@ -78,6 +78,9 @@ export const ATTEMPT_COLUMNS: readonly string[] = [
   'cost_nano',
   'upstream_request_id',
   'duration_ms',
+  'disputed_input_tokens',
+  'disputed_output_tokens',
+  'disputed_nano',
 ];
 
 /** Rows of the calls of a request, where its own row does not tell them. */
@@ -99,5 +102,8 @@ export function attemptRows({ settlement, call }: Settled, seq: number): readonl
     attempt.costNano ?? null,
     attempt.upstreamRequestId ?? null,
     attempt.durationMs,
+    attempt.disputed?.inputTokens ?? 0,
+    attempt.disputed?.outputTokens ?? 0,
+    attempt.disputed?.costNano ?? null,
   ]);
 }

@@ -7,7 +7,7 @@ export interface Settled {
   readonly seq: number;
   readonly settlement: Settlement;
   readonly intent: Intent;
-  /** The one call of an upstream, where it used what is charged: told by the row of the request itself. */
+  /** The one call of an upstream, where it used what is charged and claims no more: told by the row of the request itself. */
   readonly call: Attempt | undefined;
   readonly cost: Cost | undefined;
 }
@@ -23,7 +23,7 @@ export function settledOf(seq: number, settlement: Settlement, intent: Intent): 
 
 function soleCall({ attempts, usage }: Settlement): Attempt | undefined {
   const [call] = attempts;
-  if (!call || attempts.length > 1 || call.number !== 1) return undefined;
+  if (!call || attempts.length > 1 || call.number !== 1 || call.disputed) return undefined;
   // A cost without its currency, or the other way round, is not what the row can say.
   if ((call.costNano === undefined) !== (call.costCurrency === undefined)) return undefined;
   const { inputTokens, cachedInputTokens, outputTokens, reasoningTokens } = call.usage;

@@ -97,6 +97,9 @@ export function callsOf(row: RequestRow, attempts: readonly AttemptRow[] | undef
     cost_nano: row.cost_nano,
     upstream_request_id: row.upstream_request_id,
     duration_ms: call_ms,
+    disputed_input_tokens: 0n,
+    disputed_output_tokens: 0n,
+    disputed_nano: null,
   };
   return attempts ? [call, ...attempts] : [call];
 }

@@ -95,6 +95,7 @@ function checkRequest(
       () => `request ${row.id} has calls ${attempt.number} and none ${index + 1}`,
     );
     expect('I11', inRange(attempt), () => `an attempt of ${row.id} has a count out of range`);
+    checkDispute(row, attempt, { expect, prices });
     if (attempt.cost_nano === null) continue;
     const cost = prices.get(attempt.cost_version ?? '');
     expect(
@@ -104,6 +105,33 @@ function checkRequest(
         `attempt ${attempt.number} of ${row.id} cost ${attempt.cost_nano}, by its price version it is ${cost && amountBy(cost, attempt)}`,
     );
   }
+}
+
+/** What an upstream claims beyond the usage is what its price makes of it, on top of what the attempt cost. */
+function checkDispute(
+  row: RequestRow,
+  attempt: AttemptRow,
+  { expect, prices }: Pick<Findings, 'expect'> & { readonly prices: ReadonlyMap<string, PriceFigures> },
+): void {
+  const { disputed_input_tokens: input, disputed_output_tokens: output, disputed_nano: nano } = attempt;
+  const claimed = {
+    cached_input_tokens: attempt.cached_input_tokens,
+    input_tokens: attempt.input_tokens + input,
+    output_tokens: attempt.output_tokens + output,
+  };
+  const inDispute = input > 0n || output > 0n;
+  expect(
+    'I11',
+    input >= 0n && output >= 0n && inRange(claimed) && (nano === null || inDispute),
+    () => `an attempt of ${row.id} has a count in dispute out of range`,
+  );
+  if (nano === null) return;
+  const cost = prices.get(attempt.cost_version ?? '');
+  expect(
+    'I8',
+    cost !== undefined && nano === amountBy(cost, claimed) - amountBy(cost, attempt),
+    () => `attempt ${attempt.number} of ${row.id} has ${nano} in dispute, by its price version it is another amount`,
+  );
 }
 
 function inRange(row: {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { NANO, type RunningEngine, startNano } from './engine-fixture.ts';
-import { entry, TEMPLATE_KEY, withEntries } from './gguf-fixture.ts';
+import { entry, inTwoParts, TEMPLATE_KEY, withEntries } from './gguf-fixture.ts';
 
 let nano: RunningEngine;
 before(async () => {
@@ -193,6 +193,16 @@ test('a model of vectors alone makes those, and says so of the rest', async () =
     assert.deepEqual([status, json.error.param], [400, 'model']);
   }
   assert.deepEqual((await engine.get('/props')).json.model.operations, ['embeddings']);
+  rmSync(folder, { recursive: true });
+});
+
+test('a model in two parts is loaded by its first', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mr-'));
+  const file = join(folder, 'n-00001-of-00002.gguf');
+  inTwoParts(NANO, [file, join(folder, 'n-00002-of-00002.gguf')]);
+  await using engine = await startNano({ file });
+  const { json } = await engine.post(CHAT, { messages: [{ role: 'user', content: 'What is 1 + 2?' }] });
+  assert.match(json.choices[0].message.content, /3/);
   rmSync(folder, { recursive: true });
 });
 

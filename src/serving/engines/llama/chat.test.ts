@@ -332,6 +332,22 @@ test('a call with an id of 19 digits is sayable, and comes out as it was said', 
   assert.equal(json.choices[0].message.tool_calls[0].function.arguments, '{"id":1234567890123456789}');
 });
 
+test('a schema that could be read in ever more ways does not hold the engine', async () => {
+  const again = { type: 'array', items: { $ref: '#/$defs/a' } };
+  const alike = Array.from({ length: 8 }, () => again);
+  const lengths = Array.from({ length: 8 }, (_, minItems) => ({ ...again, minItems }));
+  for (const [lists, expected] of [
+    [alike, 200],
+    [lengths, 400],
+  ] as const) {
+    const schema = { $defs: { a: { anyOf: lists } }, $ref: '#/$defs/a' };
+    const format = { response_format: asSchema(schema), enable_thinking: false };
+    const { status } = await nano.post(CHAT, { messages: user('go'), max_tokens: 60, ...format });
+    assert.equal(status, expected);
+    assert.equal((await ask({ messages: SUM })).text, 'The answer is 85.');
+  }
+});
+
 const REFUSED: readonly (readonly [what: string, body: object, param: string, code?: string])[] = [
   ['no messages', {}, 'messages'],
   ['temperature beyond 2', { messages: SUM, temperature: 3 }, 'temperature'],

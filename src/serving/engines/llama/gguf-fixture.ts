@@ -79,6 +79,46 @@ export function withEntries(from: string, to: string, entries: readonly Buffer[]
   writeFileSync(to, Buffer.concat([head, Buffer.alloc(-head.length & 31), bytes.subarray((tensorsEnd + 31) & ~31)]));
 }
 
+const u16Entry = (key: string, value: number): Buffer => Buffer.concat([text(key), u32(2), Buffer.from([value, 0])]);
+const i32Entry = (key: string, value: number): Buffer => Buffer.concat([text(key), u32(5), u32(value)]);
+
+/** Writes the model at `from` as llama-gguf-split would, in two parts; the second has nothing but tensors. */
+export function inTwoParts(from: string, paths: readonly [first: string, second: string]): void {
+  const bytes = readFileSync(from);
+  const key = text(TEMPLATE_KEY);
+  const lengthAt = bytes.indexOf(key) + key.length + 4;
+  const end = lengthAt + 8 + Number(bytes.readBigUInt64LE(lengthAt));
+  const dataAt = (dataStart(bytes, end) + 31) & ~31;
+  const tensors: { readonly head: Buffer; readonly offset: number }[] = [];
+  for (let at = end; tensors.length < Number(bytes.readBigUInt64LE(8)); ) {
+    const start = at;
+    at += 8 + Number(bytes.readBigUInt64LE(at));
+    at += 4 + bytes.readUInt32LE(at) * 8 + 12;
+    tensors.push({ head: bytes.subarray(start, at - 8), offset: Number(bytes.readBigUInt64LE(at - 8)) });
+  }
+  const half = tensors.length >> 1;
+  for (const [index, path] of paths.entries()) {
+    const part = index === 0 ? tensors.slice(0, half) : tensors.slice(half);
+    const base = part[0]?.offset ?? 0;
+    const split = [
+      u16Entry('split.no', index),
+      u16Entry('split.count', 2),
+      i32Entry('split.tensors.count', tensors.length),
+    ];
+    const count = split.length + (index === 0 ? Number(bytes.readBigUInt64LE(16)) : 0);
+    const head = Buffer.concat([
+      bytes.subarray(0, 8),
+      u64(part.length),
+      u64(count),
+      ...(index === 0 ? [bytes.subarray(24, end)] : []),
+      ...split,
+      ...part.flatMap(({ head: table, offset }) => [table, u64(offset - base)]),
+    ]);
+    const dataEnd = index === 0 ? dataAt + (tensors[half]?.offset ?? 0) : bytes.length;
+    writeFileSync(path, Buffer.concat([head, Buffer.alloc(-head.length & 31), bytes.subarray(dataAt + base, dataEnd)]));
+  }
+}
+
 /** End of the tensor table that begins at `from`. */
 function dataStart(bytes: Buffer, from: number): number {
   let at = from;

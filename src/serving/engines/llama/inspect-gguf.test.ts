@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Fault } from '../../../ground/std/index.ts';
 import { NANO } from './engine-fixture.ts';
-import { entry, gguf, LLAMA_ENTRIES, tensor, text, u32, u64 } from './gguf-fixture.ts';
+import { entry, gguf, inTwoParts, LLAMA_ENTRIES, tensor, text, u32, u64 } from './gguf-fixture.ts';
 import { inspectGguf } from './inspect-gguf.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'mr-gguf-'));
@@ -96,7 +96,16 @@ const REFUSED: readonly (readonly [what: string, bytes: Buffer, words: RegExp])[
     /context_length/,
   ],
   ['an adapter', gguf([...LLAMA_ENTRIES, entry.string('general.type', 'adapter')], [WEIGHTS], WEIGHT_BYTES), /adapter/],
-  ['a part', gguf([...LLAMA_ENTRIES, entry.u32('split.count', 3)], [WEIGHTS], WEIGHT_BYTES), /split/],
+  [
+    'a first part by another name',
+    gguf([...LLAMA_ENTRIES, entry.u32('split.count', 3)], [WEIGHTS], WEIGHT_BYTES),
+    /must be called NAME-00001-of-00003/,
+  ],
+  [
+    'a part that is not the first',
+    gguf([entry.u32('split.count', 3), entry.u32('split.no', 1)], [WEIGHTS], WEIGHT_BYTES),
+    /part 2 of 3 of a split model; give its first part/,
+  ],
   [
     'huge heads',
     gguf([...LLAMA_ENTRIES, entry.u32('llama.attention.head_count_kv', 4e9)], [WEIGHTS], WEIGHT_BYTES),
@@ -116,6 +125,27 @@ for (const [what, bytes, words] of REFUSED)
       return true;
     });
   });
+
+test('a split model is its parts together; what is wrong with one of them is said of that one', async () => {
+  const [first, second] = [join(folder, 'n-00001-of-00002.gguf'), join(folder, 'n-00002-of-00002.gguf')];
+  inTwoParts(NANO, [first, second]);
+  const [whole, parts] = [await inspectGguf(NANO), await inspectGguf(first)];
+  const { fileBytes, ...rest } = parts;
+  const { fileBytes: wholeBytes, ...same } = whole;
+  assert.deepEqual(rest, same);
+  assert.ok(Math.abs(fileBytes - wholeBytes) < 4_096);
+  await assert.rejects(
+    inspectGguf(second),
+    /n-00002-of-00002\.gguf: part 2 of 2 of a split model; give its first part, n-00001-of-00002\.gguf/,
+  );
+  const bytes = readFileSync(second);
+  writeFileSync(second, bytes.subarray(0, bytes.length - 64));
+  await assert.rejects(inspectGguf(first), /^Fault: [^:]*n-00002-of-00002\.gguf: the file is cut off/);
+  copyFileSync(NANO, second);
+  await assert.rejects(inspectGguf(first), /not of the same model/);
+  rmSync(second);
+  await assert.rejects(inspectGguf(first), /^Fault: [^:]*n-00002-of-00002\.gguf: cannot be opened/);
+});
 
 test('a file cut off anywhere is refused, and never read as whole', async () => {
   const whole = readFileSync(NANO);

@@ -2,6 +2,7 @@ import { open, stat } from 'node:fs/promises';
 import { Fault, toFault } from '../../../ground/std/index.ts';
 import { GgufCursor, GgufEnd } from './gguf-cursor.ts';
 import { badGguf, type GgufHeader, type GgufValue, readGgufHeader } from './gguf-header.ts';
+import { type GgufPart, joinParts, otherParts } from './gguf-parts.ts';
 import { FILE_TYPES, TENSOR_TYPES } from './gguf-types.ts';
 
 /** A vocabulary of 262,144 tokens with its merges takes 15 MiB. */
@@ -43,17 +44,37 @@ export interface GgufSummary {
 
 /**
  * What the model in `file` is, from its header alone: bounded in time and memory whatever the file claims.
- * @throws Fault `config_invalid` where it is no whole, single, little-endian GGUF model, or cannot be read
+ * @throws Fault `config_invalid` where it is no whole, little-endian GGUF model, or cannot be read
  */
 export async function inspectGguf(file: string): Promise<GgufSummary> {
+  const first = await readPart(file);
+  const others: GgufPart[] = [];
+  for (const other of naming(file, () => otherParts(file, first.header))) others.push(await readPart(other));
+  return naming(file, () => {
+    const { header, fileBytes } = joinParts(first, others);
+    return summarize(header, fileBytes);
+  });
+}
+
+function naming<Result>(file: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    throw named(file, error);
+  }
+}
+
+/** The head of one file, which must be all there. */
+async function readPart(file: string): Promise<GgufPart> {
   // Asked before opening: to open a named pipe would wait for its writer for ever.
   const { fileBytes, handle } = await openRegular(file).catch(error => {
     if (error instanceof Fault) throw error;
     throw badGguf(`${file}: cannot be opened (${codeOf(error)})`, `${file}：无法打开（${codeOf(error)}）`);
   });
   try {
-    const cursor = new GgufCursor(handle, { fileBytes, bytesMax: HEADER_BYTES_MAX });
-    return summarize(await readGgufHeader(cursor), fileBytes);
+    const header = await readGgufHeader(new GgufCursor(handle, { fileBytes, bytesMax: HEADER_BYTES_MAX }));
+    checkExtents(header, fileBytes);
+    return { header, fileBytes };
   } catch (error) {
     throw named(file, error);
   } finally {
@@ -93,7 +114,7 @@ function summarize(header: GgufHeader, fileBytes: number): GgufSummary {
   const embeddingLength = count(own('embedding_length'), `${architecture}.embedding_length`);
   const layerCount = count(own('block_count'), `${architecture}.block_count`);
   const headCount = Math.max(1, ...numbers(own('attention.head_count')));
-  checkExtents(header, fileBytes);
+  if (header.tensors.length === 0) throw badGguf('the file has no tensors', '文件中没有张量');
   const chatTemplate = text(metadata.get('tokenizer.chat_template'));
   const poolingType = number(own('pooling_type'));
   const tokens = metadata.get('tokenizer.ggml.tokens');
@@ -126,16 +147,10 @@ function refuseOtherKinds({ metadata }: GgufHeader, architecture: string): void 
       `this is a ${printable(kind === 'model' ? 'projector' : kind)}, not a model`,
       '这不是可单独运行的模型',
     );
-  if ((number(metadata.get('split.count')) ?? 1) > 1)
-    throw badGguf(
-      'one part of a split model; join the parts with llama-gguf-split --merge',
-      '这是分卷模型的一部分，请先用 llama-gguf-split --merge 合并',
-    );
 }
 
 /** A download that stopped halfway has a whole header, and tensors beyond its end. */
 function checkExtents(header: GgufHeader, fileBytes: number): void {
-  if (header.tensors.length === 0) throw badGguf('the file has no tensors', '文件中没有张量');
   for (const tensor of header.tensors) {
     const type = TENSOR_TYPES.get(tensor.type);
     const bytes = type === undefined ? 0 : Math.ceil(tensor.weights / type.block) * type.bytes;

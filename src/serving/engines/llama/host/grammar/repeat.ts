@@ -10,31 +10,41 @@ const WRITTEN_OUT_MAX = 32;
  * @param most undefined: without end
  */
 export function repeated(rules: GbnfRules, item: string, least: number, most: number | undefined): string {
-  if (most === undefined) return least === 0 ? `${item}*` : `${exactly(rules, item, least)} ${item}*`;
+  const counts = createCounts(rules, item);
+  if (most === undefined) return least === 0 ? `${item}*` : `${counts.exactly(least)} ${item}*`;
   if (most === 0) return '""';
   if (most <= WRITTEN_OUT_MAX) return `${item}{${least},${most}}`;
   const rest = most - least;
-  const parts = [
-    ...(least === 0 ? [] : [exactly(rules, item, least)]),
-    ...(rest === 0 ? [] : [upTo(rules, item, rest)]),
-  ];
+  const parts = [...(least === 0 ? [] : [counts.exactly(least)]), ...(rest === 0 ? [] : [counts.upTo(rest)])];
   return parts.join(' ');
 }
 
-function exactly(rules: GbnfRules, item: string, count: number): string {
-  if (count <= WRITTEN_OUT_MAX) return `${item}{${count}}`;
-  const half = rules.add('e', exactly(rules, item, Math.floor(count / 2)));
-  return count % 2 === 0 ? `${half} ${half}` : `${half} ${half} ${item}`;
-}
-
-/** None to `count`: fewer than the largest power of two in it, or that power and none to the rest. */
-function upTo(rules: GbnfRules, item: string, count: number): string {
-  if (count <= WRITTEN_OUT_MAX) return `${item}{0,${count}}`;
-  let power = WRITTEN_OUT_MAX + 1;
-  while (power * 2 <= count) power *= 2;
-  const fewer = rules.add('u', upTo(rules, item, power - 1));
-  const whole = rules.add('e', exactly(rules, item, power));
-  const rest = count - power;
-  const more = rest === 0 ? whole : `${whole} ${rules.add('u', upTo(rules, item, rest))}`;
-  return `(${more} | ${fewer})`;
+/** Each count is made once: halves and rests of a long one are the same again and again. */
+function createCounts(rules: GbnfRules, item: string) {
+  const whole = new Map<number, string>();
+  const less = new Map<number, string>();
+  const exactly = (count: number): string => {
+    const known = whole.get(count);
+    if (known !== undefined) return known;
+    const half = () => rules.add('e', exactly(Math.floor(count / 2)));
+    const made =
+      count <= WRITTEN_OUT_MAX ? `${item}{${count}}` : `${half()} ${half()}${count % 2 === 0 ? '' : ` ${item}`}`;
+    whole.set(count, made);
+    return made;
+  };
+  /** None to `count`: fewer than the largest power of two in it, or that power and none to the rest. */
+  const upTo = (count: number): string => {
+    if (count <= WRITTEN_OUT_MAX) return `${item}{0,${count}}`;
+    const known = less.get(count);
+    if (known !== undefined) return known;
+    let power = WRITTEN_OUT_MAX + 1;
+    while (power * 2 <= count) power *= 2;
+    const fewer = rules.add('u', upTo(power - 1));
+    const all = rules.add('e', exactly(power));
+    const rest = count - power;
+    const made = `(${rest === 0 ? all : `${all} ${rules.add('u', upTo(rest))}`} | ${fewer})`;
+    less.set(count, made);
+    return made;
+  };
+  return { exactly, upTo };
 }

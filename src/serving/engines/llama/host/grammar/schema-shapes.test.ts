@@ -279,6 +279,25 @@ for (const [what, schema, outcome] of AMBIGUOUS)
     assert.ok(performance.now() - startMs < 2_000, 'at once');
   });
 
+test('the largest schemas are read and compiled in no time, or refused', async () => {
+  const properties = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, { type: 'string' }]));
+  const wide = { properties: properties(1_200), required: Object.keys(properties(1_200)) };
+  const startMs = performance.now();
+  for (const schema of [
+    { type: 'string', minLength: 99_999, maxLength: 900_000_000 },
+    list(list(list({ type: 'string', maxLength: 5_000 }, { maxItems: 5_000 }), { maxItems: 5_000 }), {
+      maxItems: 5_000,
+    }),
+    { properties: properties(256) },
+    wide,
+  ])
+    await acceptor(jsonSchemaGrammar(schema, 'schema'));
+  for (const schema of [{ properties: properties(257) }, { anyOf: Array.from({ length: 999 }, () => wide) }])
+    assert.throws(() => jsonSchemaGrammar(schema, 'schema'), /too large a schema/);
+  assert.ok(performance.now() - startMs < 10_000);
+});
+
 test('hundreds of constants, and texts with long common beginnings, are a tree of letters', async () => {
   const texts = Array.from({ length: 900 }, (_, at) => `${'customer/'.repeat(3)}${at}`);
   const grammar = jsonSchemaGrammar({ enum: [...texts, 'customer', 5, 51, null] }, 'schema');
