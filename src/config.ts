@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Fault, type LogLevel } from './ground/std/index.ts';
+import { parseCidr } from './people/callers/index.ts';
 
 export interface Config {
   readonly home: string;
@@ -25,10 +26,16 @@ export interface Config {
   readonly drainMs: number;
   /** How long a stream may be silent before its client gets a sign of life. */
   readonly silenceMs: number;
+  /** Start though the journal of this node is gone: what it held is booked as lost. Said by a flag alone, for one start. */
+  readonly acceptJournalLoss: boolean;
   /** Entries in one file of the journal. */
   readonly segmentRows: number;
   /** Memory for request bodies that are still coming. */
   readonly bodyLimits: { readonly nodeBytes: number; readonly keyBytes: number };
+  /** Addresses and ranges of proxies whose word is taken for who asks. */
+  readonly trustedProxies: readonly string[];
+  /** Of pages that may call the model API from a browser. */
+  readonly corsOrigins: readonly string[];
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -117,6 +124,22 @@ export const VARIABLES: readonly Variable[] = [
     },
   },
   {
+    name: 'MILLRACE_TRUSTED_PROXIES',
+    otherwise: '—',
+    about: {
+      en: 'Addresses and ranges of your proxies, parted by commas (`127.0.0.1, 10.0.0.0/8`): who asks is then whom they name in `X-Forwarded-For`. It decides whether an address is in the ranges of a key, and whether `/metrics` is asked for from this machine. What another proxy passed on is from an unknown address.',
+      zh: '你的代理的地址与网段，用逗号分隔（`127.0.0.1, 10.0.0.0/8`）：来自它们的请求，客户端以其 `X-Forwarded-For` 为准。它决定地址是否在密钥允许的网段内，以及 `/metrics` 是否来自本机。经其他代理转发的请求，地址视为未知。',
+    },
+  },
+  {
+    name: 'MILLRACE_CORS_ORIGINS',
+    otherwise: '—',
+    about: {
+      en: 'Origins, parted by commas (`https://app.example.com`), whose pages may call `/v1/*` from a browser; each exactly as the browser says it.',
+      zh: '允许其网页从浏览器调用 `/v1/*` 的来源，用逗号分隔（`https://app.example.com`）；须与浏览器发送的完全一致。',
+    },
+  },
+  {
     name: 'MILLRACE_STREAM_SILENCE_MS',
     otherwise: '`10000`',
     about: {
@@ -157,8 +180,8 @@ export const VARIABLES: readonly Variable[] = [
     name: 'CRASH_AT',
     otherwise: '—',
     about: {
-      en: 'For the crash tests: the point in the code at which the process kills itself.',
-      zh: '用于崩溃测试：进程在代码的哪个位置终止自己。',
+      en: 'For the crash tests: the point in the code at which the process kills itself, or with `throw:` before it where it throws, once.',
+      zh: '用于崩溃测试：进程在代码的哪个位置终止自己；前面加 `throw:` 则在该处抛出一次异常。',
     },
   },
   {
@@ -204,11 +227,27 @@ export function readConfig(env: Environment): Config {
     supervised: env['MILLRACE_PARENT'] === '1',
     silenceMs: integer(env, 'MILLRACE_STREAM_SILENCE_MS', { otherwise: 10_000, least: 100, most: 600_000 }),
     drainMs: integer(env, 'MILLRACE_DRAIN_MS', { otherwise: 30_000, least: 0, most: 3_600_000 }),
-    // As many as the journal takes by itself.
+    trustedProxies: listOf(
+      env['MILLRACE_TRUSTED_PROXIES'],
+      text => parseCidr(text) !== undefined,
+      text => wrong('MILLRACE_TRUSTED_PROXIES', `"${text}" is no address and no range`, `“${text}”不是地址也不是网段`),
+    ),
+    corsOrigins: listOf(
+      env['MILLRACE_CORS_ORIGINS'],
+      text => URL.parse(text)?.origin === text,
+      text =>
+        wrong(
+          'MILLRACE_CORS_ORIGINS',
+          `"${text}" is no origin such as https://app.example.com`,
+          `“${text}”不是形如 https://app.example.com 的来源`,
+        ),
+    ),
+    acceptJournalLoss: false,
     bodyLimits: {
       nodeBytes: MIB * integer(env, 'MILLRACE_BODIES_MIB', { otherwise: 256, ...BODIES_MIB }),
       keyBytes: MIB * integer(env, 'MILLRACE_KEY_BODIES_MIB', { otherwise: 64, ...BODIES_MIB }),
     },
+    // As many as the journal takes by itself.
     segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),
   };
 }
@@ -284,6 +323,19 @@ function integer(
       `“${text}”不是 ${range.least} 到 ${range.most} 之间的整数`,
     );
   return value;
+}
+
+/** What stands between commas; throws what `refusal` makes of the first that is none. */
+function listOf(
+  text: string | undefined,
+  isGood: (text: string) => boolean,
+  refusal: (text: string) => Fault,
+): readonly string[] {
+  const parts = (text ?? '').split(',').map(part => part.trim());
+  const all = parts.filter(part => part !== '');
+  const bad = all.find(part => !isGood(part));
+  if (bad !== undefined) throw refusal(bad);
+  return all;
 }
 
 function wrong(name: string, en: string, zh: string): Fault {

@@ -3,13 +3,13 @@ import { ROUTES } from '@millrace/contract';
 import type { MiddlewareHandler } from 'hono';
 import { Fault } from '../ground/std/index.ts';
 import { OWNER } from '../people/identity/index.ts';
-import { type Access, BODY_BYTES_MAX, type ControlContext, type ControlEnv, langOf } from './context.ts';
+import { type Access, BODY_BYTES_MAX, bodyTooLarge, type ControlContext, type ControlEnv, langOf } from './context.ts';
 import type { ControlDeps } from './deps.ts';
 import { authorize } from './routes/authorize.ts';
 
 type Middleware = MiddlewareHandler<ControlEnv>;
 
-/** Set by gateway threads, who drop a client's own. */
+/** Set by gateway threads, who drop a client's own: empty where a proxy that is not trusted passed the request on. */
 export const CLIENT_IP = 'x-millrace-client-ip';
 
 export function isLoopback(address: string): boolean {
@@ -50,11 +50,7 @@ export function guard({ identity, host }: ControlDeps, access: Access): Middlewa
         message: 'This node is not called by that name: use its address, or bind it publicly (MILLRACE_HOST)',
         messageZh: '本节点不以此名称提供服务：请使用其地址，或将其绑定到公共地址（MILLRACE_HOST）',
       });
-    if (Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX)
-      throw new Fault('payload_too_large', {
-        message: `The body is larger than ${BODY_BYTES_MAX / 1_048_576} MiB`,
-        messageZh: `请求体超过 ${BODY_BYTES_MAX / 1_048_576} MiB`,
-      });
+    if (Number(c.req.header('content-length') ?? 0) > BODY_BYTES_MAX) throw bodyTooLarge();
     const key = keyIn(c);
     c.set('principal', access === 'owner' ? OWNER : key === undefined ? undefined : await identity.principalOf(key));
     await next();
@@ -68,12 +64,8 @@ export const requireNodeRead: Middleware = async (c, next) => {
   await next();
 };
 
-/** Set by proxies, which are neighbours on this machine themselves while who asks through them is not. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'];
-
 /** As {@link requireNodeRead}, or a client on this machine: for what scrapes the node beside it. */
 export const requireNodeReadOrLoopback: Middleware = async (c, next) => {
-  const isForwarded = FORWARDED.some(name => c.req.header(name) !== undefined);
-  if (!isForwarded && isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
+  if (isLoopback(c.req.header(CLIENT_IP) ?? '')) await next();
   else await requireNodeRead(c, next);
 };

@@ -87,13 +87,14 @@ function methodsAt(app: ControlApp, path: string): readonly string[] {
   ];
 }
 
-/** Where clients come to whose base URL lacks its `/v1`. */
-const MODEL_API = /^\/(?:chat\/completions|completions|embeddings|models(?:\/.*)?)$/;
+/** Where clients come to whose base URL is not the model API's: it lacks its `/v1`, or has more than that. */
+const MODEL_API = /(?:^|\/)(chat\/completions|completions|embeddings|responses|models(?:\/.*)?|v1)\/*$/i;
 
 function nothingAt(path: string): Fault {
-  if (!MODEL_API.test(path)) return new Fault('not_found');
+  const asked = MODEL_API.exec(path.slice(0, 128));
+  if (!asked || path.startsWith('/api/')) return new Fault('not_found');
   return new Fault('not_found', {
-    message: `Nothing is served at ${path.slice(0, 128)}: the base URL of the model API ends in /v1`,
-    messageZh: `${path.slice(0, 128)} 没有服务：模型 API 的基础地址应以 /v1 结尾`,
+    message: `Nothing is served at ${path.slice(0, 128)}: the base URL of the model API ends in /v1, as in /v1/chat/completions`,
+    messageZh: `${path.slice(0, 128)} 没有服务：模型 API 的基础地址应以 /v1 结尾，例如 /v1/chat/completions`,
   });
 }

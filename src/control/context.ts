@@ -30,10 +30,10 @@ export function langOf(c: Context): Lang {
 
 /** The JSON body by its schema; an empty body is `{}`. Throws `malformed_request`, `payload_too_large` or `invalid_parameter`. */
 export async function readBody<S extends z.ZodType>(c: ControlContext, schema: S): Promise<z.output<S>> {
-  const bytes = await c.req.arrayBuffer();
+  const bytes = await bodyOf(c.req.raw);
   let value: unknown = {};
   try {
-    if (bytes.byteLength > 0) value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (bytes.length > 0) value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new Fault('malformed_request', {
       message: 'The body is not JSON in UTF-8',
@@ -42,6 +42,25 @@ export async function readBody<S extends z.ZodType>(c: ControlContext, schema: S
     });
   }
   return valid(schema, value);
+}
+
+/** All of it, within {@link BODY_BYTES_MAX}, whether its length was told or not. */
+async function bodyOf(request: Request): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of request.body ?? []) {
+    bytes += part.length;
+    if (bytes > BODY_BYTES_MAX) throw bodyTooLarge();
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+export function bodyTooLarge(): Fault {
+  return new Fault('payload_too_large', {
+    message: `The body is larger than ${BODY_BYTES_MAX / 1_048_576} MiB`,
+    messageZh: `请求体超过 ${BODY_BYTES_MAX / 1_048_576} MiB`,
+  });
 }
 
 /** The query by its schema, with what is `fixed`; a parameter that stands twice is refused. Throws `invalid_parameter`. */

@@ -79,7 +79,7 @@ export const gateway = definePart({
   name: 'gateway',
   needs: { home, sockets, slots, journal, cluster, identity, catalog, threads, log },
   async open({ home: { secrets }, slots: { shared }, ...known }, { config, onCrash }) {
-    const { host, port, logLevel, silenceMs, bodyLimits, crashAt } = config;
+    const { host, port, logLevel, silenceMs, bodyLimits, trustedProxies, corsOrigins, crashAt } = config;
     const { cluster: nodes, identity: callers, catalog: models, threads: gateways } = known;
     const started = await startGatewayThreads({
       ...{
@@ -90,6 +90,8 @@ export const gateway = definePart({
         logLevel,
         silenceMs,
         bodyLimits,
+        trustedProxies,
+        corsOrigins,
         crashAt,
         log: known.log,
         onCrash,

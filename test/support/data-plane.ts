@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
+import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
 import { createRunning, type Running } from '../../src/gateway/surfaces/running.ts';
@@ -80,10 +81,14 @@ interface TestDataPlaneOptions {
   readonly silenceMs?: number;
   /** What the only wallet holds at the start. */
   readonly walletNano?: bigint;
+  /** Behind the one in CNY; filled through the slots. */
+  readonly otherWallets?: CallerRecord['wallets'];
   readonly bodyLimits?: BodyRoomLimits;
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
   readonly log?: Log;
+  readonly trustedProxies?: readonly string[];
+  readonly corsOrigins?: readonly string[];
 }
 
 export async function openDataPlane(
@@ -93,10 +98,12 @@ export async function openDataPlane(
     wrap = journal => journal,
     clock = systemClock,
     walletNano = WALLET_NANO,
+    otherWallets = [],
     silenceMs = 10_000,
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
     log = silentLog,
+    ...edge
   }: TestDataPlaneOptions = {},
 ): Promise<TestDataPlane> {
   const dir = mkdtempSync(join(tmpdir(), 'plane-'));
@@ -108,7 +115,7 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const { key, callers } = oneCaller(slots, scopes);
+  const { key, callers } = oneCaller(slots, scopes, otherWallets);
   const turns = openTurns(createTurnCells());
   const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock, every });
   const failed: UpstreamFailure[] = [];
@@ -121,6 +128,8 @@ export async function openDataPlane(
     codec: codecs['openai-chat'],
     newRequestId: createUuid7(clock.nowMs),
     snapshot: () => snapshot,
+    corsOrigins: new Set(edge.corsOrigins),
+    clientAddress: createClientAddress(edge.trustedProxies ?? []),
     room: createBodyRoom(slots.bodies, bodyLimits, slots.keys),
     failures: createFailureNotes({ log, clock, tell: failure => failed.push(failure) }),
     control: { forward: http => http.send(404, [], ''), close: () => {} },
@@ -150,7 +159,7 @@ export async function openDataPlane(
 }
 
 /** The one key there is, without limits. */
-function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
+function oneCaller(slots: Slots, scopes: CallerRecord['scopes'], otherWallets: CallerRecord['wallets']) {
   const hash = createKeyHasher(new Secret('pepper'));
   const key = createKeyText('live');
   const callers = createCallerIndex({ hash, slots: slots.keys });
@@ -158,7 +167,7 @@ function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
     upserted: [
       {
         ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
-        wallets: [{ currency: 'CNY', slot: WALLET }],
+        wallets: [{ currency: 'CNY', slot: WALLET }, ...otherWallets],
       },
     ],
     removed: [],

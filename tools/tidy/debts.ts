@@ -25,7 +25,6 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/serving/engines/llama/host/requests/prompt-tokens.ts': 1,
     // Node's types of a worker's port, of its data and of an address.
     'src/gateway/threads/thread.ts': 2,
-    'src/money/planner/data/price-books.ts': 1,
     'src/money/planner/sensitivity.ts': 1,
     'src/ground/store/reader.ts': 1,
   },

@@ -7,7 +7,7 @@ import type { Finding, Source } from './source.ts';
 const STOREYS: readonly (readonly [storey: string, ...floors: readonly (readonly string[])[]])[] = [
   ['ground', ['std'], ['store', 'journal', 'mail'], ['jobs', 'blobs'], ['outbox']],
   ['people', ['callers'], ['identity', 'audit']],
-  ['money', ['pricing', 'planner'], ['metering', 'ledger'], ['billing']],
+  ['money', ['pricing'], ['metering', 'ledger', 'planner'], ['billing']],
   ['models', ['dialects', 'hub'], ['catalog']],
   ['serving', ['routing', 'engines']],
   ['gateway'],

@@ -6,9 +6,10 @@ import { modelIdText, timeText } from './values.ts';
 export const priceViewSchema = z.object({
   version: z.string(),
   currency: z.string(),
-  inputPerM: z.string(),
+  /** Null: rules say it. */
+  inputPerM: z.string().nullable(),
   cachedInputPerM: z.string().nullable(),
-  outputPerM: z.string(),
+  outputPerM: z.string().nullable(),
   /** Null: in force from the beginning. */
   effectiveFrom: timeText.nullable(),
 });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
+import { parseDate } from '../dates.ts';
 import { route } from './route.ts';
-import { cursorText, dateText, limitText, parseDate, slugText, timeText } from './values.ts';
+import { cursorText, dateText, limitText, slugText, timeText } from './values.ts';
 
 export const usageQuerySchema = z
   .strictObject({

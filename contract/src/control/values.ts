@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { parseDate } from '../dates.ts';
 import { MODEL_ID, SLUG } from '../ids.ts';
 import { isCurrency, NANO_PER_UNIT, parseAmount } from '../money.ts';
 
@@ -6,7 +7,7 @@ import { isCurrency, NANO_PER_UNIT, parseAmount } from '../money.ts';
 export const timeText = z.iso.datetime();
 
 /** A rule for texts whose refusal is one clause in both languages: `"4x" is not a decimal number`. */
-function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
+export function text(holds: (value: string) => boolean, refusal: { readonly en: string; readonly zh: string }) {
   return z.string().superRefine((value, context) => {
     if (holds(value)) return;
     // A password in a URL is not repeated.
@@ -15,22 +16,6 @@ function text(holds: (value: string) => boolean, refusal: { readonly en: string;
     const zh = `“${shown.slice(1, -1)}”${refusal.zh}`;
     context.addIssue({ code: 'custom', message: `${shown} ${refusal.en}`, params: { zh } });
   });
-}
-
-const DATE = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2}))?$/;
-
-/**
- * `2026-01-01` (midnight UTC) or `2026-01-01T08:00:00+08:00`, as ms since the epoch. Undefined where it is no such date: a
- * local time without its zone would mean another moment on each machine.
- */
-export function parseDate(value: string): number | undefined {
-  if (!DATE.test(value)) return undefined;
-  const ms = Date.parse(value);
-  if (Number.isNaN(ms)) return undefined;
-  // Date.parse takes 30 February for 2 March.
-  const [year, month, day] = value.slice(0, 10).split('-').map(Number);
-  const check = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day));
-  return check.getUTCMonth() + 1 === month && check.getUTCDate() === day ? ms : undefined;
 }
 
 function isUpstreamUrl(value: string): boolean {

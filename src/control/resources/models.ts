@@ -1,4 +1,4 @@
-import { formatAmount, type ModelView, type PriceView, type ROUTES } from '@millrace/contract';
+import { formatAmount, type ModelView, type Nano, type PriceView, type ROUTES } from '@millrace/contract';
 import type { UpstreamFailure } from '../../gateway/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment, Model } from '../../models/catalog/index.ts';
@@ -98,14 +98,16 @@ function failureView(failure: UpstreamFailure | undefined): ModelView['deploymen
   return { at: new Date(atMs).toISOString(), code, status, reason };
 }
 
-function priceView({ version, currency, nanoPerMillion, effectiveFromMs }: PriceVersion): PriceView {
-  const { input, cachedInput, output } = nanoPerMillion;
+function priceView(price: PriceVersion): PriceView {
+  const { version, currency, effectiveFromMs } = price;
+  const figure = (nano: Nano | undefined) => (nano === undefined ? null : formatAmount(nano));
+  const figures = price.book === undefined ? price.nanoPerMillion : undefined;
   return {
     version,
     currency,
-    inputPerM: formatAmount(input),
-    cachedInputPerM: cachedInput === undefined ? null : formatAmount(cachedInput),
-    outputPerM: formatAmount(output),
+    inputPerM: figure(figures?.input),
+    cachedInputPerM: figure(figures?.cachedInput),
+    outputPerM: figure(figures?.output),
     effectiveFrom: effectiveFromMs === 0 ? null : new Date(effectiveFromMs).toISOString(),
   };
 }

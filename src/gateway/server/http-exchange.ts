@@ -42,6 +42,8 @@ export interface HttpResponse {
   onGone(told: () => void): void;
   /** Once, when there is room again after a `write` that returned false. */
   onDrain(told: () => void): void;
+  /** Header lines of whatever answer it gets, each with its line end. */
+  addLines(lines: string): void;
   /** The connection ends with this answer. */
   closeAfter(): void;
   /** Cuts the connection off: the answer cannot be ended. */
@@ -85,6 +87,7 @@ export class HttpExchange implements HttpRequest, HttpResponse {
   private readonly channel: Channel;
   private sink: BodySink | undefined = undefined;
   private isChunked = false;
+  private lines = '';
   private isMute: boolean;
   private isContinued = false;
   /** Not yet written: it goes out with what comes next. */
@@ -183,6 +186,10 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     this.toldDrain = told;
   }
 
+  addLines(lines: string): void {
+    this.lines += lines;
+  }
+
   closeAfter(): void {
     this.closes = true;
   }
@@ -197,7 +204,7 @@ export class HttpExchange implements HttpRequest, HttpResponse {
     // Who was not told to go on may send the body or not: nobody can tell where the next request would begin.
     const isUnsure = this.head.expectsContinue && !this.isContinued && !this.isWhole;
     this.closes ||= isUnsure || this.channel.isLast(this);
-    return head + this.channel.tailOf(this.closes);
+    return head + this.lines + this.channel.tailOf(this.closes);
   }
 
   private takeHead(): string {

@@ -12,8 +12,10 @@ export class RequestRefused extends Error {
 /** A request's first line and what its fields say to us. */
 export interface RequestHead {
   readonly method: string;
-  /** As it came: with its query, and perhaps in absolute form (RFC 9112 §3.2.2). */
+  /** With its query; what came in absolute form without the scheme and the host, which stands in `host` then (RFC 9112 §3.2.2). */
   readonly target: string;
+  /** Undefined in HTTP/1.0 alone. */
+  readonly host: string | undefined;
   /** Of HTTP/1. */
   readonly minor: 0 | 1;
   /** All of it, one character a byte, checked against the grammar; without the empty line. */
@@ -25,6 +27,8 @@ export interface RequestHead {
   readonly expectsContinue: boolean;
   readonly authorization: string | undefined;
   readonly acceptLanguage: string | undefined;
+  /** Whose page asks, where a browser does. */
+  readonly origin: string | undefined;
   readonly contentEncoding: string | undefined;
   /** `x-millrace-timeout-ms`, as it came. */
   readonly timeoutMs: string | undefined;
@@ -40,6 +44,8 @@ const METHOD = '[A-Z][A-Z-]{0,23}';
 const HEAD = new RegExp(`^${METHOD} [\\x21-\\x7e\\x80-\\xff]+ HTTP/\\d\\.\\d(?:\\r\\n${FIELD_NAME}:${FIELD_TEXT})*$`);
 /** Host and port as a URI has them (RFC 3986 §3.2.2), without a user. */
 const HOST = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]*$/;
+/** A scheme, a host that is not empty and has no user, and what stands behind it. */
+const ABSOLUTE = /^https?:\/\/([A-Za-z0-9._~!$&'()*+,;=%:[\]-]+)((?:[/?].*)?)$/i;
 const LENGTH = /^\d{1,15}$/;
 const VERSION_LENGTH = ' HTTP/1.1'.length;
 
@@ -52,6 +58,7 @@ interface Fields {
   expect: string | undefined;
   authorization: string | undefined;
   acceptLanguage: string | undefined;
+  origin: string | undefined;
   contentEncoding: string | undefined;
   timeoutMs: string | undefined;
 }
@@ -66,7 +73,8 @@ export function parseRequestHead(text: string): RequestHead {
   const methodEnd = text.indexOf(' ');
   const method = text.slice(0, methodEnd);
   const target = text.slice(methodEnd + 1, end - VERSION_LENGTH);
-  if (target.charCodeAt(0) !== 47 && !/^https?:\/\//i.test(target) && !(target === '*' && method === 'OPTIONS'))
+  const absolute = target.charCodeAt(0) === 47 ? null : ABSOLUTE.exec(target);
+  if (!absolute && target.charCodeAt(0) !== 47 && !(target === '*' && method === 'OPTIONS'))
     throw new RequestRefused(400, 'a target of a form that is not taken');
   if (method === 'CONNECT') throw new RequestRefused(501, 'a tunnel');
   const minor = version === '1.1' ? 1 : 0;
@@ -75,7 +83,8 @@ export function parseRequestHead(text: string): RequestHead {
     throw new RequestRefused(400, 'no host, or none that is one');
   return {
     method,
-    target,
+    target: absolute ? pathOf(absolute[2] ?? '') : target,
+    host: absolute ? absolute[1] : fields.host,
     minor,
     text,
     length: lengthOf(fields, minor),
@@ -83,9 +92,15 @@ export function parseRequestHead(text: string): RequestHead {
     expectsContinue: minor === 1 && expectsContinue(fields.expect),
     authorization: fields.authorization,
     acceptLanguage: fields.acceptLanguage,
+    origin: fields.origin,
     contentEncoding: fields.contentEncoding,
     timeoutMs: fields.timeoutMs,
   };
+}
+
+/** Of what stands behind a host: a path that is empty is that of the root. */
+function pathOf(rest: string): string {
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 function fieldsOf(text: string, lineEnd: number): Fields {
@@ -97,6 +112,7 @@ function fieldsOf(text: string, lineEnd: number): Fields {
     expect: undefined,
     authorization: undefined,
     acceptLanguage: undefined,
+    origin: undefined,
     contentEncoding: undefined,
     timeoutMs: undefined,
   };
@@ -153,6 +169,7 @@ function takeField(fields: Fields, line: FieldLine): void {
       break;
     case 6:
       if (line.isNamed('expect')) fields.expect = joined(fields.expect, line.value());
+      else if (line.isNamed('origin')) fields.origin = joined(fields.origin, line.value());
       break;
     case 10:
       if (line.isNamed('connection')) fields.connection = joined(fields.connection, line.value());

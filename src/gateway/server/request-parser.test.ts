@@ -42,7 +42,12 @@ function* waysToCut(bytes: Buffer): Generator<readonly number[]> {
 }
 
 const request = (...lines: string[]) => Buffer.from(lines.join('\r\n'), 'latin1');
-const summary = ({ head: { text: _text, ...head }, body, isWhole }: Seen) => ({ ...head, body, isWhole });
+/** Of hosts and origins only those are told that a test is about. */
+const summary = ({ head: { text: _text, host: _host, origin: _origin, ...head }, body, isWhole }: Seen) => ({
+  ...head,
+  body,
+  isWhole,
+});
 const PLAIN = {
   ...({ method: 'GET', target: '/', minor: 1, length: 0, keepAlive: true, expectsContinue: false } as const),
   ...{
@@ -134,7 +139,13 @@ const GOOD: readonly [name: string, bytes: Buffer, seen: readonly object[]][] = 
     ],
   ],
   ['empty lines before it', request('', '', '', '', 'GET / HTTP/1.1', 'host: a', '', ''), [PLAIN]],
-  ['absolute', request('GET http://a/v1 HTTP/1.1', 'host: a', '', ''), [{ ...PLAIN, target: 'http://a/v1' }]],
+  ['absolute', request('GET http://b/v1 HTTP/1.1', 'host: a', '', ''), [{ ...PLAIN, target: '/v1' }]],
+  [
+    'absolute, with a port and a query',
+    request('GET HTTPS://b:8080?x=1 HTTP/1.1', 'host: a', '', ''),
+    [{ ...PLAIN, target: '/?x=1' }],
+  ],
+  ['absolute, of the root', request('GET http://[::1] HTTP/1.1', 'host: a', '', ''), [{ ...PLAIN, target: '/' }]],
   ['of the server', request('OPTIONS * HTTP/1.1', 'host: a', '', ''), [{ ...PLAIN, method: 'OPTIONS', target: '*' }]],
   ['no host, but its field', request('GET / HTTP/1.1', 'host:', '', ''), [PLAIN]],
   ['host of IPv6', request('GET / HTTP/1.1', 'host: [::1]:80', '', ''), [PLAIN]],
@@ -318,4 +329,14 @@ test('any row of requests, cut at random, is read as it was written', () => {
     ),
     { numRuns: 300 },
   );
+});
+
+test('the host is that of the target where it has one, and the origin is whose page asks', () => {
+  const headOf = (...lines: string[]) => parse(request(...lines, '', ''), [])[0]?.head;
+  assert.equal(headOf('GET / HTTP/1.1', 'host: a:1')?.host, 'a:1');
+  assert.equal(headOf('GET http://b:2/x HTTP/1.1', 'host: a:1')?.host, 'b:2');
+  assert.equal(headOf('GET / HTTP/1.0')?.host, undefined);
+  assert.equal(headOf('GET / HTTP/1.1', 'host: a', 'Origin: https://p')?.origin, 'https://p');
+  for (const target of ['http://', 'http:///x', 'http://u@b/', 'ftp://b/', 'http://b\\x'])
+    assert.throws(() => headOf(`GET ${target} HTTP/1.1`, 'host: a'));
 });

@@ -1,201 +1,85 @@
-// What a request takes to be admitted, over the real counters: all or nothing, and each given back once.
+// What is refused before anything is spent, and what the refusal says.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { createSlots, Fault, openSlots } from '../../ground/std/index.ts';
-import { codecs } from '../../models/dialects/index.ts';
-import type { CallerRecord } from '../../people/callers/index.ts';
-import { admit } from './admit.ts';
-import { enter } from './enter.ts';
-import type { Plan } from './plan.ts';
+import { after, before, test } from 'node:test';
+import { openDataPlane, type TestDataPlane, testPrice } from '../../../test/support/data-plane.ts';
+import { type FakeUpstream, startFakeUpstream } from '../../../test/support/fake-upstream.ts';
 
-const NOW = 1_000_000_000;
-const WALLET = 3;
-const KEY = 5;
-const OTHER = 4;
-
-const upstream = {
-  providerId: 'p',
-  dialect: 'openai-chat',
-  baseUrl: '',
-  allowPrivateNetwork: true,
-  quirks: [],
-} as const;
-const priceOf = (currency: string) => ({
-  ...({ version: `v-${currency}`, currency, effectiveFromMs: 0, rounding: 'ceil' } as const),
-  nanoPerMillion: { input: 1_000_000n, output: 10_000_000n },
+let upstream: FakeUpstream;
+before(async () => {
+  upstream = await startFakeUpstream();
 });
-const payerOf = (currency: string, slot: number) => ({ price: priceOf(currency), wallet: { currency, slot } });
-const payer = payerOf('CNY', WALLET);
+after(() => upstream.close());
 
-function planOf(more: Partial<Plan> = {}, contextTokens?: number): Plan {
-  const model = { id: 'm', operations: ['chat'], maxOutputTokens: 100, createdAtMs: 0, ownedBy: 'p' } as const;
-  return {
-    model: {
-      ...model,
-      prices: [payer.price],
-      deployments: [],
-      ...(contextTokens === undefined ? {} : { contextTokens }),
-    },
-    ...payer,
-    payers: [payer],
-    targets: [
-      {
-        ...{ id: 'd', upstream, upstreamModel: 'm', embedded: false, slot: 0, priority: 0, weight: 1, costs: [] },
-        ...{ timeoutMs: { connect: 1, firstByte: 1, answer: 1, idle: 1, total: 1 }, retriesTimeouts: false },
-      },
-    ],
-    ...{ maxOutputTokens: 100, outputTokensMax: 100, outputTokensHeld: 100 },
-    ...more,
-  };
-}
-
-const callOf = (content: string) =>
-  codecs['openai-chat'].decodeRequest(
-    'chat',
-    Buffer.from(JSON.stringify({ model: 'm', max_tokens: 100, messages: [{ role: 'user', content }] })),
-  );
-const call = callOf('Hi');
-const callerOf = (scopes: CallerRecord['scopes']): CallerRecord => ({
-  ...{ keyId: 'key_1', mac: '', organizationId: 'acme', projectId: 'web', slot: KEY, weight: 1, scopes },
-  wallets: [{ currency: 'CNY', slot: WALLET }],
-});
-const SCOPES = {
-  ...{ concurrency: 2, requestsPerMinute: 10, tokensPerMinute: 10_000 },
-  budget: { currency: 'CNY', amountNano: 50_000n, period: 'total' },
-} as const satisfies CallerRecord['scopes'];
-/** Input at most a nano each, output ten; one more, since input that came from a cache is rounded for itself. */
-const ROUNDED = 1n;
-const NEEDED = BigInt(call.inputTokensMax) + 1_000n + ROUNDED;
-
-function open(walletNano = 100_000n, budgetNano = 50_000n) {
-  const slots = openSlots(createSlots());
-  slots.wallets.add(WALLET, walletNano);
-  slots.keys.setBudgetLeft(KEY, budgetNano);
-  /** All that a request may take, as it stands; rates by what is left of them. */
-  const stand = () => ({
-    wallet: slots.wallets.spendable(WALLET),
-    budget: slots.keys.budgetLeft(KEY),
-    inFlight: slots.keys.inFlight(KEY),
-    requests: left(slots, 'requests', 10),
-    tokens: left(slots, 'tokens', 10_000),
+async function refused({ url, key }: TestDataPlane, path: string, body: object) {
+  const answer = await fetch(`${url}/v1/${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'm', ...body }),
   });
-  const ask = (scopes: CallerRecord['scopes'], plan = planOf(), asked = call) => {
-    const entry = enter(callerOf(scopes), slots, NOW);
-    try {
-      return admit(entry, asked, { plan, slots, nowMs: NOW });
-    } catch (error) {
-      entry.cancel();
-      throw error;
-    }
-  };
-  return { slots, stand, ask };
+  const { error } = JSON.parse(await answer.text());
+  return { status: answer.status, code: error.code, param: error.param, message: String(error.message) };
 }
 
-function left(slots: ReturnType<typeof openSlots>, what: 'requests' | 'tokens', perMinute: number): number {
-  const verdict = slots.keys.takeRate(KEY, what, { count: 1, perMinute, nowMs: NOW });
-  if (!verdict.ok) return 0;
-  slots.keys.returnRate(KEY, what, { count: 1, perMinute });
-  return verdict.remaining + 1;
-}
-
-const refusedAs = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
-
-test('admitted: each limit, the budget and the wallet are taken; settled: the rest comes back', () => {
-  const { stand, ask } = open();
-  const before = stand();
-  const { hold, limitHeaders } = ask(SCOPES);
-  const held = stand();
-  assert.equal(hold.nano(), NEEDED);
-  assert.deepEqual(
-    [before.wallet - held.wallet, before.budget - held.budget, held.inFlight, before.requests - held.requests],
-    [NEEDED, NEEDED, 1, 1],
-  );
-  assert.equal(before.tokens - held.tokens, call.inputTokensGuess + 100);
-  assert.ok(
-    limitHeaders.includes('x-ratelimit-remaining-requests') && limitHeaders.includes('x-ratelimit-limit-tokens'),
-  );
-  hold.settle(300n, 30);
-  hold.settle(300n, 30);
-  hold.cancel();
-  const after = stand();
-  assert.deepEqual(
-    [before.wallet - after.wallet, before.budget - after.budget, after.inFlight, before.tokens - after.tokens],
-    [300n, 300n, 0, 30],
-  );
+test('more answers than can be counted are the client’s mistake', async () => {
+  const model = { operations: ['completions'], maxOutputTokens: 100_000 } as const;
+  await using plane = await openDataPlane(upstream.baseUrl, [{ id: 'm', model }]);
+  const prompt = Array.from({ length: 128 }, () => 'Say hi');
+  const { status, code, param } = await refused(plane, 'completions', { prompt, n: 128 });
+  assert.deepEqual([status, code, param], [400, 'invalid_parameter', 'n']);
 });
 
-test('refused: nothing stays taken, whatever it was for want of', () => {
-  const poor = open(NEEDED - 1n);
-  const bound = open(100_000n, NEEDED - 1n);
-  const cases: readonly [what: string, at: ReturnType<typeof open>, scopes: CallerRecord['scopes'], code: string][] = [
-    ['the wallet', poor, SCOPES, 'insufficient_funds'],
-    ['the budget', bound, SCOPES, 'insufficient_funds'],
+test('who is short of money is told of what, how much is left, and when there will be more', async () => {
+  const chat = { messages: [{ role: 'user', content: 'Say hi' }], max_tokens: 4_096 };
+  await using poor = await openDataPlane(upstream.baseUrl, [{ id: 'm' }], { walletNano: 5_000_000n });
+  const wallet = await refused(poor, 'chat/completions', chat);
+  assert.equal(wallet.status, 402);
+  assert.match(
+    wallet.message,
+    /^The wallet does not cover it: 0\.005 CNY can be spent now; this request may cost up to /,
+  );
+  for (const [period, words] of [
     [
-      'a budget in another currency',
-      open(),
-      { ...SCOPES, budget: { ...SCOPES.budget, currency: 'USD' } },
-      'insufficient_funds',
+      'day',
+      /^The daily budget of this key does not cover it: 0 CNY of 0\.01 CNY is left, until it resets at \d{4}-\d\d-\d\dT00:00Z; /,
     ],
-  ];
-  for (const [what, { stand, ask }, scopes, code] of cases) {
-    const before = stand();
-    for (let time = 0; time < 12; time += 1) assert.throws(() => ask(scopes), refusedAs(code), what);
-    assert.deepEqual(stand(), before, what);
+    ['month', /^The monthly budget .* until it resets at \d{4}-\d\d-01T00:00Z; /],
+    ['total', /^The budget .* is left, and it does not renew itself; /],
+  ] as const) {
+    const budget = { currency: 'CNY', amountNano: 10_000_000n, period };
+    await using plane = await openDataPlane(upstream.baseUrl, [{ id: 'm' }], { scopes: { budget } });
+    const { status, message } = await refused(plane, 'chat/completions', chat);
+    assert.equal(status, 402);
+    assert.match(message, words);
   }
+  const budget = { currency: 'USD', amountNano: 10_000_000n, period: 'day' } as const;
+  await using other = await openDataPlane(upstream.baseUrl, [{ id: 'm' }], { scopes: { budget } });
+  const { message } = await refused(other, 'chat/completions', chat);
+  assert.equal(message, 'The budget of this key is in USD, and m is paid in CNY here');
 });
 
-test('tokens of the rate: who asks for more than is left gets none, and leaves nothing taken', () => {
-  const { stand, ask } = open();
-  const scopes = { ...SCOPES, tokensPerMinute: 150 };
-  const first = ask(scopes);
-  const before = stand();
-  for (let time = 0; time < 5; time += 1) assert.throws(() => ask(scopes), refusedAs('rate_limited'));
-  assert.deepEqual(stand(), before);
-  first.hold.settle(0n, 10);
-  ask(scopes);
-});
-
-test('concurrency and the rate of requests: so many and no more, and who is turned away holds no place', () => {
-  const { stand, ask } = open();
-  const scopes = { concurrency: 2 };
-  const [one] = [ask(scopes), ask(scopes)];
-  assert.throws(() => ask(scopes), refusedAs('rate_limited'));
-  assert.equal(stand().inFlight, 2);
-  one?.hold.cancel();
-  ask(scopes).hold.cancel();
-  assert.equal(stand().inFlight, 1);
-  const rated = open();
-  for (let time = 0; time < 3; time += 1) rated.ask({ concurrency: 9, requestsPerMinute: 3 }).hold.cancel();
-  assert.throws(() => rated.ask({ concurrency: 9, requestsPerMinute: 3 }), refusedAs('rate_limited'));
-  assert.equal(rated.stand().inFlight, 0);
-});
-
-test('the hold is no more than the context takes', () => {
-  const { ask } = open(10n ** 12n);
-  const long = callOf('x'.repeat(50_000));
-  assert.equal(ask({}, planOf({}, 512), long).hold.nano(), 512n + 1_000n + ROUNDED);
-  assert.equal(ask({}, planOf(), long).hold.nano(), BigInt(long.inputTokensMax) + 1_000n + ROUNDED);
-});
-
-test('the first wallet that covers it pays', () => {
-  const { slots, ask } = open(NEEDED - 1n);
-  slots.wallets.add(OTHER, NEEDED);
-  const payers = [payer, payerOf('USD', OTHER)] as const;
-  const { plan, hold } = ask({}, planOf({ payers }));
-  assert.deepEqual([plan.wallet, plan.price.currency], [{ currency: 'USD', slot: OTHER }, 'USD']);
-  assert.deepEqual([slots.wallets.spendable(OTHER), slots.wallets.spendable(WALLET)], [0n, NEEDED - 1n]);
-  hold.cancel();
-  assert.equal(slots.wallets.spendable(OTHER), NEEDED);
-});
-
-test('a hold grows where wallet and budget cover it, and comes back whole', () => {
-  const { stand, ask } = open(NEEDED + 500n, NEEDED + 400n);
-  const before = stand();
-  const { hold } = ask({ budget: SCOPES.budget });
-  assert.equal(hold.extend(300n), true);
-  assert.equal(hold.extend(101n), false, 'beyond the budget');
-  assert.equal(stand().wallet, 200n, 'and nothing of it is held');
-  hold.settle(NEEDED + 250n, 0);
-  assert.deepEqual([before.wallet - stand().wallet, before.budget - stand().budget], [NEEDED + 250n, NEEDED + 250n]);
-  assert.equal(hold.extend(1n), false, 'what is settled grows no more');
+test('the first wallet that covers a request pays; an almost empty one does not hide a full one', async () => {
+  const prices = [testPrice('cny', 4_000_000_000n), testPrice('usd', 1_000_000_000n, 'USD')];
+  const otherWallets = [{ currency: 'USD', slot: 9 }];
+  await using plane = await openDataPlane(upstream.baseUrl, [{ id: 'm', model: { prices } }], {
+    walletNano: 5_000_000n,
+    otherWallets,
+  });
+  plane.slots.wallets.add(9, 1_000_000_000n);
+  const ask = (max_tokens: number) =>
+    fetch(`${plane.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${plane.key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Say hi' }], max_tokens }),
+    });
+  for (const max of [4_096, 10]) assert.equal((await ask(max)).status, 200);
+  assert.deepEqual(
+    plane.settlements().map(({ currency, priceVersion }) => [currency, priceVersion]),
+    [
+      ['USD', 'usd'],
+      ['CNY', 'cny'],
+    ],
+  );
+  const [dear, cheap] = plane.settlements();
+  assert.equal(plane.slots.wallets.spendable(9), 1_000_000_000n - (dear?.amountNano ?? 0n));
+  assert.equal(plane.spendableNano(), 5_000_000n - (cheap?.amountNano ?? 0n));
 });

@@ -4,8 +4,18 @@ import type { HttpRequest } from '../server/index.ts';
 
 const BEARER = /^bearer +(\S+)$/i;
 
+export interface AuthenticateContext {
+  readonly callers: CallerIndex;
+  /** From where; '' where it cannot be known. */
+  readonly clientAddress: (request: HttpRequest) => string;
+  readonly nowMs: number;
+}
+
 /** Who calls. Throws `invalid_api_key`, the same for every reason, or `forbidden` for an address outside the key's ranges. */
-export function authenticate(request: HttpRequest, callers: CallerIndex, nowMs: number): CallerRecord {
+export function authenticate(
+  request: HttpRequest,
+  { callers, clientAddress, nowMs }: AuthenticateContext,
+): CallerRecord {
   const { authorization } = request.head;
   const key = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1];
   const caller = key === undefined ? undefined : callers.lookup(key, nowMs);
@@ -20,7 +30,7 @@ export function authenticate(request: HttpRequest, callers: CallerIndex, nowMs: 
       headers: { 'www-authenticate': 'Bearer' },
     });
   }
-  if (!ipAllowed(caller, request.remoteAddress())) {
+  if (caller.scopes.ipRanges !== undefined && !ipAllowed(caller, clientAddress(request))) {
     throw new Fault('forbidden', {
       message: 'This key may not be used from this address',
       messageZh: '此密钥不允许从该地址使用',

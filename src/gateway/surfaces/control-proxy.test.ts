@@ -10,6 +10,7 @@ import { openWire, type Wire } from '../../../test/support/wire.ts';
 import { createSlots, openSlots, silentLog, systemClock } from '../../ground/std/index.ts';
 import { createHttpServer } from '../server/index.ts';
 import { createBodyRoom } from '../stages/body-room.ts';
+import { createClientAddress } from './client-address.ts';
 import { createControlProxy } from './control-proxy.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'edge-'));
@@ -35,7 +36,7 @@ async function open(answer: (req: IncomingMessage, res: ServerResponse) => void)
   const log = { ...silentLog, warn: (event: string) => void logged.push(event) };
   const { controlBodies } = openSlots(createSlots());
   const room = createBodyRoom(controlBodies, { nodeBytes: ROOM_BYTES });
-  const control = createControlProxy(path, { log, room });
+  const control = createControlProxy(path, { log, room, clientAddress: createClientAddress([]) });
   const limits = { headMs: 15_000, requestMs: 300_000, keepAliveMs: 75_000, unwantedBytesMax: 16_777_216 };
   const server = createHttpServer({ clock: systemClock, limits, log: silentLog, serve: http => control.forward(http) });
   const port = await server.listen({ host: '127.0.0.1', port: 0, reusePort: false });

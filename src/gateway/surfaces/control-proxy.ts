@@ -1,8 +1,10 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { crashPoint, type Fault, FIELD_LINE, fieldValue, type Log, toFault } from '../../ground/std/index.ts';
+import { crashPoint, type Fault, type Log, toFault } from '../../ground/std/index.ts';
 import type { HttpExchange, HttpResponse } from '../server/index.ts';
 import type { BodyRoom } from '../stages/body-room.ts';
 import { readBody } from '../stages/read-body.ts';
+import type { ClientAddress } from './client-address.ts';
+import { fieldsOf } from './field-values.ts';
 import { langOf } from './respond.ts';
 
 /** Hop-by-hop headers (RFC 9110 §7.6.1), and those that only we may set. */
@@ -10,6 +12,7 @@ const DROPPED: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
   'expect',
+  'host',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',
@@ -21,9 +24,12 @@ const DROPPED: ReadonlySet<string> = new Set([
   'x-millrace-client-ip',
 ]);
 /** A client cannot say of these that they are meant for us alone: they tell what the request is. */
-const KEPT: ReadonlySet<string> = new Set(['authorization', 'content-type', 'cookie', 'host']);
+const KEPT: ReadonlySet<string> = new Set(['authorization', 'content-type', 'cookie']);
 /** Of an answer, the time is said by whoever says it. */
-const DROPPED_BACK: ReadonlySet<string> = new Set([...[...DROPPED].filter(name => name !== 'content-length'), 'date']);
+const DROPPED_BACK: ReadonlySet<string> = new Set([
+  ...[...DROPPED].filter(name => name !== 'content-length' && name !== 'host'),
+  'date',
+]);
 const TIMEOUT_MS = 60_000;
 /** Largest body: a configuration of ten thousand objects passes. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
@@ -43,7 +49,7 @@ export interface ControlProxy {
  */
 export function createControlProxy(
   socketPath: string,
-  { log, room }: { readonly log: Log; readonly room: BodyRoom },
+  { log, room, clientAddress }: { readonly log: Log; readonly room: BodyRoom; readonly clientAddress: ClientAddress },
 ): ControlProxy {
   const agents = {
     watched: new Agent({ keepAlive: true, maxSockets: 16 }),
@@ -64,7 +70,14 @@ export function createControlProxy(
     const { target, method } = http.head;
     const agent = WATCHED.has(target.split('?', 1)[0] ?? '') ? agents.watched : agents.others;
     const outgoing = request(
-      { socketPath, agent, path: target, method, headers: headersOf(http, body.length), timeout: TIMEOUT_MS },
+      {
+        socketPath,
+        agent,
+        path: target,
+        method,
+        headers: headersOf(http, body.length, clientAddress(http)),
+        timeout: TIMEOUT_MS,
+      },
       incoming => guard(() => sendBack(incoming, http, guard)),
     );
 
@@ -113,23 +126,19 @@ function sendRefusal(http: HttpExchange, fault: Fault): void {
 }
 
 /** Names and values in turn. Made anew from what was understood, never copied: what two readers could take for different requests ends here. */
-function headersOf(http: HttpExchange, bodyBytes: number): string[] {
-  const { text, length } = http.head;
-  const said: [name: string, value: string][] = [];
+function headersOf(http: HttpExchange, bodyBytes: number, address: string): string[] {
+  const { head } = http;
+  const fields = fieldsOf(head);
   const named = new Set<string>();
-  for (const line of text.split('\r\n').slice(1)) {
-    const [, token = '', blankValue = ''] = FIELD_LINE.exec(line) ?? [];
-    const name = token.toLowerCase();
-    const value = fieldValue(blankValue, 0, blankValue.length);
+  for (const [name, value] of fields)
     if (name === 'connection') for (const option of value.split(',')) named.add(option.trim().toLowerCase());
-    if (!DROPPED.has(name)) said.push([name, value]);
-  }
-  const headers = said.filter(([name]) => KEPT.has(name) || !named.has(name)).flat();
+  // HTTP/1.0, as load balancers ask for health, may have no host.
+  const headers = ['host', head.host ?? 'localhost'];
+  for (const [name, value] of fields)
+    if (!DROPPED.has(name) && (KEPT.has(name) || !named.has(name))) headers.push(name, value);
   // Whatever the method: a body without its length would be taken for the next request.
-  if (length !== 0 || bodyBytes > 0) headers.push('content-length', String(bodyBytes));
-  // HTTP/1.0, as load balancers ask for health, may have none.
-  if (!said.some(([name]) => name === 'host')) headers.push('host', 'localhost');
-  headers.push('x-millrace-client-ip', http.remoteAddress());
+  if (head.length !== 0 || bodyBytes > 0) headers.push('content-length', String(bodyBytes));
+  headers.push('x-millrace-client-ip', address);
   return headers;
 }
 

@@ -174,8 +174,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
   }
 
   private onIntent(target: Deployment, fault: Fault | undefined): void {
-    // From here on money is promised: whatever happens, it is settled.
-    if (!fault) this.phase = 'running';
+    if (!fault) this.phase = 'running'; // From here on money is promised: whatever happens, it is settled.
     crashPoint('gateway.after-intent');
     const { stopping } = this;
     if (!fault && !this.clientGone && !stopping) {
@@ -362,7 +361,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     clearTimeout(this.drainTimer);
     const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
     const settlement = settlementOf(this.inbound.requestId, ticket, {
-      ...{ ending, meter, attempts },
+      ending,
+      meter,
+      attempts,
       timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
       nowMs: this.deps.clock.nowMs(),
     });

@@ -5,10 +5,13 @@ import { type CallerIndex, modelAllowed } from '../../people/callers/index.ts';
 import { createHttpServer, type HttpExchange, type HttpServer } from '../server/index.ts';
 import { authenticate } from '../stages/authenticate.ts';
 import { BODY_BYTES_MAX } from '../stages/read-body.ts';
+import type { ClientAddress } from './client-address.ts';
 import type { ControlProxy } from './control-proxy.ts';
+import { allowOrigin } from './cors.ts';
 import { type IncomingCallDeps, serveCall } from './incoming-call.ts';
 import { listModels } from './models.ts';
 import { type Lang, langOf, sendFault, sendJson } from './respond.ts';
+import { nothingAt } from './unknown-path.ts';
 
 const LIMITS = {
   /** Slow senders (slowloris) are cut: heads within 15 s, the whole request within 300 s. */
@@ -32,6 +35,9 @@ const OF_CONTROL: ReadonlySet<string> = new Set(KEY_HOLDER_PATHS);
 export interface DataPlaneDeps extends IncomingCallDeps {
   readonly newRequestId: () => string;
   readonly callers: CallerIndex;
+  readonly clientAddress: ClientAddress;
+  /** Of pages that may call the model API from a browser. */
+  readonly corsOrigins: ReadonlySet<string>;
   readonly control: ControlProxy;
 }
 
@@ -43,8 +49,11 @@ export function createDataPlane(deps: DataPlaneDeps): HttpServer {
     limits: LIMITS,
     serve(http) {
       const path = pathOf(http.head.target);
-      if (path.startsWith('/v1/') && !OF_CONTROL.has(path)) serve(deps, path, http);
-      else deps.control.forward(http);
+      if (path.startsWith('/v1/')) {
+        if (allowOrigin(http, deps.corsOrigins)) return;
+        if (OF_CONTROL.has(path)) deps.control.forward(http);
+        else serve(deps, path, http);
+      } else deps.control.forward(http);
     },
   });
 }
@@ -68,7 +77,7 @@ function serve(deps: DataPlaneDeps, path: string, http: HttpExchange): void {
       return;
     }
     if (http.head.method !== 'POST') throw new Fault('method_not_allowed', { headers: { allow: 'POST' } });
-    const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+    const caller = authenticate(http, { ...deps, nowMs: deps.clock.nowMs() });
     const timeoutMs = timeoutOf(http.head.timeoutMs);
     const inbound = { res: http, requestId, lang, arrivedMonotonicMs, timeoutMs };
     serveCall(deps, { operation, caller, http, inbound, refuse });
@@ -94,14 +103,10 @@ function timeoutOf(text: string | undefined): number | undefined {
 }
 
 function serveModels(deps: DataPlaneDeps, path: string, http: HttpExchange, requestId: string): void {
-  if (path !== '/v1/models' && !path.startsWith('/v1/models/'))
-    throw new Fault('not_found', {
-      message: `Nothing is served at ${path.slice(0, 128)}`,
-      messageZh: `此路径没有服务：${path.slice(0, 128)}`,
-    });
+  if (path !== '/v1/models' && !/^\/v1\/models\/./.test(path)) throw nothingAt(path);
   if (http.head.method !== 'GET' && http.head.method !== 'HEAD')
     throw new Fault('method_not_allowed', { headers: { allow: 'GET' } });
-  const caller = authenticate(http, deps.callers, deps.clock.nowMs());
+  const caller = authenticate(http, { ...deps, nowMs: deps.clock.nowMs() });
   const id = path.startsWith('/v1/models/') ? decodeId(path.slice('/v1/models/'.length)) : undefined;
   const body = listModels(deps.snapshot(), { allowed: model => modelAllowed(caller, model), id });
   sendJson(http, 200, { body, headers: ['x-request-id', requestId] });

@@ -35,6 +35,8 @@ test('what changes while threads start reaches each of them', async () => {
       logLevel: 'silent',
       silenceMs: 10_000,
       crashAt: undefined,
+      trustedProxies: [],
+      corsOrigins: [],
       bodyLimits: { nodeBytes: 1e9, keyBytes: 1e9 },
       supply: undefined,
       log: createLog('silent'),

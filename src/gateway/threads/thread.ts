@@ -26,6 +26,7 @@ import { createUpstreams } from '../../serving/engines/index.ts';
 import { createPlaceQueue, openTurns } from '../../serving/routing/index.ts';
 import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
+import { createClientAddress } from '../surfaces/client-address.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
 import { createDataPlane } from '../surfaces/http.ts';
@@ -50,6 +51,9 @@ export interface ThreadStart {
   readonly turns: SharedArrayBuffer;
   readonly crashAt: string | undefined;
   readonly bodyLimits: BodyRoomLimits;
+  /** Addresses and ranges of proxies whose word is taken for who asks. */
+  readonly trustedProxies: readonly string[];
+  readonly corsOrigins: readonly string[];
   /** Wallets and limits are shared with other nodes. */
   readonly sharing: boolean;
 }
@@ -116,18 +120,15 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   const tell = (message: FromThread) => main.postMessage(message);
   const supplies = createSupplyLine(tell);
   const term = openTerm(start.shared.term, { ...systemClock, bootMs });
+  const clientAddress = createClientAddress(start.trustedProxies);
   const server = createDataPlane({
     sharing: start.sharing
       ? createSharedAdmission({ slots, term, clock: systemClock, supply: supplies.ask })
       : undefined,
-    slots,
+    ...{ slots, log, upstreams, queue, running, callers, clientAddress },
     clock: systemClock,
-    log,
     journal: openJournalClient(start.journal),
-    upstreams,
-    queue,
     codec: codecs['openai-chat'],
-    running,
     logRequests: start.logLevel === 'info' || start.logLevel === 'debug',
     silenceMs: start.silenceMs,
     failures: createFailureNotes({
@@ -135,11 +136,11 @@ function runThread(start: ThreadStart, main: MessagePort): void {
       tell: failure => tell({ type: 'upstream-failed', failure }),
     }),
     newRequestId: createUuid7(systemClock.nowMs),
-    callers,
     snapshot: () => snapshot,
     room: createBodyRoom(slots.bodies, start.bodyLimits, slots.keys),
+    corsOrigins: new Set(start.corsOrigins),
     control: createControlProxy(start.controlSocket, {
-      log,
+      ...{ log, clientAddress },
       room: createBodyRoom(slots.controlBodies, CONTROL_BODIES),
     }),
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { scrub } from './scrub.ts';
+import { scrub, withoutKey } from './scrub.ts';
 
 const SECRETS: readonly string[] = [
   'sk-proj-AbCdEf1234567890abcdef',
@@ -56,4 +56,12 @@ test('is quick on text made to be slow', () => {
   const started = performance.now();
   for (const piece of ['a.', 'a-', '1.', 'x@', 'sk-', '*', 'eyJ', 'a://', '::', 'A']) scrub(piece.repeat(1_000_000));
   assert.ok(performance.now() - started < 1_000);
+});
+
+test('the very key that was sent is taken out, whatever it looks like, and what a cut left of it', () => {
+  const key = 'plain.key@home!with:signs';
+  assert.equal(withoutKey(`no ${key}, twice: ${key}`, key), 'no [key], twice: [key]');
+  assert.equal(withoutKey('no plain.key@ho…', key), 'no [key]…');
+  assert.equal(withoutKey('no pla…', key), 'no pla…');
+  assert.equal(withoutKey('no plain.key@ho', key), 'no plain.key@ho');
 });

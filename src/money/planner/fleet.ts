@@ -89,11 +89,15 @@ function revenueOf(scenario: Scenario): Nano {
     const weight = demand.profile.reduce((sum, factor, hour) => sum + factor * (hourShares[hour] ?? 0), 0);
     const output = demand.outputPerSecond * HOUR_SECONDS * weight;
     const input = output * demand.inputPerOutput;
-    nano += charge(scaleRates(rates, scenario.priceFactor), {
-      hit: input * demand.cachedShare,
-      miss: input * (1 - demand.cachedShare),
-      output,
-    });
+    nano += charge(
+      scaleRates(rates, scenario.priceFactor),
+      {
+        hit: input * demand.cachedShare,
+        miss: input * (1 - demand.cachedShare),
+        output,
+      },
+      scenario.price,
+    );
   }
   return nano;
 }

@@ -1,4 +1,5 @@
 import type { Currency, Nano } from '@millrace/contract';
+import { lineNano, type Rounding } from '../pricing/index.ts';
 import { BadInput } from './bad-input.ts';
 import type { ExchangeRate, Money } from './quantity.ts';
 import { roundHalfEven } from './rational.ts';
@@ -6,9 +7,9 @@ import { roundHalfEven } from './rational.ts';
 const NANO = 1_000_000_000n;
 const MICRO = 1e6;
 
-/** Nano-units of `tokens` at `priceNano` per 1,000,000 tokens; the one rounding of a token line. */
-export function tokensCost(tokens: number, priceNano: Nano): Nano {
-  return roundHalfEven({ numerator: edgeInteger(tokens) * priceNano, denominator: 1_000_000n });
+/** Nano-units of `tokens` at `priceNano` per 1,000,000 tokens: a line of a bill, rounded as bills are. */
+export function tokensCost(tokens: number, priceNano: Nano, rounding: Rounding): Nano {
+  return lineNano(edgeInteger(tokens), priceNano, rounding);
 }
 
 /** Nano-units of `hours` (fractional) at `priceNano` per hour; hours enter at a millionth, which is 3.6 ms. */

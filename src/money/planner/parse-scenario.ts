@@ -1,13 +1,13 @@
 import type { Architecture } from './architecture.ts';
 import { BadInput } from './bad-input.ts';
-import { parseDate } from './calendar.ts';
 import { ENGINE } from './data/engine.ts';
 import { carriedOver } from './data/kernels.ts';
 import type { Hardware } from './hardware.ts';
 import { architectureFromConfig } from './hf-config.ts';
 import { findArchitecture, findHardware, findPriceBook } from './lookup.ts';
+import { parseDate } from './parse-date.ts';
 import { parseDemand } from './parse-demand.ts';
-import { averageDay, type PriceBook } from './price-book.ts';
+import { averageDay, ownBook, type PriceBook } from './price-book.ts';
 import { type Money, parseExchangeRate, parseMoney } from './quantity.ts';
 import { type Parallelism, requireShape } from './replica-shape.ts';
 import type { Costs, Scenario, Serving } from './scenario.ts';
@@ -223,17 +223,7 @@ function parsePrice(top: Section): { book: PriceBook; startMs: number; days: num
   };
   const miss = other('miss');
   const base = { hitNano: section.has('hit') ? other('hit') : miss, missNano: miss, outputNano: output.nano };
-  const book: PriceBook = {
-    id: 'custom',
-    name: 'custom',
-    currency: output.currency,
-    base,
-    bands: [],
-    holidays: new Set(),
-    source: 'scenario',
-    date: date ?? '',
-    trust: 'assumed',
-  };
+  const book = ownBook(base, output.currency, date ?? '');
   return { book, startMs: parseDate('price.date', date ?? '2026-01-01'), days };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isWorkday, parseDate } from './calendar.ts';
-import { HOLIDAYS_CN } from './data/holidays-cn.ts';
+import { rate } from '../pricing/index.ts';
 import { PRICE_BOOKS } from './data/price-books.ts';
 import { findPriceBook } from './lookup.ts';
+import { parseDate } from './parse-date.ts';
 import { averageDay, charge, ratesAt } from './price-book.ts';
 
 const output = (book: string, instant: string): string =>
@@ -29,11 +29,6 @@ const INSTANTS: readonly [book: string, instant: string, output: string, why: st
 for (const [book, instant, expected, why] of INSTANTS)
   test(`${book}: ${why}`, () => assert.equal(output(book, instant), expected));
 
-test('workdays end with the Beijing day, not the UTC day', () => {
-  assert.equal(isWorkday(Date.parse('2026-09-11T15:59:00Z'), 8, HOLIDAYS_CN), true);
-  assert.equal(isWorkday(Date.parse('2026-09-11T16:01:00Z'), 8, HOLIDAYS_CN), false);
-});
-
 test('the mean day spreads every hour over its rates', () => {
   const book = findPriceBook('book', 'deepseek-r1-2025-02-26');
   const day = averageDay(book, parseDate('date', '2025-02-27'), { days: 1, utcOffsetHours: 8 });
@@ -51,9 +46,23 @@ test('every book is sane: a hit never above a miss, a miss never above output, p
   }
 });
 
+test('the planner charges as the gateway does', () => {
+  const atMs = Date.parse('2026-09-11T01:30:00Z');
+  const book = findPriceBook('book', 'deepseek-v4.1-flash-2026-09-10');
+  for (const [hit, miss, output] of [
+    [1, 1, 1],
+    [7, 3, 5],
+    [999, 0, 1],
+  ] as const) {
+    const usage = { inputTokens: hit + miss, cachedInputTokens: hit, outputTokens: output, reasoningTokens: 0 };
+    const { amountNano } = rate(usage, book.price, { startMs: atMs, endMs: atMs });
+    assert.equal(charge(ratesAt(book, atMs), { hit, miss, output }, book), amountNano);
+  }
+});
+
 test('a charge is exact', () => {
-  const rates = findPriceBook('book', 'deepseek-r1-2025-02-09').base;
-  assert.equal(charge(rates, { hit: 342e9, miss: 266e9, output: 168e9 }), 562_100_000_000_000n);
+  const book = findPriceBook('book', 'deepseek-r1-2025-02-09');
+  assert.equal(charge(book.base, { hit: 342e9, miss: 266e9, output: 168e9 }, book), 562_100_000_000_000n);
 });
 
 for (const text of ['2026-02-30', '26-01-01', '2026-1-1', 'today'])

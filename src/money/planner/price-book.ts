@@ -1,5 +1,6 @@
-import type { Currency, Nano } from '@millrace/contract';
-import { isInWindow, type PriceWindow } from './calendar.ts';
+import type { PriceWhenSpec } from '@millrace/contract';
+import { type Currency, formatAmount, type Nano } from '@millrace/contract/words';
+import { type PriceVersion, priceVersionOf, unitPriceNano } from '../pricing/index.ts';
 import type { Trust } from './hardware.ts';
 import { tokensCost } from './money.ts';
 
@@ -13,21 +14,42 @@ export interface TokenRates {
 export interface PriceBand {
   readonly name: string;
   readonly rates: TokenRates;
-  readonly windows: readonly PriceWindow[];
+  readonly when: PriceWhenSpec;
 }
 
-/** What tokens sell for: base rates, and bands that replace them at their hours. */
-export interface PriceBook {
+interface Origin {
   readonly id: string;
   readonly name: string;
   readonly currency: Currency;
+  /** Base rates, and bands that replace them when they hold. */
   readonly base: TokenRates;
-  /** The first band with a window that holds the minute wins. */
   readonly bands: readonly PriceBand[];
-  readonly holidays: ReadonlySet<string>;
   readonly source: string;
   readonly date: string;
   readonly trust: Trust;
+}
+
+/** What tokens sell for: a price as the gateway charges by it, with where it comes from. */
+export interface PriceBook extends Origin {
+  readonly price: PriceVersion;
+}
+
+export function priceBook(origin: Origin): PriceBook {
+  const { id, currency, base, bands } = origin;
+  const prices = ({ hitNano, missNano, outputNano }: TokenRates) => ({
+    input: formatAmount(missNano),
+    cachedInput: formatAmount(hitNano),
+    output: formatAmount(outputNano),
+  });
+  const rules = bands.map(({ when, rates }) => ({ when, prices: prices(rates) }));
+  const { version } = priceVersionOf({ currency, rules: [...rules, { prices: prices(base) }] }, id, 'price');
+  return { ...origin, price: version };
+}
+
+/** The prices that a scenario gives itself. */
+export function ownBook(base: TokenRates, currency: Currency, date: string): PriceBook {
+  const origin = { id: 'custom', name: 'custom', source: 'scenario', trust: 'assumed' } as const;
+  return priceBook({ ...origin, currency, base, bands: [], date });
 }
 
 export interface TokenCount {
@@ -36,18 +58,21 @@ export interface TokenCount {
   readonly output: number;
 }
 
-export function charge(rates: TokenRates, tokens: TokenCount): Nano {
+/** Rounded as the gateway rounds a bill. */
+export function charge(rates: TokenRates, tokens: TokenCount, { price: { rounding } }: PriceBook): Nano {
   return (
-    tokensCost(tokens.hit, rates.hitNano) +
-    tokensCost(tokens.miss, rates.missNano) +
-    tokensCost(tokens.output, rates.outputNano)
+    tokensCost(tokens.hit, rates.hitNano, rounding) +
+    tokensCost(tokens.miss, rates.missNano, rounding) +
+    tokensCost(tokens.output, rates.outputNano, rounding)
   );
 }
 
-export function ratesAt(book: PriceBook, ms: number): TokenRates {
-  return (
-    book.bands.find(band => band.windows.some(window => isInWindow(ms, window, book.holidays)))?.rates ?? book.base
-  );
+export function ratesAt({ price }: PriceBook, ms: number): TokenRates {
+  return {
+    hitNano: unitPriceNano(price, 'cachedInput', ms) ?? 0n,
+    missNano: unitPriceNano(price, 'input', ms) ?? 0n,
+    outputNano: unitPriceNano(price, 'output', ms) ?? 0n,
+  };
 }
 
 /** One set of rates and the share of each of the day's 24 hours at which it holds, on average over some days. */
@@ -68,15 +93,16 @@ export function averageDay(
 ): readonly RateHours[] {
   const flat = Array.from({ length: 24 }, () => 1);
   if (book.bands.length === 0) return [{ rates: book.base, hourShares: flat }];
-  const shares = new Map<TokenRates, number[]>();
+  const byRates = new Map<string, { readonly rates: TokenRates; readonly hourShares: number[] }>();
   const firstMs = startMs - period.utcOffsetHours * 3_600_000;
   const part = STEP_MINUTES / 60 / period.days;
   for (let minute = 0; minute < period.days * 1440; minute += STEP_MINUTES) {
     const rates = ratesAt(book, firstMs + minute * 60_000);
-    const hours = shares.get(rates) ?? Array.from({ length: 24 }, () => 0);
+    const key = `${rates.hitNano} ${rates.missNano} ${rates.outputNano}`;
+    const known = byRates.get(key) ?? { rates, hourShares: Array.from({ length: 24 }, () => 0) };
     const hour = Math.floor((minute % (DAY_MS / 60_000)) / 60);
-    hours[hour] = (hours[hour] ?? 0) + part;
-    shares.set(rates, hours);
+    known.hourShares[hour] = (known.hourShares[hour] ?? 0) + part;
+    byRates.set(key, known);
   }
-  return [...shares].map(([rates, hourShares]) => ({ rates, hourShares }));
+  return [...byRates.values()];
 }

@@ -1,3 +1,5 @@
+import { roundDivide } from '../pricing/index.ts';
+
 /** Exact fraction; `denominator` is positive. Keeps "0.1 CNY/ktok" exact until the one rounding at the edge. */
 export interface Rational {
   readonly numerator: bigint;
@@ -23,14 +25,10 @@ export function multiply(a: Rational, b: Rational): Rational {
 }
 
 /** Nearest integer, ties to even, so that many small roundings do not drift. */
-export function roundHalfEven(value: Rational): bigint {
-  const negative = value.numerator < 0n;
-  const numerator = negative ? -value.numerator : value.numerator;
-  const quotient = numerator / value.denominator;
-  const twice = (numerator % value.denominator) * 2n;
-  const up = twice > value.denominator || (twice === value.denominator && quotient % 2n === 1n);
-  const rounded = up ? quotient + 1n : quotient;
-  return negative ? -rounded : rounded;
+export function roundHalfEven({ numerator, denominator }: Rational): bigint {
+  return numerator < 0n
+    ? -roundDivide(-numerator, denominator, 'half-even')
+    : roundDivide(numerator, denominator, 'half-even');
 }
 
 /** Closest double. Divides in integers first, so that fractions with long terms keep all the digits a double has. */

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAmount } from '@millrace/contract';
 import fc from 'fast-check';
-import { priceVersionOf, readPriceVersion, showPrice } from './price-version.ts';
+import { priceVersionOf } from './parse-price.ts';
+import { readPriceVersion } from './price-version.ts';
+import { showPrice } from './show-price.ts';
 
 const price = fc.bigInt({ min: 0n, max: 10n ** 15n });
 const input = fc.record({
@@ -10,7 +12,9 @@ const input = fc.record({
   input: price,
   cached: fc.option(price),
   output: price,
-  effectiveFrom: fc.option(fc.constantFrom('2026-01-01', '2026-01-01T08:00:00+08:00', '2027-06-30T23:59:59Z')),
+  effectiveFrom: fc.option(
+    fc.constantFrom('2026-01-01', '2026-01-01T08:00:00+08:00', '2027-06-30T23:59:59Z', '2027-06-30T23:59:59.125Z'),
+  ),
 });
 
 test('a version says exactly the price it was made from, and its name follows from what it says', () => {
@@ -27,6 +31,7 @@ test('a version says exactly the price it was made from, and its name follows fr
         'sell m',
         'p',
       );
+      assert.ok(version.book === undefined);
       const { cachedInput } = version.nanoPerMillion;
       assert.deepEqual(
         [version.nanoPerMillion.input, cachedInput ?? null, version.nanoPerMillion.output],

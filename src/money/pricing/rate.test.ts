@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { PriceVersion } from './price-version.ts';
-import { holdNano, priceInForce, rate } from './rate.ts';
+import { holdNano } from './hold.ts';
+import { priceInForce } from './price-in-force.ts';
+import type { FlatPrice } from './price-version.ts';
+import { rate } from './rate.ts';
 
-const price = (
-  input: bigint,
-  output: bigint,
-  more: Partial<PriceVersion> & { cachedInput?: bigint } = {},
-): PriceVersion => ({
+const price = (input: bigint, output: bigint, more: Partial<FlatPrice> & { cachedInput?: bigint } = {}): FlatPrice => ({
   version: 'v',
   currency: 'CNY',
   effectiveFromMs: 0,
@@ -24,7 +22,7 @@ const usage = (inputTokens: number, outputTokens: number, cachedInputTokens = 0)
 });
 
 test('rates by meter, one rounding per line', () => {
-  const cases: readonly [ReturnType<typeof usage>, PriceVersion, bigint][] = [
+  const cases: readonly [ReturnType<typeof usage>, FlatPrice, bigint][] = [
     [usage(23, 21), price(4_000_000_000n, 16_000_000_000n), 23n * 4000n + 21n * 16_000n],
     [usage(100, 0, 40), price(4_000_000_000n, 0n, { cachedInput: 1_000_000_000n }), 60n * 4000n + 40n * 1000n],
     [usage(100, 0, 40), price(4_000_000_000n, 0n), 100n * 4000n],

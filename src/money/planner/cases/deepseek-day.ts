@@ -17,7 +17,7 @@ function revenueAt(bookId: string, band?: string): number {
   const book = findPriceBook('price.book', bookId);
   const rates =
     band === undefined ? book.base : (book.bands.find(candidate => candidate.name === band)?.rates ?? book.base);
-  return toMajor(charge(rates, TOKENS));
+  return toMajor(charge(rates, TOKENS, book));
 }
 
 function publishedRows(): readonly CaseRow[] {

@@ -1,8 +1,7 @@
-import type { PriceWindow } from '../calendar.ts';
+import type { PriceWhenSpec } from '@millrace/contract';
 import type { Trust } from '../hardware.ts';
-import type { PriceBand, PriceBook, TokenRates } from '../price-book.ts';
+import { type PriceBook, priceBook, type TokenRates } from '../price-book.ts';
 import { parseMoney } from '../quantity.ts';
-import { HOLIDAYS_CN } from './holidays-cn.ts';
 
 /** Cache hit, miss, output: "0.14 0.55 2.19" of `currency` per million tokens. */
 function rates(currency: string, text: string): TokenRates {
@@ -12,13 +11,6 @@ function rates(currency: string, text: string): TokenRates {
   return { hitNano: hit ?? 0n, missNano: miss ?? 0n, outputNano: output ?? 0n };
 }
 
-const at = (startMinute: number, endMinute: number, days: PriceWindow['days']): PriceWindow => ({
-  startMinute,
-  endMinute,
-  days,
-  utcOffsetHours: 8,
-});
-
 interface Row {
   readonly id: string;
   readonly name: string;
@@ -27,7 +19,7 @@ interface Row {
   readonly bands?: readonly {
     readonly name: string;
     readonly rates: string;
-    readonly windows: readonly PriceWindow[];
+    readonly when: PriceWhenSpec;
   }[];
   readonly source: string;
   readonly date: string;
@@ -35,21 +27,23 @@ interface Row {
 }
 
 function book(row: Row): PriceBook {
-  const bands: readonly PriceBand[] = (row.bands ?? []).map(band => ({
-    name: band.name,
-    rates: rates(row.currency, band.rates),
-    windows: band.windows,
-  }));
-  return { ...row, base: rates(row.currency, row.base), bands, holidays: HOLIDAYS_CN, trust: row.trust ?? 'vendor' };
+  const bands = (row.bands ?? []).map(band => ({ ...band, rates: rates(row.currency, band.rates) }));
+  return priceBook({ ...row, base: rates(row.currency, row.base), bands, trust: row.trust ?? 'vendor' });
 }
 
-// 00:30-08:30 in Beijing is 16:30-00:30 UTC.
-const NIGHT_2025 = [at(16 * 60 + 30, 24 * 60 + 30, 'every')];
+const BEIJING = { timeZone: 'Asia/Shanghai' } as const;
+const NIGHT_2025: PriceWhenSpec = { ...BEIJING, hours: '00:30-08:30' };
 // Peak 01:00-04:00 and 06:00-10:00 UTC. From 2026-08-16 every day; from 2026-09-10 Monday to Friday except Chinese public holidays.
-const PEAK_HOURS = (days: PriceWindow['days']) => [at(60, 240, days), at(360, 600, days)];
+const PEAK: PriceWhenSpec = { ...BEIJING, hours: ['09:00-12:00', '14:00-18:00'] };
+const WORKDAY_PEAK: PriceWhenSpec = {
+  ...PEAK,
+  days: ['mon', 'tue', 'wed', 'thu', 'fri'],
+  calendar: 'cn',
+  holidays: 'except',
+};
 const API_DOCS = 'api-docs.deepseek.com';
 
-export const PRICE_BOOKS: readonly PriceBook[] = [
+const ROWS: readonly Row[] = [
   {
     id: 'deepseek-v3-2025-02-09',
     name: 'DeepSeek-V3',
@@ -87,7 +81,7 @@ export const PRICE_BOOKS: readonly PriceBook[] = [
     name: 'DeepSeek-R1, night discount',
     currency: 'USD',
     base: '0.14 0.55 2.19',
-    bands: [{ name: 'night', rates: '0.035 0.135 0.55', windows: NIGHT_2025 }],
+    bands: [{ name: 'night', rates: '0.035 0.135 0.55', when: NIGHT_2025 }],
     source: API_DOCS,
     date: '2025-02-26',
   },
@@ -96,7 +90,7 @@ export const PRICE_BOOKS: readonly PriceBook[] = [
     name: 'DeepSeek-V3, night discount',
     currency: 'USD',
     base: '0.07 0.27 1.10',
-    bands: [{ name: 'night', rates: '0.035 0.135 0.55', windows: NIGHT_2025 }],
+    bands: [{ name: 'night', rates: '0.035 0.135 0.55', when: NIGHT_2025 }],
     source: API_DOCS,
     date: '2025-02-26',
   },
@@ -139,7 +133,7 @@ export const PRICE_BOOKS: readonly PriceBook[] = [
     name: 'DeepSeek V4 Flash, peak and off-peak',
     currency: 'USD',
     base: '0.007 0.22 0.66',
-    bands: [{ name: 'peak', rates: '0.014 0.44 1.32', windows: PEAK_HOURS('every') }],
+    bands: [{ name: 'peak', rates: '0.014 0.44 1.32', when: PEAK }],
     source: 'apidog, models.dev PR #4891',
     date: '2026-08-16',
     trust: 'press',
@@ -149,7 +143,7 @@ export const PRICE_BOOKS: readonly PriceBook[] = [
     name: 'DeepSeek V4 Pro, peak and off-peak',
     currency: 'USD',
     base: '0.022 0.66 1.98',
-    bands: [{ name: 'peak', rates: '0.044 1.32 3.96', windows: PEAK_HOURS('every') }],
+    bands: [{ name: 'peak', rates: '0.044 1.32 3.96', when: PEAK }],
     source: 'apidog, models.dev PR #4891',
     date: '2026-08-16',
     trust: 'press',
@@ -159,9 +153,11 @@ export const PRICE_BOOKS: readonly PriceBook[] = [
     name: 'DeepSeek V4.1 Flash, peak on workdays',
     currency: 'USD',
     base: '0.003 0.15 0.60',
-    bands: [{ name: 'peak', rates: '0.006 0.30 1.20', windows: PEAK_HOURS('workdays') }],
+    bands: [{ name: 'peak', rates: '0.006 0.30 1.20', when: WORKDAY_PEAK }],
     source: 'apiyi docs',
     date: '2026-09-10',
     trust: 'press',
   },
-].map(row => book(row as Row));
+];
+
+export const PRICE_BOOKS: readonly PriceBook[] = ROWS.map(book);
