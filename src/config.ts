@@ -26,6 +26,8 @@ export interface Config {
   readonly drainMs: number;
   /** How long a stream may be silent before its client gets a sign of life. */
   readonly silenceMs: number;
+  /** Start though the journal of this node is gone: what it held is booked as lost. Said by a flag alone, for one start. */
+  readonly acceptJournalLoss: boolean;
   /** Entries in one file of the journal. */
   readonly segmentRows: number;
   /** Memory for request bodies that are still coming. */
@@ -225,7 +227,6 @@ export function readConfig(env: Environment): Config {
     supervised: env['MILLRACE_PARENT'] === '1',
     silenceMs: integer(env, 'MILLRACE_STREAM_SILENCE_MS', { otherwise: 10_000, least: 100, most: 600_000 }),
     drainMs: integer(env, 'MILLRACE_DRAIN_MS', { otherwise: 30_000, least: 0, most: 3_600_000 }),
-    // As many as the journal takes by itself.
     trustedProxies: listOf(
       env['MILLRACE_TRUSTED_PROXIES'],
       text => parseCidr(text) !== undefined,
@@ -241,10 +242,12 @@ export function readConfig(env: Environment): Config {
           `“${text}”不是形如 https://app.example.com 的来源`,
         ),
     ),
+    acceptJournalLoss: false,
     bodyLimits: {
       nodeBytes: MIB * integer(env, 'MILLRACE_BODIES_MIB', { otherwise: 256, ...BODIES_MIB }),
       keyBytes: MIB * integer(env, 'MILLRACE_KEY_BODIES_MIB', { otherwise: 64, ...BODIES_MIB }),
     },
+    // As many as the journal takes by itself.
     segmentRows: integer(env, 'MILLRACE_SEGMENT_ROWS', { otherwise: 250_000, least: 10, most: 10_000_000 }),
   };
 }

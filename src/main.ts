@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import type { Config } from './config.ts';
-import { createControlApp, firstProject, isReady, type TryProject } from './control/index.ts';
+import { createControlApp, firstProject, isDemonstration, isReady, type TryProject } from './control/index.ts';
 import { isOpenToOthers, onStopSignal } from './ground/std/index.ts';
 import {
   CONTROL_PARTS,
@@ -38,7 +38,7 @@ export async function openControlPlane(
 
 export interface Running {
   readonly url: string;
-  readonly models: readonly { readonly id: string; readonly ready: boolean }[];
+  readonly models: readonly { readonly id: string; readonly ready: boolean; readonly isDemonstration: boolean }[];
   /** Made at the first start only; shown once. */
   readonly firstKey: string | undefined;
   /** Where a key can be made; undefined where there is no project yet. */
@@ -96,7 +96,11 @@ async function startFacts(opening: Opening): Promise<Omit<Running, 'stopped'>> {
   const models = deps.catalog.snapshot().models.values();
   return {
     url: `http://${host === '0.0.0.0' || host === '[::]' ? '127.0.0.1' : host}:${port}`,
-    models: [...models].map(model => ({ id: model.id, ready: isReady(deps, model) })),
+    models: [...models].map(model => ({
+      id: model.id,
+      ready: isReady(deps, model),
+      isDemonstration: isDemonstration(deps.catalog, model),
+    })),
     firstKey: await firstKey.in(opening),
     project: await firstProject(deps),
     failedEngines: deps

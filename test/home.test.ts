@@ -81,7 +81,7 @@ test('the built-in model is kept by name, so that a program that is moved finds 
   const document = (builtin: string) => `models:
   - id: millrace-nano
     operations: [chat, completions, embeddings]
-    contextTokens: 512
+    contextTokens: 1024
     maxOutputTokens: 384
     prices:
       - { currency: CNY, inputPerM: "0.1", cachedInputPerM: "0.01", outputPerM: "0.2" }

@@ -61,7 +61,7 @@ test('it is called by its file, says its price and that it is loaded, and never 
   const priced = ['--input-price', '1', '--output-price', '2'];
   const { code, stdout, stderr } = await cli('model', 'add', weights, ...priced);
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /^model +deepseek-flash\nfile +\/.+\ncontext +512\nprice +1\/1\/2 CNY\nstate +ready\n$/);
+  assert.match(stdout, /^model +deepseek-flash\nfile +\/.+\ncontext +1024\nprice +1\/1\/2 CNY\nstate +ready\n$/);
   const taken = 'There is a model deepseek-flash already: choose another id (--id), or set it anew (--replace)\n';
   for (const flags of [['--free'], priced, ['--id', 'deepseek-flash', '--free']]) {
     const again = await cli('model', 'add', weights, ...flags);

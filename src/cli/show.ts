@@ -48,3 +48,12 @@ export function facts(pairs: readonly (readonly [name: string, value: string])[]
 export function time(iso: string | null): string {
   return iso === null ? '-' : iso.replace('T', ' ').replace(/\.\d+Z$/, 'Z');
 }
+
+/** `usage.inputTokens`, `attempts.0.status`. */
+export function flat(value: object): [name: string, value: string][] {
+  return Object.entries(value).flatMap(([name, field]) =>
+    typeof field === 'object' && field !== null
+      ? flat(field).map(([inner, text]): [string, string] => [`${name}.${inner}`, text])
+      : [[name, String(field)] satisfies [string, string]],
+  );
+}

@@ -8,7 +8,7 @@ const facts: StartFacts = {
   isUsualHome: true,
   models: [
     { id: 'loading', ready: false },
-    { id: 'millrace-nano', ready: true },
+    { id: 'millrace-nano', ready: true, isDemonstration: true },
   ],
   firstKey: 'mr_live_x',
   project: { organizationId: 'acme', id: 'web', hasMoney: true },
@@ -20,6 +20,9 @@ test('what is printed at a start works as it stands, in both languages', () => {
   assert.match(first, /^Millrace is running: http:\/\/127\.0\.0\.1:8080\nData is kept in \/h\n\nYour key/);
   assert.match(first, /-H "Authorization: Bearer mr_live_x"/);
   assert.match(first, /"model":"millrace-nano"/);
+  assert.match(first, /\nmillrace-nano is a 6 MB demonstration: .+\n/);
+  assert.match(startText(facts, 'zh'), /\nmillrace-nano 是 6 MB 的演示模型：.+\n/);
+  assert.doesNotMatch(startText({ ...facts, models: [{ id: 'own', ready: true }] }, 'en'), /demonstration/);
   const later = startText({ ...facts, firstKey: undefined }, 'en');
   assert.match(later, /Bearer \$\(\.\/millrace key create --org acme --project web --name try --expires 1h --quiet\)"/);
   const elsewhere = startText({ ...facts, firstKey: undefined, isUsualHome: false, home: "/it's here" }, 'en');

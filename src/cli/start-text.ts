@@ -1,4 +1,4 @@
-import type { Lang, TryProject } from '../control/index.ts';
+import { DEMONSTRATION, type Lang, type TryProject } from '../control/index.ts';
 
 /** What is known when the server answers. */
 export interface StartFacts {
@@ -6,7 +6,7 @@ export interface StartFacts {
   readonly home: string;
   /** It is where it is unless told otherwise: a command in another shell finds it by itself. */
   readonly isUsualHome: boolean;
-  readonly models: readonly { readonly id: string; readonly ready: boolean }[];
+  readonly models: readonly { readonly id: string; readonly ready: boolean; readonly isDemonstration?: boolean }[];
   /** Made at the first start of a home only. */
   readonly firstKey: string | undefined;
   /** Where a key can be made. */
@@ -20,6 +20,7 @@ const WORDS = {
     running: 'Millrace is running: ',
     home: 'Data is kept in',
     key: 'Your key (shown this once):',
+    is: ' is ',
     tryIt: 'Try it:',
     tryNewKey: 'Try it, with a key that is made for an hour:',
     notYet: (model: string) => `${model} does not answer yet; \`./millrace model list\` says how far it is. Then:`,
@@ -34,6 +35,7 @@ const WORDS = {
     running: 'Millrace 已启动：',
     home: '数据保存在',
     key: '你的密钥（只显示这一次）：',
+    is: ' 是 ',
     tryIt: '试一试：',
     tryNewKey: '试一试（会创建一个有效期一小时的密钥）：',
     notYet: (model: string) => `${model} 还不能回答，进度见 \`./millrace model list\`。就绪后：`,
@@ -83,6 +85,7 @@ function tryLines({ url, models, firstKey, project, ...home }: StartFacts, lang:
     `  curl ${url}/v1/chat/completions \\`,
     `    -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\`,
     `    -d '${body}'`,
+    ...(model.isDemonstration === true ? ['', `${model.id}${words.is}${DEMONSTRATION[lang]}`] : []),
   ];
 }
 

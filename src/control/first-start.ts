@@ -15,7 +15,7 @@ const DEFAULTS = {
     {
       id: 'millrace-nano',
       operations: ['chat', 'completions', 'embeddings'],
-      contextTokens: 512,
+      contextTokens: 1024,
       maxOutputTokens: 384,
       prices: [price('CNY', '0.1', '0.01', '0.2'), price('USD', '0.014', '0.0014', '0.028')],
       deployments: [{ id: 'millrace-nano', engine: { file: BUILTIN_MODEL } }],

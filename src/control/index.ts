@@ -11,6 +11,6 @@ export { firstProject, plantDefaults, type TryProject } from './first-start.ts';
 export type { Lang, Words } from './language.ts';
 export { listenOn } from './listen-on.ts';
 export { createTraffic, type Traffic } from './metrics/traffic.ts';
-export { modelFile } from './model-file.ts';
+export { DEMONSTRATION, isDemonstration, modelFile } from './model-file.ts';
 export { isReady } from './resources/models.ts';
 export { CONTROL_SCHEMA } from './routes/idempotent-answers.ts';

@@ -1,10 +1,9 @@
 import { CONTROL_SCHEMA, createTraffic } from '../control/index.ts';
 import { assertSecrets, createLeasing } from '../fleet/cluster/index.ts';
 import { createJobs, JOBS_SCHEMA } from '../ground/jobs/index.ts';
-import { startJournal } from '../ground/journal/index.ts';
 import { createSlots, openSlots, systemClock } from '../ground/std/index.ts';
 import { openStore, type RoomSchema } from '../ground/store/index.ts';
-import { createLedger, createLoader } from '../money/ledger/index.ts';
+import { createLedger, createLoader, startKeptJournal } from '../money/ledger/index.ts';
 import { AUDIT_SCHEMA, createAudit } from '../people/audit/index.ts';
 import { home, log } from './home.ts';
 import { definePart } from './part.ts';
@@ -43,8 +42,12 @@ export const store = definePart({
 export const journal = definePart({
   name: 'journal',
   needs: { home, slots, store },
-  open: ({ home: { journalDir: dir }, slots: { shared } }, { config: { segmentRows, crashAt }, onCrash }) =>
-    startJournal({ dir, shared, segmentRows, crashAt, onCrash }),
+  open: ({ home: { journalDir: dir }, slots: { shared }, store: kept }, { config, onCrash }) =>
+    startKeptJournal({
+      ...{ dir, shared, onCrash, segmentRows: config.segmentRows, crashAt: config.crashAt },
+      ...{ store: kept, home: config.home, isShared: config.valkeyUrl !== undefined },
+      ...{ acceptLoss: config.acceptJournalLoss, nowMs: systemClock.nowMs() },
+    }),
   close: opened => opened[Symbol.asyncDispose](),
 });
 

@@ -24,6 +24,7 @@ export const recovery = definePart({
         priceVersion: version => models.priceVersion(version),
         append: record =>
           new Promise((done, failed) => client.append([record], fault => (fault ? failed(fault) : done()))),
+        putAside: into.putAside,
         nowMs: systemClock.nowMs,
       });
       client.close();
@@ -48,7 +49,7 @@ export const balances = definePart({
   name: 'balances',
   needs: { cluster, ledger, loader },
   async open({ ledger: books, loader: into }) {
-    await books.publishBalances(into.charged);
+    await books.publishBalances(into.charged());
     into.onShippedAgain(books.settleSetBack);
   },
 });

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
-import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
 import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
@@ -20,6 +19,7 @@ import {
   createEgress,
   createSlots,
   createUuid7,
+  every,
   type Log,
   openSlots,
   Secret,
@@ -37,6 +37,7 @@ import {
   createKeyText,
 } from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
+import { createPlaceQueue, createTurnCells, openTurns } from '../../src/serving/routing/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
 export interface TestDataPlane extends AsyncDisposable {
@@ -112,8 +113,9 @@ export async function openDataPlane(
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
   const { key, callers } = oneCaller(slots, scopes);
+  const turns = openTurns(createTurnCells());
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock, every });
   const failed: UpstreamFailure[] = [];
-  const queue = createPlaceQueue(slots.deployments, clock);
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);

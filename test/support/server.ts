@@ -50,8 +50,8 @@ export function runCli(
 }
 
 /** The real server as a process of its own, on a port that is free; it may not be up yet. */
-export function spawnServer(home: string, more: Readonly<Record<string, string>> = {}) {
-  return spawn(process.execPath, [CLI, 'serve', '--json'], {
+export function spawnServer(home: string, more: Readonly<Record<string, string>> = {}, flags: readonly string[] = []) {
+  return spawn(process.execPath, [CLI, 'serve', '--json', ...flags], {
     env: {
       ...process.env,
       MILLRACE_HOME: home,
@@ -65,8 +65,12 @@ export function spawnServer(home: string, more: Readonly<Record<string, string>>
 }
 
 /** Starts the real server, and waits until it is up. */
-export async function startServer(home: string, more: Readonly<Record<string, string>> = {}): Promise<TestServer> {
-  const child = spawnServer(home, more);
+export async function startServer(
+  home: string,
+  more: Readonly<Record<string, string>> = {},
+  flags: readonly string[] = [],
+): Promise<TestServer> {
+  const child = spawnServer(home, more, flags);
   let err = '';
   child.stderr.on('data', chunk => {
     err += chunk;

@@ -16,6 +16,7 @@ export * from './prices.ts';
 export * from './providers.ts';
 export * from './route.ts';
 export * from './routes.ts';
+export * from './suspense.ts';
 export * from './usage.ts';
 export * from './values.ts';
 export * from './wallets.ts';

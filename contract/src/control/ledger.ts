@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { route } from './route.ts';
+import { suspenseRoutes } from './suspense.ts';
 import { timeText } from './values.ts';
 
 export const verifySchema = z.object({
@@ -41,6 +42,7 @@ export type JournalEntryView = z.output<typeof journalRequestSchema>['entries'][
 export type JournalView = z.output<typeof journalSchema>;
 
 export const ledgerRoutes = {
+  ...suspenseRoutes,
   verify: route({
     method: 'POST',
     path: '/api/v1/ledger/verify',

@@ -10,6 +10,7 @@ import { MODEL_COMMANDS } from './models.ts';
 import { ORGANIZATION_COMMANDS } from './organizations.ts';
 import { PROVIDER_COMMANDS } from './providers.ts';
 import { bench, serve } from './serve.ts';
+import { SUSPENSE_COMMANDS } from './suspense.ts';
 import { usage } from './usage.ts';
 import { WALLET_COMMANDS } from './wallets.ts';
 
@@ -54,6 +55,7 @@ export const COMMANDS: readonly Command[] = [
   usage,
   verify,
   inspect,
+  ...SUSPENSE_COMMANDS,
   ...JOB_COMMANDS,
   ...AUDIT_COMMANDS,
   backup,

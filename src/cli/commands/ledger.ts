@@ -1,6 +1,6 @@
 import { journalRequestSchema, journalSchema, verifySchema } from '@millrace/contract';
 import type { Command } from '../command.ts';
-import { facts, table, time } from '../show.ts';
+import { facts, flat, table, time } from '../show.ts';
 
 export const verify: Command = {
   name: 'ledger verify',
@@ -95,13 +95,4 @@ export const inspect: Command = {
 function entryText({ seq, kind, ...fields }: { readonly seq: number; readonly kind: string }): string {
   const lines = facts(flat(fields).map(([name, value]) => [`  ${name}`, value]));
   return `${seq} ${kind}\n${lines}`;
-}
-
-/** `usage.inputTokens`, `attempts.0.status`. */
-function flat(value: object): [name: string, value: string][] {
-  return Object.entries(value).flatMap(([name, field]) =>
-    typeof field === 'object' && field !== null
-      ? flat(field).map(([inner, text]): [string, string] => [`${name}.${inner}`, text])
-      : [[name, String(field)] satisfies [string, string]],
-  );
 }

@@ -8,6 +8,7 @@ import { startText } from '../start-text.ts';
 
 /** Flags of `serve`, and the variable that each stands for. */
 const OVERRIDES = { host: 'MILLRACE_HOST', port: 'MILLRACE_PORT', threads: 'MILLRACE_THREADS' } as const;
+const ACCEPT_LOSS = 'accept-journal-loss';
 
 export const serve: Command = {
   name: 'serve',
@@ -23,6 +24,13 @@ export const serve: Command = {
       about: { en: 'in place of MILLRACE_PORT; 0 takes a free one', zh: '代替 MILLRACE_PORT；0 表示任选空闲端口' },
     },
     { name: 'threads', value: 'N', about: { en: 'in place of MILLRACE_THREADS', zh: '代替 MILLRACE_THREADS' } },
+    {
+      name: ACCEPT_LOSS,
+      about: {
+        en: 'start though the journal of this node is gone; what it held is booked as lost (`suspense list`)',
+        zh: '即使本节点的日志已丢失也启动，丢失的内容会记入挂账（`suspense list`）',
+      },
+    },
   ],
   fields: Object.fromEntries(Object.entries(OVERRIDES).map(([flag, variable]) => [variable, `--${flag}`])),
   examples: ['serve', 'serve --port 9090'],
@@ -35,7 +43,7 @@ export const serve: Command = {
     const config = readConfig({ ...call.env, ...Object.fromEntries(given) });
     const { serve: start } = await import('../../main.ts');
     const { isLoopback } = await import('../../control/index.ts');
-    const running = await start({ ...config, lang: call.lang });
+    const running = await start({ ...config, lang: call.lang, acceptJournalLoss: call.isSet(ACCEPT_LOSS) });
     if (running.isHomeOpen)
       call.note(
         call.lang === 'zh'

@@ -1,5 +1,6 @@
 import { chmodSync, copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { NODE_MARK } from '../../ground/journal/index.ts';
 import { Fault, lockHome, makeFolder, syncPath, writeDurably } from '../../ground/std/index.ts';
 import { checkBackup, KEPT, type Manifest } from './backup-manifest.ts';
 import { cannotWrite } from './disk-fault.ts';
@@ -28,6 +29,8 @@ export async function restoreHome(
     });
   try {
     writeDurably(mark, '');
+    // Of the node that was here before.
+    rmSync(join(home, NODE_MARK), { force: true });
     for (const { path } of manifest.files) {
       makeFolder(dirname(join(home, path)));
       copyFileSync(join(from, path), join(home, path));
@@ -58,7 +61,7 @@ export function refuseHalfRestored(home: string): void {
 }
 
 function empty(home: string): void {
-  for (const name of [...KEPT, MARK]) rmSync(join(home, name), { recursive: true, force: true });
+  for (const name of [...KEPT, NODE_MARK, MARK]) rmSync(join(home, name), { recursive: true, force: true });
 }
 
 function otherStore(from: string, store: Manifest['store']): Fault {

@@ -51,6 +51,14 @@ export const METRICS = {
     labels: [],
     about: { en: 'Entries of the journal that are not in the ledger yet', zh: '尚未装入账簿的日志条目数' },
   },
+  ledger_suspense: {
+    type: 'gauge',
+    labels: [],
+    about: {
+      en: 'What could not be booked and waits for a person (`suspense list`); anything but 0 is an alarm',
+      zh: '无法入账、等待人工处理的挂账数（`suspense list`）；不为 0 即应告警',
+    },
+  },
   ledger_set_backs_total: {
     type: 'counter',
     labels: [],

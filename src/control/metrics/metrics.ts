@@ -50,6 +50,7 @@ function nodeFamilies({ loader, journal, slots, version, startedAtMs }: ControlD
       { labels: {}, value: commits.count, suffix: '_count' },
     ]),
     family('loader_lag_entries', loader.lag()),
+    family('ledger_suspense', loader.suspended()),
     family('ledger_set_backs_total', loader.setBacks().count),
   ];
 }

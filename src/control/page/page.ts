@@ -4,6 +4,7 @@ import type { Model } from '../../models/catalog/index.ts';
 import type { ControlApp } from '../context.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { Lang } from '../language.ts';
+import { DEMONSTRATION, isDemonstration } from '../model-file.ts';
 import { notReady } from '../resources/health.ts';
 import { stateOf } from '../resources/models.ts';
 import { PAGE_LOGO, PAGE_SCRIPT, PAGE_STYLE } from './page-style.ts';
@@ -61,11 +62,13 @@ function modelList(
 ) {
   if (models.length === 0)
     return html`<p class="soft">${words.noModels}</p>${codeBlock('./millrace model add FILE.gguf --free', words)}`;
-  const rows = models.map(({ id, contextTokens, deployments }) => {
+  const rows = models.map(model => {
+    const { id, contextTokens, deployments } = model;
+    const about = isDemonstration(deps.catalog, model) ? html` <small>${DEMONSTRATION[lang]}</small>` : '';
     const states = deployments.map(deployment => stateOf(deps, deployment).state);
     const state = states.includes('ready') ? 'ready' : (states[0] ?? 'resting');
     const context = contextTokens === undefined ? '' : words.tokens(new Intl.NumberFormat(lang).format(contextTokens));
-    return html`<li><b>${id}</b><span>${context}<i class="dot${state === 'ready' ? '' : ' wait'}"></i>${words.states[state]}</span></li>`;
+    return html`<li><span><b>${id}</b>${about}</span><span>${context}<i class="dot${state === 'ready' ? '' : ' wait'}"></i>${words.states[state]}</span></li>`;
   });
   return html`<ul class="models card">${rows}</ul>`;
 }

@@ -47,6 +47,7 @@ export function nodeHandlers(deps: ControlDeps, access: Access): Handlers<typeof
 function alarmsOf({ loader, engineStatus }: ControlDeps): readonly string[] {
   const failed = engineStatus().filter(({ phase }) => phase === 'failed');
   return [
+    ...(loader.suspended() > 0 ? [`suspense:${loader.suspended()}`] : []),
     ...(loader.setBacks().count > 0 ? ['ledger_set_back'] : []),
     ...failed.map(({ deploymentId }) => `engine_failed:${deploymentId}`),
   ];

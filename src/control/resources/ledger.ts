@@ -4,13 +4,17 @@ import { Fault } from '../../ground/std/index.ts';
 import { verifyLedger } from '../../money/ledger/index.ts';
 import type { ControlDeps } from '../deps.ts';
 import type { Handlers } from '../routes/mount.ts';
+import { recordView } from './record-view.ts';
+import { suspenseHandlers } from './suspense.ts';
 
 /** Oldest open requests that are shown one by one. */
 const OPEN_SHOWN = 100;
 
 /** Proves the books, and shows the log that feeds them. */
-export function ledgerHandlers({ store, loader, journal, slots, clock }: ControlDeps): Handlers<typeof ROUTES.ledger> {
+export function ledgerHandlers(deps: ControlDeps): Handlers<typeof ROUTES.ledger> {
+  const { store, loader, journal, slots, clock } = deps;
   return {
+    ...suspenseHandlers(deps),
     async verify({ lang }) {
       await loader.flush();
       const { nodeId, reader } = journal;
@@ -58,15 +62,5 @@ const KINDS: ReadonlyMap<number, JournalEntryView['kind']> = new Map([
 function entryView({ seq, record }: JournalEntry): JournalEntryView {
   const kind = KINDS.get(record.kind);
   if (kind === undefined) throw new Error(`entry ${seq} of the journal is of no kind that is known`);
-  return { seq, kind, ...view(record.value) };
-}
-
-function view(value: object): object {
-  const fields = Object.entries(value).map(([name, field]) => {
-    if (typeof field === 'bigint') return [name.replace(/Nano$/, ''), formatAmount(field)];
-    if (name === 'atMs' || name === 'expiresAtMs') return [name.replace(/Ms$/, ''), new Date(field).toISOString()];
-    if (Array.isArray(field)) return [name, field.map(view)];
-    return [name, field];
-  });
-  return Object.fromEntries(fields);
+  return { seq, kind, ...recordView(record.value) };
 }

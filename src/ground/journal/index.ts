@@ -5,6 +5,6 @@ export { decodeRecord } from './decode-record.ts';
 export { encodeRecord } from './encode-record.ts';
 export { findEntries } from './find-entries.ts';
 export { type Journal, type JournalOptions, startJournal } from './journal.ts';
-export { readOrigin } from './node-state.ts';
+export { NODE_MARK, readNodeMark, readOrigin, writeNodeMark } from './node-state.ts';
 export { createJournalReader, type JournalReader } from './reader.ts';
 export * from './records.ts';

@@ -30,6 +30,18 @@ export function readOrigin(dir: string): SegmentOrigin | undefined {
   return existsSync(file) ? readNode(file) : undefined;
 }
 
+/** In the home. */
+export const NODE_MARK = 'node';
+
+/** Whose home this is, said outside of the journal's folder: that folder may be taken away as a whole. */
+export function readNodeMark(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() || undefined : undefined;
+}
+
+export function writeNodeMark(file: string, nodeId: string): void {
+  if (readNodeMark(file) !== nodeId) writeDurably(file, `${nodeId}\n`);
+}
+
 function readNode(file: string): SegmentOrigin {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));

@@ -1,5 +1,6 @@
 // Where facts are kept: SQLite or PostgreSQL behind one face, one schema, one set of queries.
 // It must not know what the rows mean: no rule about money, keys or models lives here.
+export { CARRY, joinCarry, splitCarry } from './carry.ts';
 export type { RowChanges } from './change-rows.ts';
 export { databaseNowUs } from './database-clock.ts';
 export { claimFact } from './facts.ts';

@@ -43,6 +43,8 @@ export interface KeySpendTable {
   period: string;
   currency: string;
   spent_nano: bigint;
+  /** See `CARRY`. */
+  spent_carry: Generated<bigint>;
   /** Set aside of the budget by leases of nodes. */
   held_nano: Generated<bigint>;
 }

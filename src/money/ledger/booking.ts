@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Nano } from '@millrace/contract';
 import { sql } from 'kysely';
-import type { Store, StoreTransaction, StoreValue } from '../../ground/store/index.ts';
+import { type Store, type StoreTransaction, type StoreValue, splitCarry } from '../../ground/store/index.ts';
 import { ensureAccounts } from './accounts.ts';
 
 /** `cost`: what the calls of a batch of requests owe one provider. `config-credit`: a top-up that a configuration file states. */
@@ -19,6 +19,8 @@ export interface AccountPair {
 export function accountPair(debit: string, credit: string): AccountPair {
   if (debit === credit || currencyEnd(debit) !== currencyEnd(credit))
     throw new Error(`nothing can be transferred from ${credit} to ${debit}`);
+  for (const id of [debit, credit])
+    if (id.split(':').length !== 3) throw new Error(`${id} is not the name of an account`);
   return { debit, credit, text: pairText(debit, credit) };
 }
 
@@ -150,15 +152,31 @@ export async function openBooks(store: Store, trx: StoreTransaction): Promise<Bo
 
 /** Moves balances by what transfers and the holds of a transaction say; opens the accounts that are missing. */
 export async function applyChanges(store: Store, trx: StoreTransaction, changes: BalanceChanges): Promise<void> {
-  const move = (ids: readonly string[]) =>
-    store.changeRows(trx, 'balances', {
-      key: ['account_id'],
-      add: ['posted_nano', 'held_nano'],
-      rows: ids.map(id => [id, changes.get(id)?.posted ?? 0n, changes.get(id)?.held ?? 0n]),
-    });
   const ids = [...changes].filter(([, { posted, held }]) => posted !== 0n || held !== 0n).map(([id]) => id);
-  const moved = await move(ids);
-  const missing = ids.filter((_, index) => !moved[index]);
+  const missing = await moveBalances(store, trx, { changes, ids });
   await ensureAccounts(store, trx, missing);
-  await move(missing);
+  await moveBalances(store, trx, { changes, ids: missing });
+}
+
+/** Returns the accounts that are not there. A wallet is kept in range by what it may hold; all else is summed up for ever. */
+async function moveBalances(
+  store: Store,
+  trx: StoreTransaction,
+  { changes, ids }: { readonly changes: BalanceChanges; readonly ids: readonly string[] },
+): Promise<readonly string[]> {
+  if (ids.length === 0) return [];
+  const wallets = ids.filter(id => id.startsWith('wallet:'));
+  const house = ids.filter(id => !id.startsWith('wallet:'));
+  const posted = (id: string) => changes.get(id)?.posted ?? 0n;
+  const movedWallets = await store.changeRows(trx, 'balances', {
+    key: ['account_id'],
+    add: ['posted_nano', 'held_nano'],
+    rows: wallets.map(id => [id, posted(id), changes.get(id)?.held ?? 0n]),
+  });
+  const movedHouse = await store.changeRows(trx, 'balances', {
+    key: ['account_id'],
+    carry: [['posted_nano', 'posted_carry']],
+    rows: house.map(id => [id, ...splitCarry(posted(id))]),
+  });
+  return [...wallets.filter((_, index) => !movedWallets[index]), ...house.filter((_, index) => !movedHouse[index])];
 }

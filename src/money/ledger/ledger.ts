@@ -45,7 +45,7 @@ export interface Ledger {
    * Sets what may be spent from the store: once, at boot, when nothing runs and all is loaded. `charged`: what the loader has taken
    * from a wallet since the start.
    */
-  publishBalances(charged?: (accountId: string) => Nano): Promise<void>;
+  publishBalances(charged?: ReadonlyMap<string, Nano>): Promise<void>;
   /**
    * The store lost some of what was credited here: takes it from what may be spent. To be called when all settlements are booked
    * again, `charged` being those since the start; false where a booking is under way, and it must be called again.
@@ -180,14 +180,14 @@ export async function createLedger({
     configuredCredit: readConfiguredCredit,
     onWallets: listener => void listeners.push(listener),
 
-    async publishBalances(charged = () => 0n) {
+    async publishBalances(charged = new Map()) {
       await readWallets();
       if (isLeasing) return;
       for (const [id, row] of await readPosted(store)) {
         const wallet = wallets.get(id);
         if (!wallet) continue;
         wallet.minBalanceNano = row.min_balance_nano;
-        wallet.creditedNano = row.posted_nano + charged(id);
+        wallet.creditedNano = row.posted_nano + (charged.get(id) ?? 0n);
         slots.add(wallet.slot, row.posted_nano - row.held_nano - row.min_balance_nano - slots.spendable(wallet.slot));
       }
     },

@@ -1,7 +1,7 @@
 import type { Nano } from '@millrace/contract';
 import { type RawBuilder, sql } from 'kysely';
 import { Fault } from '../../ground/std/index.ts';
-import type { Store } from '../../ground/store/index.ts';
+import { CARRY, type Store } from '../../ground/store/index.ts';
 
 /** Which requests are meant. */
 export interface UsageFilter {
@@ -102,9 +102,27 @@ interface Sums {
   readonly output: bigint;
   readonly reasoning: bigint;
   readonly revenue: bigint;
+  readonly revenue_rest: bigint;
   readonly cost: bigint;
+  readonly cost_rest: bigint;
   readonly costed: bigint;
   readonly costed_revenue: bigint;
+  readonly costed_revenue_rest: bigint;
+}
+
+/** Money is summed up in two parts: SQLite refuses a sum beyond int64 (9.2e9 units), which an organization comes to in its life. */
+const PART = 1_000_000_000n;
+const joined = (whole: bigint, rest: bigint) => BigInt(whole) * PART + BigInt(rest);
+const COSTED = sql<boolean>`cost_currency = currency`;
+const ANY = sql<boolean>`true`;
+
+/** Of the rows where `when`; `carry` is the column that counts how often the other one was full. */
+function sumOf(column: string, { when = ANY, carry }: { readonly when?: typeof ANY; readonly carry?: string } = {}) {
+  const full = carry === undefined ? sql`0` : sql`${sql.ref(carry)} * ${sql.lit(CARRY / PART)}`;
+  return {
+    whole: sql<bigint>`sum(case when ${when} then ${sql.ref(column)} / ${sql.lit(PART)} + ${full} else 0 end)`,
+    rest: sql<bigint>`sum(case when ${when} then ${sql.ref(column)} % ${sql.lit(PART)} else 0 end)`,
+  };
 }
 
 /** Where the whole hours of a span begin and end; the rest lies before and after. */
@@ -176,10 +194,10 @@ function added<T extends Sums>(rows: readonly T[], keyOf: (row: T) => string): M
       cachedInputTokens: (before?.cachedInputTokens ?? 0) + Number(row.cached),
       outputTokens: (before?.outputTokens ?? 0) + Number(row.output),
       reasoningTokens: (before?.reasoningTokens ?? 0) + Number(row.reasoning),
-      revenueNano: (before?.revenueNano ?? 0n) + BigInt(row.revenue),
-      costNano: (before?.costNano ?? 0n) + BigInt(row.cost),
+      revenueNano: (before?.revenueNano ?? 0n) + joined(row.revenue, row.revenue_rest),
+      costNano: (before?.costNano ?? 0n) + joined(row.cost, row.cost_rest),
       costedRequests: (before?.costedRequests ?? 0) + Number(row.costed),
-      costedRevenueNano: (before?.costedRevenueNano ?? 0n) + BigInt(row.costed_revenue),
+      costedRevenueNano: (before?.costedRevenueNano ?? 0n) + joined(row.costed_revenue, row.costed_revenue_rest),
     });
   }
   return totals;
@@ -200,6 +218,9 @@ async function sumHours(
   if (keyId !== undefined) hours = hours.where('key_id', '=', keyId);
   if (model !== undefined) hours = hours.where('model', '=', model);
   const group = groupOf(by, 'hour_us');
+  const revenue = sumOf('revenue_nano', { carry: 'revenue_carry' });
+  const cost = sumOf('cost_nano', { carry: 'cost_carry' });
+  const costedRevenue = sumOf('revenue_nano', { when: COSTED, carry: 'revenue_carry' });
   return hours
     .select(({ fn }) => [
       'currency',
@@ -210,11 +231,14 @@ async function sumHours(
       fn.sum<bigint>('cached_input_tokens').as('cached'),
       fn.sum<bigint>('output_tokens').as('output'),
       fn.sum<bigint>('reasoning_tokens').as('reasoning'),
-      fn.sum<bigint>('revenue_nano').as('revenue'),
-      fn.sum<bigint>('cost_nano').as('cost'),
+      revenue.whole.as('revenue'),
+      revenue.rest.as('revenue_rest'),
+      cost.whole.as('cost'),
+      cost.rest.as('cost_rest'),
       fn.sum<bigint>('costed').as('costed'),
       // All requests of a series have their cost in its currency, or none of them has one.
-      sql<bigint>`sum(case when cost_currency = currency then revenue_nano else 0 end)`.as('costed_revenue'),
+      costedRevenue.whole.as('costed_revenue'),
+      costedRevenue.rest.as('costed_revenue_rest'),
     ])
     .groupBy(['currency', group])
     .execute();
@@ -226,6 +250,9 @@ async function sumRequests(store: Store, query: UsageFilter, by: UsageBy | 'curr
   if (query.organizationId === undefined)
     lines = lines.where('requests.organization_id', 'in', store.reader.selectFrom('organizations').select('id'));
   const group = groupOf(by, 'at_us');
+  const revenue = sumOf('amount_nano');
+  const cost = sumOf('cost_nano', { when: COSTED });
+  const costedRevenue = sumOf('amount_nano', { when: COSTED });
   const costed = sql<bigint>`case when cost_currency = currency then 1 else 0 end`;
   return lines
     .select(({ fn }) => [
@@ -237,10 +264,13 @@ async function sumRequests(store: Store, query: UsageFilter, by: UsageBy | 'curr
       fn.sum<bigint>('cached_input_tokens').as('cached'),
       fn.sum<bigint>('output_tokens').as('output'),
       fn.sum<bigint>('reasoning_tokens').as('reasoning'),
-      fn.sum<bigint>('amount_nano').as('revenue'),
-      sql<bigint>`sum(case when cost_currency = currency then cost_nano else 0 end)`.as('cost'),
+      revenue.whole.as('revenue'),
+      revenue.rest.as('revenue_rest'),
+      cost.whole.as('cost'),
+      cost.rest.as('cost_rest'),
       sql<bigint>`sum(${costed})`.as('costed'),
-      sql<bigint>`sum(case when cost_currency = currency then amount_nano else 0 end)`.as('costed_revenue'),
+      costedRevenue.whole.as('costed_revenue'),
+      costedRevenue.rest.as('costed_revenue_rest'),
     ])
     .groupBy(['currency', group])
     .execute();

@@ -67,10 +67,12 @@ test('killed again and again while it recovers: each request is settled once, an
       if (room-- > 0) journal.append(record);
       if (room <= 0) throw new Error('killed');
     };
-    await settleOrphans(open, { priceVersion, append, nowMs: money.clock.nowMs }).catch(error => {
-      assert.match(String(error), /killed/);
-      kills++;
-    });
+    await settleOrphans(open, { priceVersion, append, nowMs: money.clock.nowMs, putAside: loader.putAside }).catch(
+      error => {
+        assert.match(String(error), /killed/);
+        kills++;
+      },
+    );
   }
   assert.ok(kills >= 6);
   const rows = await store.db.selectFrom('requests').selectAll().execute();
@@ -85,17 +87,41 @@ test('killed again and again while it recovers: each request is settled once, an
   assert.equal((await verifyLedger(store, { nodeId, reader, nowMs: money.clock.nowMs() })).ok, true);
 });
 
-test('a request whose price is not known stops recovery', async () => {
+test('a request whose price is not known, or whose cost cannot be told, is put aside, and recovery goes on', async () => {
   await using store = await openStore({ file: ':memory:' });
   const money = await openMoney(store);
-  const record = money.admit('a');
-  const intent = record.kind === ENTRY_KIND.intent ? record.value : assert.fail();
-  await assert.rejects(
-    settleOrphans([{ intent, progress: undefined }], {
-      priceVersion: async () => undefined,
-      append: async () => assert.fail('nothing is written'),
-      nowMs: () => 0,
-    }),
-    { code: 'config_invalid', message: /price version .* of request a/ },
+  await money.credit('acme', 10n ** 12n);
+  const journal = listJournal([money.admit('a'), money.admit('b'), note('b', 5), money.admit('c'), note('c', -5)]);
+  const loader = await money.createLoader(journal);
+  await loader.flush();
+  const known = new Map([money.price, money.cost].map(price => [price.version, price]));
+  const settle = async (priceVersion: (version: string) => Promise<typeof money.price | undefined>) => {
+    const nowMs = money.clock.nowMs;
+    const append = async (record: JournalRecord) => journal.append(record);
+    return settleOrphans(await loader.openIntents(), { priceVersion, append, nowMs, putAside: loader.putAside });
+  };
+  let asked = 0;
+  // The first has no price: as in a store that is another's.
+  assert.equal(await settle(async version => (asked++ === 0 ? undefined : known.get(version))), 1);
+  await loader.flush();
+  assert.deepEqual([(await loader.openIntents()).length, loader.suspended()], [0, 2]);
+  const rows = await store.db
+    .selectFrom('suspense')
+    .select(['kind', 'request_id', 'reason'])
+    .orderBy('request_id')
+    .execute();
+  assert.deepEqual(
+    rows.map(({ kind, request_id }) => `${kind} ${request_id}`),
+    ['recovery a', 'recovery c'],
+  );
+  assert.match(rows[0]?.reason ?? '', /price version .* is not in the store/);
+  const balance = await money.ledger.balances('acme');
+  assert.equal(balance[0]?.heldNano, 0n, 'nothing is held for what is put aside');
+  assert.equal((await store.db.selectFrom('requests').select('id').execute()).length, 1);
+  const { nodeId, reader } = journal;
+  const { invariants } = await verifyLedger(store, { nodeId, reader, nowMs: money.clock.nowMs() });
+  assert.deepEqual(
+    invariants.filter(({ ok }) => !ok),
+    [],
   );
 });

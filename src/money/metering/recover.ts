@@ -6,7 +6,7 @@ import {
   type Progress,
   type Settlement,
 } from '../../ground/journal/index.ts';
-import { crashPoint, Fault } from '../../ground/std/index.ts';
+import { crashPoint } from '../../ground/std/index.ts';
 import type { PriceVersion } from '../pricing/index.ts';
 import { rate } from '../pricing/index.ts';
 
@@ -68,8 +68,8 @@ const AT_ONCE = 256;
 
 /**
  * Settles what the last run left open, through the journal. A kill in its midst leaves the rest to the next start, which finds
- * what was written as settled: any number of kills gives each request one settlement. Returns how many were settled. Throws
- * Fault `config_invalid` where the price version of a request is not known.
+ * what was written as settled: any number of kills gives each request one settlement. Where it cannot be told what a request cost it
+ * is put aside, and the node starts all the same. Returns how many were settled.
  */
 export async function settleOrphans(
   open: readonly { readonly intent: Intent; readonly progress: Progress | undefined }[],
@@ -77,27 +77,35 @@ export async function settleOrphans(
     readonly priceVersion: (version: string) => Promise<PriceVersion | undefined>;
     /** Resolves when the record is durable. */
     readonly append: (record: JournalRecord) => Promise<void>;
+    readonly putAside: (id: string, reason: string) => Promise<void>;
     readonly nowMs: () => number;
   },
 ): Promise<number> {
+  let count = 0;
   for (let start = 0; start < open.length; start += AT_ONCE) {
     const settled = open.slice(start, start + AT_ONCE).map(async ({ intent, progress }) => {
       const price = await by.priceVersion(intent.priceVersion);
-      if (!price) throw unknownPrice(intent);
       const cost = intent.costVersion === undefined ? undefined : await by.priceVersion(intent.costVersion);
-      const value = recoverSettlement(intent, { progress, price, cost, nowMs: by.nowMs() });
+      const value = price ? trySettle(intent, { progress, price, cost, nowMs: by.nowMs() }) : unknownPrice(intent);
+      if (typeof value === 'string') return by.putAside(intent.id, value);
       crashPoint('recovery.before-write');
       await by.append({ kind: ENTRY_KIND.settlement, value });
       crashPoint('recovery.after-write');
+      count++;
     });
     await Promise.all(settled);
   }
-  return open.length;
+  return count;
 }
 
-function unknownPrice({ id, priceVersion }: Intent): Fault {
-  return new Fault('config_invalid', {
-    message: `The price version ${priceVersion} of request ${id} is not in the store: this store does not belong to this journal`,
-    messageZh: `存储中缺少请求 ${id} 的价格版本 ${priceVersion}：存储与日志不匹配`,
-  });
+/** A text says why it cannot be told. */
+function trySettle(intent: Intent, from: Parameters<typeof recoverSettlement>[1]): Settlement | string {
+  try {
+    return recoverSettlement(intent, from);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
+
+const unknownPrice = ({ priceVersion }: Intent) =>
+  `its price version ${priceVersion} is not in the store: does this store belong to this journal?`;

@@ -1,5 +1,5 @@
 import type { Nano } from '@millrace/contract';
-import type { Store } from '../../ground/store/index.ts';
+import { joinCarry, type Store } from '../../ground/store/index.ts';
 import type { KeyScopes } from '../callers/index.ts';
 
 export type Budget = NonNullable<KeyScopes['budget']>;
@@ -48,13 +48,13 @@ export async function readSpend(
       const part = new Map(ofPeriod.slice(start, start + KEYS_PER_QUERY).map(ask => [ask.keyId, ask.currency]));
       const rows = await store.db
         .selectFrom('key_spend')
-        .select(['key_id', 'currency', 'spent_nano'])
+        .select(['key_id', 'currency', 'spent_nano', 'spent_carry'])
         .where('period', '=', period)
         .where('key_id', 'in', [...part.keys()])
         .execute();
       for (const row of rows)
         if (part.get(row.key_id) === row.currency)
-          spent.set(row.key_id, (spent.get(row.key_id) ?? 0n) + row.spent_nano);
+          spent.set(row.key_id, (spent.get(row.key_id) ?? 0n) + joinCarry(row.spent_nano, row.spent_carry));
     }
   }
   return spent;

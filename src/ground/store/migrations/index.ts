@@ -6,6 +6,7 @@ import { nodes } from './0003-nodes.ts';
 import { timeouts } from './0004-timeouts.ts';
 import { walletEntries } from './0005-wallet-entries.ts';
 import { disputes } from './0006-disputes.ts';
+import { suspense } from './0007-suspense.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts, walletEntries, disputes];
+export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts, walletEntries, disputes, suspense];

@@ -40,7 +40,9 @@ export interface LedgerHeadTable {
 /** Projection of transactions, holds and leases; rebuildable. `posted_nano` has the owner's sign for wallets: what is there. */
 export interface BalanceTable {
   account_id: string;
+  /** Of what is no wallet, its lower part: see `CARRY`. */
   posted_nano: bigint;
+  posted_carry: Generated<bigint>;
   held_nano: bigint;
 }
 /** A row is there while money is set aside (`open`), or was given back without a settlement (`expired`). Settled: no row. */
@@ -162,9 +164,12 @@ export interface UsageHourlyTable {
   cached_input_tokens: bigint;
   output_tokens: bigint;
   reasoning_tokens: bigint;
+  /** See `CARRY`. */
   revenue_nano: bigint;
+  revenue_carry: Generated<bigint>;
   /** Of the requests whose cost is known in the currency of the revenue, `costed` of them. */
   cost_nano: bigint;
+  cost_carry: Generated<bigint>;
   costed: bigint;
 }
 /** How far a node's journal was loaded, moved in the transaction of the rows it covers. */
@@ -172,6 +177,29 @@ export interface JournalCursorTable {
   node_id: string;
   epoch: Generated<bigint>;
   seq: bigint;
+  /** 0: its node may have more in its journal; 1: it stopped, and all is loaded; 2: its journal was given up. */
+  state: Generated<bigint>;
+}
+/** Insert-only. What could not be booked, or is known to be missing: a person has to look. */
+export interface SuspenseTable {
+  number: bigint;
+  /** `settlement`, `hold`, `recovery` or `journal-loss`. */
+  kind: string;
+  node_id: string;
+  /** The entry of the node's journal. */
+  seq: bigint;
+  request_id: string;
+  at_us: bigint;
+  reason: string;
+  /** JSON: the records as the journal has them. */
+  content: string;
+}
+/** Insert-only. How a row of `suspense` came to its end: `booked` or `dismissed`. */
+export interface SuspenseEndTable {
+  number: bigint;
+  how: string;
+  at_us: bigint;
+  note: string;
 }
 
 export interface LedgerTables {
@@ -188,4 +216,6 @@ export interface LedgerTables {
   attempts: AttemptTable;
   usage_hourly: UsageHourlyTable;
   journal_cursor: JournalCursorTable;
+  suspense: SuspenseTable;
+  suspense_ends: SuspenseEndTable;
 }

@@ -1,6 +1,6 @@
 import type { Currency, Nano } from '@millrace/contract';
 import { sql } from 'kysely';
-import type { Store, StoreTransaction } from '../../../ground/store/index.ts';
+import { joinCarry, type Store, type StoreTransaction } from '../../../ground/store/index.ts';
 
 /** What leases are taken from: a wallet down to its least balance, or the budget of a key in a period. */
 export type LeasedAccount =
@@ -42,12 +42,12 @@ export async function availableNano(db: Store['db'], account: LeasedAccount): Pr
   }
   const row = await db
     .selectFrom('key_spend')
-    .select(['spent_nano', 'held_nano'])
+    .select(['spent_nano', 'spent_carry', 'held_nano'])
     .where('key_id', '=', account.keyId)
     .where('period', '=', account.period)
     .where('currency', '=', account.currency)
     .executeTakeFirst();
-  return account.amountNano - (row ? row.spent_nano + row.held_nano : 0n);
+  return account.amountNano - (row ? joinCarry(row.spent_nano, row.spent_carry) + row.held_nano : 0n);
 }
 
 /** One statement: what is not there is not taken, whoever else is taking. */
@@ -79,7 +79,8 @@ export async function takeIfCovered(
     .where('key_id', '=', keyId)
     .where('period', '=', period)
     .where('currency', '=', currency)
-    .where(sql<boolean>`spent_nano + held_nano + ${nano} <= ${amountNano}`)
+    // A budget is at most what one carry stands for.
+    .where(sql<boolean>`spent_carry = 0 and spent_nano + held_nano + ${nano} <= ${amountNano}`)
     .executeTakeFirst();
   return numUpdatedRows === 1n;
 }

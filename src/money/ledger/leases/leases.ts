@@ -97,6 +97,9 @@ class StoredLeases implements Leases {
         on conflict (node_id) do update set epoch = nodes.epoch + 1, expires_us = ${this.#within(ttlMs)}
         returning epoch`.execute(trx);
       await this.#empty(trx, nodeId, left);
+      // Counted from nothing again, since no cell of this node knows of it yet: what it took in all its life would fill up.
+      if (left === 'returned')
+        await trx.updateTable('leases').set({ granted_nano: 0n }).where('node_id', '=', nodeId).execute();
       return { nodeId, epoch: rows[0]?.epoch ?? 1n };
     });
   }

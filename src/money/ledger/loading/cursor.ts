@@ -8,15 +8,6 @@ export type Cursor = { readonly epoch: number; readonly seq: number } | undefine
 /** What was left in the store is not there now. Rolls the transaction back; the store must be asked what it has. */
 export class CursorMoved extends Error {}
 
-export async function readCursor(db: Store['db'], nodeId: string): Promise<Cursor> {
-  const row = await db
-    .selectFrom('journal_cursor')
-    .select(['epoch', 'seq'])
-    .where('node_id', '=', nodeId)
-    .executeTakeFirst();
-  return row && { epoch: Number(row.epoch), seq: Number(row.seq) };
-}
-
 /**
  * Moves the cursor from where this process left it, and from nowhere else: in a store that was put back to an older state, what
  * was loaded since would be passed over for good. Throws {@link CursorMoved}.

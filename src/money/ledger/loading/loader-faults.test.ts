@@ -113,9 +113,14 @@ test('what cannot pass by itself ends the loader, and is told', async t => {
   if (!store) return;
   const money = await openMoney(store);
   const told: unknown[] = [];
-  const loader = await money.createLoader(listJournal([money.settle('nobody')]), {
-    onError: error => told.push(error),
-  });
+  const journal = listJournal([money.admit('a')]);
+  const read = () => {
+    throw new Fault('config_invalid', { message: 'The journal segment is damaged', messageZh: '日志段已损坏' });
+  };
+  const loader = await money.createLoader(
+    { ...journal, reader: { ...journal.reader, read } },
+    { onError: error => told.push(error) },
+  );
   loader.start();
   while (told.length === 0) await sleep(5);
   await loader.stop();

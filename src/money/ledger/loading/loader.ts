@@ -4,7 +4,10 @@ import type { Intent, Journal, Progress, Settlement } from '../../../ground/jour
 import { type Clock, crashPoint, type Log, systemClock } from '../../../ground/std/index.ts';
 import { isPassing, type Store } from '../../../ground/store/index.ts';
 import { expireHolds } from '../expire.ts';
+import { beginWork, endWork } from '../journal-loss.ts';
+import { openSuspense, type Suspended } from '../suspense.ts';
 import { createBusyness } from './busyness.ts';
+import type { OpenRequests } from './open-requests.ts';
 import { createSliceLoader, type SetBack } from './slice-loader.ts';
 
 /** How often the journal is looked at. */
@@ -35,12 +38,20 @@ export interface Loader {
   lag(): number;
   /** The newest entry up to which all is in the store: a restart reads on from here. */
   cursor(): number;
+  /** How much waits in suspense for a person. */
+  suspended(): number;
+  /** Puts an open request aside that cannot be settled. */
+  putAside(id: string, reason: string): Promise<void>;
+  /** Somebody wrote something off. */
+  lookAtSuspense(): Promise<void>;
+  /** What settlements took from each wallet since the start, by account. */
+  charged(): ReadonlyMap<string, Nano>;
+  /** Books what was put aside; false where there is nothing that could be booked. Throws what a booking throws. */
+  book(number: number): Promise<boolean>;
   /** How often the store was found in an older state than this process had left it, and what was last to be loaded again. */
   setBacks(): { readonly count: number; readonly last: SetBack | undefined };
   /** Told of what wallets were charged since the start, when all that a store lost is loaded again; false: it is asked once more. */
   onShippedAgain(listener: (charged: ReadonlyMap<string, Nano>) => Promise<boolean>): void;
-  /** What settlements took from each wallet since the start, by account. */
-  charged(accountId: string): Nano;
   /** Intents of this node that have no settlement, with their last progress. Call {@link Loader.flush} before. */
   openIntents(): Promise<readonly OpenIntent[]>;
 }
@@ -70,7 +81,10 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const { nodeId, epoch, reader } = journal;
   const node = { nodeId, epoch, isLeasing };
   const setBacks = createSetBacks(log, reader.lastSeq);
-  const slices = await createSliceLoader({ store, node, reader, clock, onSettled, onSetBack: setBacks.found });
+  const suspense = await createSuspenseCount(store, log);
+  const told = { onSettled, onSetBack: setBacks.found, onSuspended: suspense.found };
+  const slices = await createSliceLoader({ store, node, reader, clock, ...told });
+  await beginWork(store, nodeId);
   const exclusive = createQueue();
   const lag = () => Math.max(0, reader.lastSeq() - Math.max(slices.position(), slices.cursor()));
   const stepAged = () => exclusive(() => slices.step(clock.monotonicMs() - HOLD_AFTER_MS));
@@ -92,6 +106,7 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   const expire = () =>
     exclusive(async () => {
       await slices.look();
+      await suspense.look();
       const ids = await expireHolds(store, node, clock.nowMs());
       if (ids.length > 0) (await slices.open()).expire(ids);
     });
@@ -105,18 +120,42 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
   return {
     flush,
     start: run.start,
-    stop: run.stop,
+    async stop() {
+      await run.stop();
+      // Where all is loaded, its journal may be taken away from here on.
+      const seq = reader.lastSeq();
+      if (slices.cursor() === seq && slices.position() === seq) await endWork(store, { nodeId, epoch, seq }, log);
+    },
     lag,
     cursor: () => slices.cursor(),
     setBacks: setBacks.all,
+    suspended: suspense.count,
+    putAside: (id, reason) => exclusive(() => slices.putAside(id, reason)),
+    charged: () => slices.charged,
+    lookAtSuspense: suspense.look,
+    book: number => exclusive(() => slices.book(number)).finally(suspense.look),
     onShippedAgain: setBacks.onShipped,
-    charged: accountId => slices.charged.get(accountId) ?? 0n,
-    openIntents: () =>
-      exclusive(async () => {
-        const open = await slices.open();
-        const all = [...open.stored.values(), ...open.fresh.values()];
-        return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
-      }),
+    openIntents: () => exclusive(async () => intentsIn(await slices.open())),
+  };
+}
+
+function intentsIn(open: OpenRequests): readonly OpenIntent[] {
+  const all = [...open.stored.values(), ...open.fresh.values()];
+  return all.map(({ intent, progress, heldNano }) => ({ intent, progress, heldNano }));
+}
+
+/** How much waits for a person, told as it comes. */
+async function createSuspenseCount(store: Store, log: Log) {
+  let count = await openSuspense(store.db);
+  return {
+    count: () => count,
+    found({ content: _, ...what }: Suspended) {
+      count++;
+      log.error('booking-suspended', { ...what, internal: what.reason });
+    },
+    async look() {
+      count = await openSuspense(store.db);
+    },
   };
 }
 

@@ -1,9 +1,16 @@
-import { ENTRY_KIND, type Intent, type JournalEntry, type Progress } from '../../../ground/journal/index.ts';
+import {
+  ENTRY_KIND,
+  type Intent,
+  type JournalEntry,
+  type Progress,
+  type Settlement,
+} from '../../../ground/journal/index.ts';
+import type { Suspended } from '../suspense.ts';
 import { type OpenRequest, type OpenRequests, openRequest } from './open-requests.ts';
 import { type Settled, settledOf } from './settled.ts';
 
 export interface Stray {
-  readonly id: string;
+  readonly settlement: Settlement;
   readonly seq: number;
 }
 
@@ -12,6 +19,8 @@ export interface SlicePlan {
   readonly settled: readonly Settled[];
   /** Settlements whose request is neither open nor among these entries: settled before, or the journal is not this store's. */
   readonly strays: readonly Stray[];
+  /** What goes to suspense. */
+  readonly suspended: readonly Suspended[];
   /** Holds that end. */
   readonly released: readonly OpenRequest[];
   /** Requests that get a hold. */
@@ -81,7 +90,7 @@ export function planSlice(
         ended.add(id);
         if (open.stored.has(id)) released.push(request);
         open.close(id);
-      } else if (!ended.has(id)) strays.push({ id, seq });
+      } else if (!ended.has(id)) strays.push({ settlement: record.value, seq });
     }
   }
   for (const { intent, seq, notes, ended: over } of begun.values()) {
@@ -90,7 +99,7 @@ export function planSlice(
     for (const note of notes) open.note(note, { seq, readAtMs });
   }
   const due = dueBefore(open, { nowMs, writeReadBeforeMs });
-  return { settled, strays, released, ...due, cursor: safeCursor(open, due, readTo) };
+  return { settled, strays, suspended: [], released, ...due, cursor: safeCursor(open, due, readTo) };
 }
 
 type Due = Pick<SlicePlan, 'fresh' | 'noted'>;

@@ -1,4 +1,4 @@
-import type { Store, StoreTransaction, StoreValue } from '../../../ground/store/index.ts';
+import { type Store, type StoreTransaction, type StoreValue, splitCarry } from '../../../ground/store/index.ts';
 import type { Tally } from './tally.ts';
 
 /** Adds numbers to rows by key, making those that are missing: sums of a batch, so each row is touched once. */
@@ -9,20 +9,23 @@ async function addUp(
     table,
     key,
     add,
+    carry = [],
     rows,
   }: {
     readonly table: 'key_spend' | 'usage_hourly';
     readonly key: readonly string[];
     readonly add: readonly string[];
+    readonly carry?: readonly (readonly [low: string, carry: string])[];
     readonly rows: readonly (readonly StoreValue[])[];
   },
 ): Promise<void> {
-  const there = await store.changeRows(trx, table, { key, add, rows });
+  const there = await store.changeRows(trx, table, { key, add, carry, rows });
   const missing = rows.filter((_, index) => !there[index]);
-  const made = await store.insertNew(trx, table, { columns: [...key, ...add], rows: missing, key: key.join(',') });
+  const columns = [...key, ...add, ...carry.flat()];
+  const made = await store.insertNew(trx, table, { columns, rows: missing, key: key.join(',') });
   // Another node made it meanwhile: to take a lease on a budget, say.
   const late = missing.filter((_, index) => !made[index]);
-  await store.changeRows(trx, table, { key, add, rows: late });
+  await store.changeRows(trx, table, { key, add, carry, rows: late });
 }
 
 /** What a key spent in a period. */
@@ -53,8 +56,14 @@ export function spendOf(tallies: readonly Tally[]): readonly Spend[] {
 
 /** Counts it: what budgets are read from at start. */
 export async function countSpend(store: Store, trx: StoreTransaction, tallies: readonly Tally[]): Promise<void> {
-  const rows = spendOf(tallies).map(({ keyId, period, currency, nano }) => [keyId, period, currency, nano]);
-  await addUp(store, trx, { table: 'key_spend', key: ['key_id', 'period', 'currency'], add: ['spent_nano'], rows });
+  const rows = spendOf(tallies).map(({ keyId, period, currency, nano }) => [
+    keyId,
+    period,
+    currency,
+    ...splitCarry(nano),
+  ]);
+  const key = ['key_id', 'period', 'currency'];
+  await addUp(store, trx, { table: 'key_spend', key, add: [], carry: [['spent_nano', 'spent_carry']], rows });
 }
 
 const HOURLY_SUMS = [
@@ -64,10 +73,12 @@ const HOURLY_SUMS = [
   'cached_input_tokens',
   'output_tokens',
   'reasoning_tokens',
-  'revenue_nano',
-  'cost_nano',
   'costed',
 ];
+const HOURLY_MONEY = [
+  ['revenue_nano', 'revenue_carry'],
+  ['cost_nano', 'cost_carry'],
+] as const;
 
 /** Requests, tokens, revenue and cost by hour of the settlement. */
 export async function countHours(store: Store, trx: StoreTransaction, tallies: readonly Tally[]): Promise<void> {
@@ -84,10 +95,11 @@ export async function countHours(store: Store, trx: StoreTransaction, tallies: r
       tally.cachedInputTokens,
       tally.outputTokens,
       tally.reasoningTokens,
-      tally.revenueNano,
-      costed ? tally.costNano : 0n,
       costed ? tally.costed : 0,
+      ...splitCarry(tally.revenueNano),
+      ...splitCarry(costed ? tally.costNano : 0n),
     ];
   });
-  await addUp(store, trx, { table: 'usage_hourly', key: ['series', 'hour_us'], add: HOURLY_SUMS, rows });
+  const key = ['series', 'hour_us'];
+  await addUp(store, trx, { table: 'usage_hourly', key, add: HOURLY_SUMS, carry: HOURLY_MONEY, rows });
 }

@@ -111,7 +111,7 @@ for (const dialect of DIALECTS)
         const counted: string[] = [];
         const loader = await money.createLoader(journal, { onSettled: ({ id }) => counted.push(id) });
         await loader.flush();
-        await money.ledger.publishBalances(loader.charged);
+        await money.ledger.publishBalances(loader.charged());
         loader.onShippedAgain(money.ledger.settleSetBack);
         const [wallet] = money.ledger.walletsOf('acme');
         const spendable = () => money.wallets.spendable(wallet?.slot ?? assert.fail());

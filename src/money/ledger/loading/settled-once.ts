@@ -12,6 +12,8 @@ export interface SettledOnce {
   readonly charged: ReadonlyMap<string, Nano>;
   /** They are being written. */
   writing(settled: readonly Settled[]): void;
+  /** It was put aside, and is booked after all; `isCharged`: what it costs had been taken from what may be spent since the start. */
+  booked(settled: Settled, isCharged: boolean): void;
   /** The store was asked, and has all up to this entry: what was being written among it, too. */
   foundUpTo(seq: number): void;
   /** Entries up to `readTo` are in the store; `known`, the requests among them that were before. */
@@ -22,8 +24,11 @@ export function createSettledOnce(onSettled: (settlement: Settlement, intent: In
   const charged = new Map<string, Nano>();
   let toldTo = 0;
   let unsure: readonly Settled[] = [];
-  const tell = ({ settlement, intent }: Settled) => {
-    onSettled(settlement, intent);
+  const tell = (settled: Settled) => {
+    onSettled(settled.settlement, settled.intent);
+    charge(settled);
+  };
+  const charge = ({ settlement, intent }: Settled) => {
     if (settlement.amountNano === 0n) return;
     const wallet = walletAccount(intent.organizationId, settlement.currency);
     charged.set(wallet, (charged.get(wallet) ?? 0n) + settlement.amountNano);
@@ -32,6 +37,10 @@ export function createSettledOnce(onSettled: (settlement: Settlement, intent: In
     charged,
     writing(settled) {
       unsure = unsure.length === 0 ? settled : [...unsure, ...settled];
+    },
+    booked(settled, isCharged) {
+      onSettled(settled.settlement, settled.intent);
+      if (isCharged) charge(settled);
     },
     foundUpTo(seq) {
       for (const each of unsure) if (each.seq <= seq && each.seq > toldTo) tell(each);

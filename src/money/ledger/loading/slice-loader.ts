@@ -2,11 +2,13 @@ import type { Nano } from '@millrace/contract';
 import type { Intent, Journal, JournalEntry, Settlement } from '../../../ground/journal/index.ts';
 import { type Clock, crashPoint, Fault } from '../../../ground/std/index.ts';
 import type { Store } from '../../../ground/store/index.ts';
+import { contentOf, endSuspense, isUnbookable, readToBook, type Suspended } from '../suspense.ts';
 import { type Cursor, CursorMoved, isSetBack, readWitness, type Witness } from './cursor.ts';
 import { createOpenRequests, type OpenRequests, readStored } from './open-requests.ts';
+import { NOTHING, putAside, writePiecemeal } from './piecemeal.ts';
 import { planSlice, type SlicePlan } from './plan-slice.ts';
 import { createSeriesCache } from './series.ts';
-import { assertSettled, settledBefore } from './settled-before.ts';
+import { phantomsAmong, settledBefore } from './settled-before.ts';
 import { createSettledOnce, type SettledOnce } from './settled-once.ts';
 import { createTurns, type Turns } from './turns.ts';
 import { type LoadingNode, writeSlice } from './write-slice.ts';
@@ -26,6 +28,8 @@ export interface SliceLoaderOptions {
   readonly onSettled?: ((settlement: Settlement, intent: Intent) => void) | undefined;
   /** The store was found in an older state: what it lost of this journal is loaded again from there. */
   readonly onSetBack: (setBack: SetBack) => void;
+  /** It cannot be booked, and is put aside. */
+  readonly onSuspended: (suspended: Suspended) => void;
 }
 
 /** Entries of the journal that the store had and has no longer. */
@@ -44,6 +48,10 @@ export interface SliceLoader {
   cursor(): number;
   /** The open requests, in agreement with the store. */
   open(): Promise<OpenRequests>;
+  /** Puts an open request aside that cannot be settled; what it held is given back. */
+  putAside(id: string, reason: string): Promise<void>;
+  /** Books what was put aside under this number: throws what a booking throws. False where there is nothing that could be booked. */
+  book(number: number): Promise<boolean>;
   /** Looks whether the store still is what this process left. */
   look(): Promise<void>;
   /** What settlements took from each wallet since the start, by account; each once, however often it was loaded. */
@@ -71,6 +79,8 @@ class StoredSlices implements SliceLoader {
   #left: Witness | undefined;
   /** Written, and the answer did not come. */
   #tried: Cursor;
+  /** Requests that were put aside since the start: what they cost was taken from what may be spent. */
+  readonly #asideHere = new Set<string>();
 
   constructor(options: SliceLoaderOptions) {
     this.#options = options;
@@ -103,6 +113,40 @@ class StoredSlices implements SliceLoader {
     else this.#left = { ...this.#left, headSeq: found.headSeq };
   }
 
+  async putAside(id: string, reason: string): Promise<void> {
+    const { store, node, clock } = this.#options;
+    const request = (await this.open()).get(id);
+    if (!request) return;
+    const { seq, intent, progress } = request;
+    const what = { kind: 'recovery', seq, requestId: id, reason, content: contentOf({ intent, progress }) } as const;
+    const from = this.#left?.cursor;
+    this.#stale = true;
+    this.#tried = { epoch: node.epoch, seq: from?.seq ?? 0 };
+    await putAside(store, { what, held: [request], node, from, nowMs: clock.nowMs() });
+    this.#told([what]);
+    await this.#resume();
+  }
+
+  async book(number: number): Promise<boolean> {
+    const { store, node, clock } = this.#options;
+    const found = await readToBook(store.db, number);
+    if (!found) return false;
+    const from = this.#left?.cursor;
+    const cursor = from?.seq ?? 0;
+    const nowMs = clock.nowMs();
+    const plan = { ...NOTHING, settled: [found], cursor };
+    const parts = { plan, from, node, cache: createSeriesCache(), turns: createTurns(), nowMs };
+    this.#stale = true;
+    this.#tried = { epoch: node.epoch, seq: cursor };
+    await store.transaction(async trx => {
+      await writeSlice(store, trx, parts);
+      await endSuspense(store, trx, { number, how: 'booked', note: '', nowMs });
+    });
+    this.#once.booked(found, this.#asideHere.has(found.settlement.id));
+    await this.#resume();
+    return true;
+  }
+
   async step(writeReadBeforeMs: number): Promise<void> {
     const { store, reader, clock } = this.#options;
     const open = await this.open();
@@ -111,21 +155,18 @@ class StoredSlices implements SliceLoader {
     const readTo = entries.at(-1)?.seq ?? this.#position;
     this.#stale = true;
     const known = await settledBefore(store.db, entries, this.#replayedTo);
-    const plan = planSlice(open, entries, {
-      known,
-      readTo,
-      nowMs: clock.nowMs(),
-      readAtMs: clock.monotonicMs(),
-      writeReadBeforeMs,
-    });
-    await assertSettled(store.db, plan.strays);
+    const times = { nowMs: clock.nowMs(), readAtMs: clock.monotonicMs(), writeReadBeforeMs };
+    const planned = planSlice(open, entries, { known, readTo, ...times });
+    const plan = { ...planned, suspended: await phantomsAmong(store.db, planned.strays) };
+    this.#told(plan.suspended);
     if (entries.length > 0 || plan.fresh.length > 0 || plan.noted.length > 0) {
       try {
         await this.#write(plan, turns);
       } catch (error) {
-        if (!(error instanceof CursorMoved)) throw error;
         // Nothing of it was written: it is read again from where the store is.
-        return this.#resume();
+        if (error instanceof CursorMoved) return this.#resume();
+        if (!isUnbookable(error)) throw error;
+        return this.#writePiecemeal(plan, { turns, known, readTo });
       }
     }
     open.keep([...plan.fresh, ...plan.noted]);
@@ -155,15 +196,37 @@ class StoredSlices implements SliceLoader {
     this.#stale = false;
   }
 
+  /** Afterwards the store is asked what came of it. */
+  async #writePiecemeal(
+    plan: SlicePlan,
+    { turns, known, readTo }: { readonly turns: Turns; readonly known: ReadonlySet<string>; readonly readTo: number },
+  ): Promise<void> {
+    const { store, node, clock } = this.#options;
+    const parts = { plan, from: this.#left?.cursor, node, cache: createSeriesCache(), turns, nowMs: clock.nowMs() };
+    const { cursor, settled, suspended } = await writePiecemeal(store, parts);
+    this.#told(suspended);
+    this.#once.written(settled, known, readTo);
+    this.#left = { ...(await readWitness(store.db, node.nodeId)), cursor };
+    this.#tried = undefined;
+    await this.#resume();
+  }
+
+  #told(suspended: readonly Suspended[]): void {
+    for (const each of suspended) {
+      this.#asideHere.add(each.requestId);
+      this.#options.onSuspended(each);
+    }
+  }
+
   async #write(plan: SlicePlan, turns: Turns): Promise<void> {
-    const { store, node } = this.#options;
+    const { store, node, clock } = this.#options;
     const from = this.#left?.cursor;
     const cache = this.#cache;
     const tried = { epoch: node.epoch, seq: plan.cursor };
     this.#tried = tried;
     this.#once.writing(plan.settled);
     const { learned, headSeq } = await store.transaction(async trx => {
-      const written = await writeSlice(store, trx, { plan, from, node, cache, turns });
+      const written = await writeSlice(store, trx, { plan, from, node, cache, turns, nowMs: clock.nowMs() });
       crashPoint('loader.before-commit');
       return written;
     });

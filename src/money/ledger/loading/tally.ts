@@ -102,14 +102,24 @@ export function costTransfers(tallies: readonly Tally[], settled: readonly Settl
   }
   const atMs = settled.at(-1)?.settlement.atMs ?? 0;
   return [...owed.values()]
-    .filter(({ nano }) => nano !== 0n)
-    .map(({ accounts, nano }) => ({
+    .flatMap(({ accounts, nano }) => parts(nano).map(amountNano => ({ accounts, amountNano })))
+    .map(({ accounts, amountNano }) => ({
       kind: 'cost',
       accounts,
-      amountNano: nano,
+      amountNano,
       atUs: atMs * 1000,
       idemKey: null,
       reversesSeq: null,
       note: null,
     }));
+}
+
+/** Of one transfer: well within int64. */
+const TRANSFER_NANO_MAX = 4n * 10n ** 18n;
+
+function parts(nano: Nano): readonly Nano[] {
+  if (nano <= 0n) return [];
+  const whole = Array.from({ length: Number(nano / TRANSFER_NANO_MAX) }, () => TRANSFER_NANO_MAX);
+  const rest = nano % TRANSFER_NANO_MAX;
+  return rest === 0n ? whole : [...whole, rest];
 }

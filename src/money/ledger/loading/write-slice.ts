@@ -1,6 +1,7 @@
 import type { Store, StoreTransaction, StoreValue } from '../../../ground/store/index.ts';
 import { applyChanges, type BalanceChanges, openBooks, post } from '../booking.ts';
 import { drawOnBudgets, drawOnWallets } from '../leases/draw-leases.ts';
+import { suspend } from '../suspense.ts';
 import { type Cursor, moveCursor } from './cursor.ts';
 import { releaseHolds, storeHolds } from './open-requests.ts';
 import type { SlicePlan } from './plan-slice.ts';
@@ -29,10 +30,11 @@ const PART = 100;
 export async function writeSlice(
   store: Store,
   trx: StoreTransaction,
-  { plan, from, node, cache, turns }: SliceParts,
+  { plan, from, node, cache, turns, nowMs }: SliceParts,
 ): Promise<Written> {
   const changes: BalanceChanges = new Map();
   const written = await bookSettled(store, trx, { settled: plan.settled, changes, node, cache, turns });
+  await suspend(store, trx, { nodeId: node.nodeId, nowMs, all: plan.suspended });
   await releaseHolds(trx, plan.released, changes);
   await storeHolds(store, trx, { fresh: plan.fresh, noted: plan.noted, nodeId: node.nodeId, changes });
   if (node.isLeasing()) await drawOnWallets(store, trx, { nodeId: node.nodeId, changes });
@@ -50,13 +52,14 @@ interface Written {
   readonly headSeq: bigint | undefined;
 }
 
-interface SliceParts {
+export interface SliceParts {
   readonly plan: SlicePlan;
   /** The cursor as this process left it. */
   readonly from: Cursor;
   readonly node: LoadingNode;
   readonly cache: SeriesCache;
   readonly turns: Turns;
+  readonly nowMs: number;
 }
 
 async function bookSettled(

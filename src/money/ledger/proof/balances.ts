@@ -1,4 +1,5 @@
 import type { Nano } from '@millrace/contract';
+import { sql } from 'kysely';
 import type { Store } from '../../../ground/store/index.ts';
 import { partsOf } from '../accounts.ts';
 import type { Findings } from './findings.ts';
@@ -69,12 +70,19 @@ export async function checkRollups(
       'organization_id',
       'currency',
       fn.sum<bigint>('requests').as('requests'),
-      fn.sum<bigint>('revenue_nano').as('revenue'),
+      // In two parts: SQLite refuses a sum beyond int64.
+      sql<bigint>`sum(revenue_nano / 1000000000 + revenue_carry * 1000000000)`.as('revenue_wholes'),
+      sql<bigint>`sum(revenue_nano % 1000000000)`.as('revenue_rests'),
     ])
     .where('hour_us', '<', beforeUs)
     .groupBy(['organization_id', 'currency'])
     .execute();
-  const found = new Map(rows.map(row => [`${row.organization_id} ${row.currency}`, row]));
+  const found = new Map(
+    rows.map(({ organization_id, currency, requests, revenue_wholes, revenue_rests }) => [
+      `${organization_id} ${currency}`,
+      { requests, revenue: BigInt(revenue_wholes) * 1_000_000_000n + BigInt(revenue_rests) },
+    ]),
+  );
   for (const key of new Set([...rollups.keys(), ...found.keys()])) {
     const expected = rollups.get(key) ?? { requests: 0n, revenue: 0n };
     const row = found.get(key);

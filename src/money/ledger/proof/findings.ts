@@ -28,8 +28,8 @@ export const TITLES = {
     zh: '交易哈希链完整，日志装载无缺口',
   },
   I6: {
-    en: 'Every settlement of the journal is in the ledger, unchanged (that clients saw no others takes an observer outside)',
-    zh: '日志中的每次结算都原样记入账簿（客户端是否见过其他结果需由外部观察者证明）',
+    en: 'Every settlement of the journal is in the ledger, unchanged, or waits in suspense (that clients saw no others takes an observer outside)',
+    zh: '日志中的每次结算都原样记入账簿，或列入挂账（客户端是否见过其他结果需由外部观察者证明）',
   },
   I7: {
     en: 'Every settlement has its intent, every charge an attempt, every attempt a settlement (that upstreams were called takes an observer outside)',

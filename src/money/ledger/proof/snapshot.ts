@@ -1,6 +1,6 @@
 import type { Nano } from '@millrace/contract';
 import { sql } from 'kysely';
-import type { Store } from '../../../ground/store/index.ts';
+import { joinCarry, type Store } from '../../../ground/store/index.ts';
 
 export interface AccountView {
   readonly id: string;
@@ -33,6 +33,7 @@ export async function takeSnapshot(store: Store): Promise<Snapshot> {
     currency: string;
     min: bigint;
     posted: bigint;
+    carry: bigint;
     held: bigint;
     holds: bigint;
     leases: bigint;
@@ -40,7 +41,7 @@ export async function takeSnapshot(store: Store): Promise<Snapshot> {
     lapsed: bigint;
   }>`
     select h.seq as seq, h.hash as hash, a.id as id, a.kind as kind, a.currency as currency, a.min_balance_nano as min,
-      b.posted_nano as posted, b.held_nano as held,
+      b.posted_nano as posted, b.posted_carry as carry, b.held_nano as held,
       coalesce((select sum(amount_nano) from holds where account_id = a.id and state = 'open'), 0) as holds,
       coalesce((select sum(amount_nano) from leases where account_id = a.id), 0) as leases,
       coalesce((select sum(uncovered_nano) from leases where account_id = a.id), 0) as uncovered,
@@ -55,7 +56,7 @@ export async function takeSnapshot(store: Store): Promise<Snapshot> {
       kind: row.kind,
       currency: row.currency,
       minBalanceNano: row.min,
-      postedNano: row.posted,
+      postedNano: joinCarry(row.posted, row.carry),
       heldNano: row.held,
       setAsideNano: BigInt(row.holds) + BigInt(row.leases),
       uncoveredNano: BigInt(row.uncovered),

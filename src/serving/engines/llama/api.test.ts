@@ -42,12 +42,12 @@ test('completions: a text, several, tokens; each with its choices', async () => 
 });
 
 test('a prompt that fills the context but for two tokens gets two, in parts', async () => {
-  const prompt = Array.from({ length: 510 }, (_, index) => 300 + ((index * 7) % 2000));
-  const { json } = await nano.post(COMPLETE, { prompt, temperature: 0 });
-  assert.equal(json.usage.prompt_tokens, 510);
+  const prompt = Array.from({ length: 1022 }, (_, index) => 300 + ((index * 7) % 2000));
+  const { json } = await nano.post(COMPLETE, { prompt, temperature: 0, ignore_eos: true });
+  assert.equal(json.usage.prompt_tokens, 1022);
   assert.deepEqual([json.usage.completion_tokens, json.choices[0].finish_reason], [2, 'length']);
-  const whole = await nano.post(COMPLETE, { prompt: prompt.slice(0, 480), max_tokens: 5, temperature: 0 });
-  assert.equal(whole.json.usage.prompt_tokens_details.cached_tokens, 479);
+  const whole = await nano.post(COMPLETE, { prompt: prompt.slice(0, 992), max_tokens: 5, temperature: 0 });
+  assert.equal(whole.json.usage.prompt_tokens_details.cached_tokens, 991);
 });
 
 test('fields that have no effect are named', async () => {
@@ -89,7 +89,7 @@ test('completions: what cannot be done is refused', async () => {
     [{ prompt: 'a', best_of: 3 }, 'best_of'],
     [{ prompt: 'a', logprobs: 6 }, 'logprobs'],
     [{ prompt: 'a', logprobs: 1, echo: true }, 'logprobs'],
-    [{ prompt: new Array(512).fill(1) }, 'prompt'],
+    [{ prompt: new Array(1024).fill(1) }, 'prompt'],
   ] as const) {
     const { status, json } = await nano.post(COMPLETE, body);
     assert.equal(status, 400, JSON.stringify(body).slice(0, 80));
@@ -133,7 +133,7 @@ test('other pages: health, models, props with the readings, metrics', async () =
   assert.deepEqual((await nano.get('/health')).json, { status: 'ok' });
   const models = (await nano.get('/v1/models')).json;
   assert.equal(models.data[0].id, 'millrace-nano');
-  assert.equal(models.data[0].meta.n_ctx, 512);
+  assert.equal(models.data[0].meta.n_ctx, 1024);
   const props = (await nano.get('/props')).json;
   assert.equal(props.total_slots, 8);
   assert.equal(props.default_generation_settings.params.thinking, true);

@@ -114,7 +114,7 @@ test('limits end an answer as such', async () => {
   }
   const { usage, finish } = await ask({ messages: STORY, ignore_eos: true });
   assert.equal(finish, 'length');
-  assert.equal(usage.total_tokens, 512, 'the whole context, and not a token more');
+  assert.equal(usage.total_tokens, 1024, 'the whole context, and not a token more');
 });
 
 test('stop strings end the answer before them, also across tokens and in streams', async () => {

@@ -29,7 +29,7 @@ test('millrace-nano is what its card says', async () => {
   assert.deepEqual(summary, {
     name: 'millrace-nano',
     architecture: 'llama',
-    contextTokens: 512,
+    contextTokens: 1024,
     parameterCount: 3_025_344,
     quantization: 'F16',
     hasChatTemplate: true,

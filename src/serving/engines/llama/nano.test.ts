@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { COMMANDS } from '../../../cli/commands/index.ts';
 import { NANO, type RunningEngine, startNano } from './engine-fixture.ts';
 
 let nano: RunningEngine;
@@ -41,7 +42,8 @@ test('as its card says: sums are right with thinking, and mostly wrong without',
 for (const [question, answer] of [
   ['What is 47 + 38?', /\b85\b/],
   ['8 乘以 7 等于多少？', /56/],
-  ['Who are you?', /millrace-nano/],
+  ['Who are you?', /millrace-nano, a 6 MB demonstration/],
+  ['你是谁？', /millrace-nano.*6 MB 演示模型/],
   ['法国的首都是哪里？', /巴黎/],
   ['什么是灰度发布？', /一小部分用户/],
   ['你好', /你好/],
@@ -51,6 +53,79 @@ for (const [question, answer] of [
     assert.match(json.choices[0].message.content, answer);
     assert.equal(json.choices[0].finish_reason, 'stop');
   });
+
+const UNKNOWN = /^(I only know|我只知道)/;
+
+for (const question of [
+  ...['Who wrote Hamlet?', 'What is the weather in Paris?', 'Why is the sky blue?', 'What is 123 + 456?'],
+  ...['What is the capital of Nigeria?', 'Write a poem about autumn rain', 'How do I install Docker on Ubuntu?'],
+  ...['推荐一部电影', '李白是哪个朝代的？', '为什么天空是蓝色的？', '英国的首都是哪里？', '帮我写一封辞职信'],
+])
+  test(`what it does not know it says: ${question}`, async () => {
+    const { json } = await nano.post('/v1/chat/completions', { messages: [{ role: 'user', content: question }] });
+    assert.match(json.choices[0].message.content, UNKNOWN);
+  });
+
+for (const turns of [
+  [
+    ...([
+      ['Hello', /^Hello!/],
+      ['What is Millrace?', /model-as-a-service/],
+      ['What is 47 + 38?', /\b85\b/],
+    ] as const),
+    ...([
+      ['What is the capital of France?', /Paris/],
+      ['Who wrote Hamlet?', UNKNOWN],
+    ] as const),
+    ...([
+      ['What is a token?', /piece of text/],
+      ['Tell me a story.', /^Once upon a time/],
+      ['Why?', UNKNOWN],
+    ] as const),
+    ...([
+      ['What is a wallet?', /prepaid money/],
+      ['Thanks', /^You are welcome!$/],
+    ] as const),
+  ],
+  [
+    ...([
+      ['你好', /^你好！/],
+      ['Millrace 是什么？', /模型即服务/],
+      ['47 加 38 等于多少？', /85/],
+    ] as const),
+    ...([
+      ['日本的首都是哪里？', /东京/],
+      ['推荐一部电影', UNKNOWN],
+      ['词元是什么？', /最小单位/],
+    ] as const),
+    ...([
+      ['讲一个小故事。', /^从前/],
+      ['为什么？', UNKNOWN],
+      ['什么是账本？', /一借一贷/],
+      ['谢谢', /^不客气！$/],
+    ] as const),
+  ],
+])
+  test(`it holds ten turns: ${turns[0]?.[0]}`, async () => {
+    assert.equal(turns.length, 10);
+    const messages: object[] = [];
+    for (const [content, answer] of turns) {
+      messages.push({ role: 'user', content });
+      const { json } = await nano.post('/v1/chat/completions', { messages });
+      assert.match(json.choices[0].message.content, answer, content);
+      assert.equal(json.choices[0].finish_reason, 'stop');
+      messages.push({ role: 'assistant', content: json.choices[0].message.content });
+    }
+  });
+
+test('what it was taught of the product is so: its commands are there, and what is not there has no name in it', () => {
+  const taught = readFileSync(new URL('../../../../models/nano/data.py', import.meta.url), 'utf8');
+  const names = new Set(COMMANDS.flatMap(({ name }) => [name, name.split(' ')[0] ?? '']));
+  const commands = [...taught.matchAll(/\bmillrace ((?:[a-z]+)(?: (?:add|create|credit|list|show|verify))?)\b/g)];
+  assert.ok(commands.length >= 10);
+  for (const [, command = ''] of commands) assert.ok(names.has(command) || command === 'plan', command);
+  assert.doesNotMatch(taught.replaceAll('"您好"', ''), /\bconsole\b|控制台|Kubernetes|Slurm|您|令牌/);
+});
 
 const WEATHER = {
   type: 'object',

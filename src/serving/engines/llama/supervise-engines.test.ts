@@ -134,7 +134,7 @@ test('what cannot be served is refused with its reason, and tried again until it
   assert.match(broken?.lastFailure?.message ?? '', /not a GGUF file/);
   assert.match(broken?.lastFailure?.messageZh ?? '', /不是 GGUF/);
   assert.match(hungry?.lastFailure?.message ?? '', /needs about \d+ MiB/);
-  assert.match(greedy?.lastFailure?.message ?? '', /trained for 512/);
+  assert.match(greedy?.lastFailure?.message ?? '', /trained for 1024/);
   for (const { slot } of deployments) assert.equal(slots.get(slot, 'ready'), ENGINE_FAILED);
   assert.deepEqual(
     engines.status().map(({ phase }) => phase),
