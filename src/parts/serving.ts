@@ -9,7 +9,7 @@ import { catalog, engines, runningEngines } from './models.ts';
 import { definePart } from './part.ts';
 import { cluster, identity } from './people.ts';
 
-/** Which gateway threads run, told once they do: the control plane shows how busy they are, and is there before them. */
+/** Which gateway threads run, told once they do: the control plane shows how they and their upstreams fare, and is there before them. */
 export const threads = definePart({
   name: 'threads',
   needs: {},

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BodyRoomLimits, createBodyRoom } from '../../src/gateway/stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../../src/gateway/stages/failures.ts';
-import { createPlaceQueue } from '../../src/gateway/stages/queue.ts';
 import { createClientAddress } from '../../src/gateway/surfaces/client-address.ts';
 import type { Exchange } from '../../src/gateway/surfaces/exchange-deps.ts';
 import { createDataPlane } from '../../src/gateway/surfaces/http.ts';
@@ -20,6 +19,7 @@ import {
   createEgress,
   createSlots,
   createUuid7,
+  every,
   type Log,
   openSlots,
   Secret,
@@ -37,6 +37,7 @@ import {
   createKeyText,
 } from '../../src/people/callers/index.ts';
 import { createUpstreams } from '../../src/serving/engines/index.ts';
+import { createPlaceQueue, createTurnCells, openTurns } from '../../src/serving/routing/index.ts';
 
 /** One gateway thread's data plane in this process, on a port of its own, with a real journal: what a process cannot be told. */
 export interface TestDataPlane extends AsyncDisposable {
@@ -80,6 +81,8 @@ interface TestDataPlaneOptions {
   readonly silenceMs?: number;
   /** What the only wallet holds at the start. */
   readonly walletNano?: bigint;
+  /** Behind the one in CNY; filled through the slots. */
+  readonly otherWallets?: CallerRecord['wallets'];
   readonly bodyLimits?: BodyRoomLimits;
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
@@ -95,6 +98,7 @@ export async function openDataPlane(
     wrap = journal => journal,
     clock = systemClock,
     walletNano = WALLET_NANO,
+    otherWallets = [],
     silenceMs = 10_000,
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
@@ -111,9 +115,10 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const { key, callers } = oneCaller(slots, scopes);
+  const { key, callers } = oneCaller(slots, scopes, otherWallets);
+  const turns = openTurns(createTurnCells());
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock, every });
   const failed: UpstreamFailure[] = [];
-  const queue = createPlaceQueue(slots.deployments, clock);
   const upstreams = createUpstreams({ egress: createEgress({ clock }), clock, log });
   const running = createRunning<Exchange>();
   const snapshot = snapshotOf(baseUrl, deployments);
@@ -154,7 +159,7 @@ export async function openDataPlane(
 }
 
 /** The one key there is, without limits. */
-function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
+function oneCaller(slots: Slots, scopes: CallerRecord['scopes'], otherWallets: CallerRecord['wallets']) {
   const hash = createKeyHasher(new Secret('pepper'));
   const key = createKeyText('live');
   const callers = createCallerIndex({ hash, slots: slots.keys });
@@ -162,7 +167,7 @@ function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
     upserted: [
       {
         ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
-        wallets: [{ currency: 'CNY', slot: WALLET }],
+        wallets: [{ currency: 'CNY', slot: WALLET }, ...otherWallets],
       },
     ],
     removed: [],

@@ -10,7 +10,6 @@ export const DEBTS: Readonly<Record<string, Readonly<Record<string, number>>>> =
     'src/serving/engines/http/deadlines.ts#createDeadlines': 85,
     'src/serving/engines/http/response-parser.ts#createResponseParser': 118,
     'src/serving/engines/http/upstreams.ts#createUpstreams': 77,
-    'src/gateway/stages/queue.ts#createPlaceQueue': 93,
     'src/ground/journal/client.ts#openJournalClient': 100,
     'src/ground/journal/group-commit.ts#createGroupCommit': 87,
     'src/money/ledger/ledger.ts#createLedger': 140,

@@ -49,8 +49,8 @@ export const usageTotalSchema = z.object({
   /** Of the `costedRequests`, whose cost is known and in the same currency. */
   cost: z.string().nullable(),
   costedRequests: z.number(),
-  /** Revenue of these. */
-  costedRevenue: z.string(),
+  /** Revenue of these; null as the cost. */
+  costedRevenue: z.string().nullable(),
   /** Of these: what revenue whose cost is not known leaves is not known either. Null, as the cost, for whom it is nothing: a key that is bound to an organization. */
   margin: z.string().nullable(),
 });

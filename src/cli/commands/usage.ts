@@ -202,7 +202,7 @@ function sumCells(sum: UsageView['totals'][number], lang: Lang): readonly string
     ...[sum.requests, sum.inputTokens, sum.cachedInputTokens, sum.outputTokens].map(String),
     sum.revenue,
     `${part ? '≥' : ''}${sum.cost ?? '-'}`,
-    part ? `${margin} ${TITLES[lang].of} ${sum.costedRevenue}` : margin,
+    part ? `${margin} ${TITLES[lang].of} ${sum.costedRevenue ?? '-'}` : margin,
   ];
 }
 

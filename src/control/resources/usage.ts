@@ -25,14 +25,20 @@ export function usageHandlers({ store, identity, loader }: ControlDeps): Handler
         fromMs: from === undefined ? undefined : parseDate(from),
         toMs: to === undefined ? undefined : parseDate(to),
       };
-      const total = (sums: UsageTotals) => forWhom(principal, totalView(sums));
+      const total = (sums: UsageTotals) => {
+        const shown = forWhom(principal, totalView(sums));
+        return principal.organizationId === undefined ? shown : { ...shown, costedRevenue: null };
+      };
       if (by !== undefined) {
         const [totals, groups] = [await readTotals(store, filter), await readUsageGroups(store, filter, by)];
         const shown = groups.map(({ group, ...sums }) => ({ group, ...total(sums) }));
         return { totals: totals.map(total), groups: shown, lines: [], next: null };
       }
       const { totals, lines, next } = await readUsage(store, { ...filter, limit, cursor });
-      const line = (one: UsedLine) => forWhom(principal, lineView(one));
+      const line = (one: UsedLine) => {
+        const shown = forWhom(principal, lineView(one));
+        return principal.organizationId === undefined ? shown : { ...shown, costs: [] };
+      };
       return { totals: totals.map(total), groups: [], lines: lines.map(line), next };
     },
   };

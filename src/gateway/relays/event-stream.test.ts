@@ -28,7 +28,7 @@ async function raw(port: number, request: string): Promise<string> {
 const events = ['data: 1\n\n', Buffer.from('data: 世界 🦙\n\n'), 'data: 再见\n\n', `data: ${'x'.repeat(70_000)}\n\n`];
 const whole = events.map(String).join('');
 const answer = (res: HttpResponse) => {
-  const stream = createEventStream(res, { headers: ['x-request-id', 'r'], silenceMs: 10_000 });
+  const stream = createEventStream(res, { headers: ['x-request-id', 'r'], silenceMs: 10_000, contain: step => step() });
   for (const event of events) stream.write(event);
   stream.end('data: [DONE]\n\n');
 };

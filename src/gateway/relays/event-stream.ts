@@ -32,24 +32,30 @@ const HEAD_WAIT_MS = 100;
 const LOOKS = 4;
 
 /** Begins the answer with its first events: until then it may still become an error. */
-export function createEventStream(
-  res: HttpResponse,
-  { headers, silenceMs }: { readonly headers: readonly string[]; readonly silenceMs: number },
-): EventStream {
-  return new LiveStream(res, headers, silenceMs);
+export function createEventStream(res: HttpResponse, options: EventStreamOptions): EventStream {
+  return new LiveStream(res, options);
+}
+
+export interface EventStreamOptions {
+  readonly headers: readonly string[];
+  readonly silenceMs: number;
+  /** Runs what a timer calls: what it throws ends this request, and nothing else. */
+  readonly contain: (step: () => void) => void;
 }
 
 class LiveStream implements EventStream {
   private readonly res: HttpResponse;
   private readonly headers: readonly string[];
+  private readonly contain: EventStreamOptions['contain'];
   private readonly looks: NodeJS.Timeout;
   private headDue: NodeJS.Timeout | undefined = undefined;
   private silentLooks = 0;
 
-  constructor(res: HttpResponse, headers: readonly string[], silenceMs: number) {
+  constructor(res: HttpResponse, { headers, silenceMs, contain }: EventStreamOptions) {
     this.res = res;
     this.headers = headers;
-    this.looks = setInterval(() => this.look(), silenceMs / LOOKS);
+    this.contain = contain;
+    this.looks = setInterval(() => contain(() => this.look()), silenceMs / LOOKS);
   }
 
   write(events: Uint8Array | string): boolean {
@@ -60,10 +66,14 @@ class LiveStream implements EventStream {
 
   accept(): void {
     if (this.res.headSent) return;
-    this.headDue ??= setTimeout(() => {
-      this.begin();
-      this.res.flush();
-    }, HEAD_WAIT_MS);
+    this.headDue ??= setTimeout(
+      () =>
+        this.contain(() => {
+          this.begin();
+          this.res.flush();
+        }),
+      HEAD_WAIT_MS,
+    );
   }
 
   end(events: string): void {

@@ -3,6 +3,7 @@ import { type Clock, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { type Codec, type ReportedUsage, withoutKey } from '../../models/dialects/index.ts';
 import type { UpstreamCall, UpstreamSink, Upstreams } from '../../serving/engines/index.ts';
+import { mayTryElsewhere } from '../../serving/routing/index.ts';
 import type { Ticket } from './admit.ts';
 import { type AttemptResult, attemptOf } from './settle.ts';
 import { timeoutsOf } from './timeouts.ts';
@@ -152,13 +153,8 @@ export class AttemptRun implements UpstreamSink {
     this.sink.failed({ fault, reached, retryable: this.isRetryable(fault, reached) });
   }
 
-  /**
-   * Whether another target may do better: what the caller did wrong stays wrong elsewhere. After a timeout the upstream may still
-   * be at work, and bill: a second try would cost the same again, and take as long.
-   */
-  isRetryable(fault: Fault, reached: boolean): boolean {
-    if (fault.code === 'upstream_timeout' && reached && !this.deployment.retriesTimeouts) return false;
-    return fault.status >= 500;
+  isRetryable({ code }: Fault, reached: boolean): boolean {
+    return mayTryElsewhere(code, { reached, retriesTimeouts: this.deployment.retriesTimeouts });
   }
 
   /** What it says of a failure, for others and for our log, without the key that we sent it. */

@@ -1,7 +1,7 @@
 import type { DeploymentGauge, DeploymentSlots } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import { calibrationOf, type Learnt, learn } from '../../money/metering/index.ts';
-import { recordSuccess } from './circuit.ts';
+import { recordSuccess } from '../../serving/routing/index.ts';
 import type { Counting, Meter } from './meter.ts';
 
 /** Where what was learnt of a deployment stands: in the counters that all threads of the node share. */
@@ -44,7 +44,7 @@ export function recordAnswer(
   meter.seeEnd();
   if (!deployment) return;
   learnFrom(meter, deployment, slots);
-  recordSuccess(slots, deployment.slot, ttftMs);
+  recordSuccess(deployment, slots, ttftMs);
 }
 
 /** Takes in what a whole answer teaches. Two threads at once may lose one of two lessons, which is no harm. */

@@ -1,9 +1,10 @@
-import { type DeploymentSlots, ENGINE_FAILED, Fault } from '../../ground/std/index.ts';
+import { ENGINE_FAILED, Fault } from '../../ground/std/index.ts';
 import type { CatalogSnapshot, Deployment, Model } from '../../models/catalog/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import type { PriceVersion } from '../../money/pricing/index.ts';
 import { priceInForce } from '../../money/pricing/index.ts';
 import { type CallerRecord, modelAllowed } from '../../people/callers/index.ts';
+import { type Loads, orderTargets, type Target } from '../../serving/routing/index.ts';
 
 /** A price, and the wallet that it is paid from. */
 export interface Payer {
@@ -33,7 +34,7 @@ const FAILED_RETRY_MS = 30_000;
 export function planCall(
   call: Call,
   caller: CallerRecord,
-  from: { readonly snapshot: CatalogSnapshot; readonly slots: DeploymentSlots; readonly nowMs: number },
+  from: { readonly snapshot: CatalogSnapshot; readonly slots: Loads; readonly nowMs: number },
 ): Plan {
   const { snapshot, slots, nowMs } = from;
   const model = snapshot.models.get(call.model);
@@ -48,7 +49,7 @@ export function planCall(
   }
   const output = outputPlan(call, model);
   const payers = payersOf(model, caller, nowMs);
-  return { model, ...payers[0], payers, targets: orderTargets(model.deployments, slots, nowMs), ...output };
+  return { model, ...payers[0], payers, targets: openTargets(model.deployments, slots, nowMs), ...output };
 }
 
 function noSuchModel(id: string): Fault {
@@ -111,29 +112,16 @@ function payersOf(model: Model, caller: CallerRecord, nowMs: number): readonly [
   });
 }
 
-/** What the order of targets looks at. */
-type Place = Pick<Deployment, 'slot' | 'embedded' | 'weight' | 'priority'>;
-
-/** Healthy targets by priority, then by load per weight. When none is healthy: `unavailable`, with when the first may be. */
-export function orderTargets<Target extends Place>(
-  deployments: readonly Target[],
-  slots: DeploymentSlots,
-  nowMs: number,
-): readonly Target[] {
-  const nowS = Math.floor(nowMs / 1000);
-  const first = deployments[0];
-  if (deployments.length === 1 && first && isOpen(first, slots, nowS)) return deployments;
-  const open = deployments.filter(deployment => isOpen(deployment, slots, nowS));
-  if (open.length === 0) {
-    throw unavailable(deployments, slots, nowS);
-  }
-  const load = (deployment: Target) => (slots.get(deployment.slot, 'inFlight') + 1) / deployment.weight;
-  return open.toSorted((a, b) => a.priority - b.priority || load(a) - load(b));
+/** Throws `unavailable` where none is open, with when the first may be. */
+export function openTargets<T extends Target>(deployments: readonly T[], loads: Loads, nowMs: number): readonly T[] {
+  const { targets, soonestMs } = orderTargets(deployments, loads, nowMs);
+  if (targets.length === 0) throw unavailable(deployments, loads, soonestMs);
+  return targets;
 }
 
 /** Says why, where an engine of ours is the reason: to wait for one that cannot serve its model helps nobody. */
-function unavailable(deployments: readonly Place[], slots: DeploymentSlots, nowS: number): Fault {
-  const engines = deployments.filter(({ embedded }) => embedded).map(({ slot }) => slots.get(slot, 'ready'));
+function unavailable(deployments: readonly Target[], loads: Loads, soonestMs: number): Fault {
+  const engines = deployments.filter(({ embedded }) => embedded).map(({ slot }) => loads.get(slot, 'ready'));
   if (engines.length === deployments.length && engines.every(ready => ready === ENGINE_FAILED))
     return new Fault('unavailable', {
       message:
@@ -141,17 +129,9 @@ function unavailable(deployments: readonly Place[], slots: DeploymentSlots, nowS
       messageZh: '此模型的引擎启动失败，系统会不时重试；管理员可在模型列表中查看原因',
       retryAfterMs: FAILED_RETRY_MS,
     });
-  const soonestS = Math.min(...deployments.map(({ slot }) => Math.max(1, slots.get(slot, 'closedUntilS') - nowS)), 5);
   const isLoading = engines.some(ready => ready !== ENGINE_FAILED && ready !== 1);
   return new Fault('unavailable', {
     ...(isLoading ? { message: 'The engine of this model is loading', messageZh: '此模型的引擎正在加载' } : {}),
-    retryAfterMs: soonestS * 1000,
+    retryAfterMs: soonestMs,
   });
-}
-
-function isOpen(deployment: Place, slots: DeploymentSlots, nowS: number): boolean {
-  return (
-    (!deployment.embedded || slots.get(deployment.slot, 'ready') === 1) &&
-    slots.get(deployment.slot, 'closedUntilS') <= nowS
-  );
 }

@@ -1,10 +1,11 @@
 import type { JournalClient } from '../../ground/journal/index.ts';
 import type { Clock, Fault, Log, Slots } from '../../ground/std/index.ts';
+import type { Deployment } from '../../models/catalog/index.ts';
 import type { Codec } from '../../models/dialects/index.ts';
 import type { Upstreams } from '../../serving/engines/index.ts';
+import type { PlaceQueue } from '../../serving/routing/index.ts';
 import type { HttpResponse } from '../server/index.ts';
 import type { FailureNotes } from '../stages/failures.ts';
-import type { PlaceQueue } from '../stages/queue.ts';
 import type { Lang } from './respond.ts';
 import type { Listed, Running } from './running.ts';
 
@@ -14,7 +15,7 @@ export interface ExchangeDeps {
   readonly log: Log;
   readonly journal: JournalClient;
   readonly upstreams: Upstreams;
-  readonly queue: PlaceQueue;
+  readonly queue: PlaceQueue<Deployment>;
   readonly failures: FailureNotes;
   readonly codec: Codec;
   /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */

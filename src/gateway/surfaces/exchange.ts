@@ -2,22 +2,22 @@ import { type Attempt, ENTRY_KIND, type Settlement } from '../../ground/journal/
 import { crashPoint, Fault, toFault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
 import type { ReportedUsage } from '../../models/dialects/index.ts';
+import { nextTargets, type Place, recordAnswering } from '../../serving/routing/index.ts';
 import { createEventStream, type EventStream } from '../relays/event-stream.ts';
 import { JsonRelay } from '../relays/json-relay.ts';
 import type { Relay } from '../relays/relay.ts';
 import { StreamRelay } from '../relays/stream-relay.ts';
 import type { Ticket } from '../stages/admit.ts';
 import { type AttemptFailure, AttemptRun, type AttemptSink } from '../stages/attempt.ts';
-import { recordFailure } from '../stages/circuit.ts';
 import { countingOf, recordAnswer } from '../stages/counting.ts';
 import { Coverage, usedUp } from '../stages/coverage.ts';
 import { Meter } from '../stages/meter.ts';
-import type { Place } from '../stages/queue.ts';
 import { type Ending, endingOf, intentOf, settlementOf, totalTokens } from '../stages/settle.ts';
 import { Contained } from './contained.ts';
 import type { Exchange, ExchangeDeps, Inbound } from './exchange-deps.ts';
 import { logRequest } from './log-request.ts';
-import { nextTargets, placeFor } from './next-targets.ts';
+import { noteFailure } from './note-failure.ts';
+import { placeFor } from './place-for.ts';
 import { baseHeaders } from './respond.ts';
 import { WaitNews } from './wait-news.ts';
 
@@ -85,7 +85,9 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
         this.ttftMs ??= this.sinceArrivalMs();
       },
     };
-    this.stream = ticket.call.stream ? createEventStream(options.res, { headers: this.headers, silenceMs }) : undefined;
+    this.stream = ticket.call.stream
+      ? createEventStream(options.res, { headers: this.headers, silenceMs, contain: step => this.contain(step) })
+      : undefined;
     this.relay = this.stream
       ? new StreamRelay({
           ...options,
@@ -215,6 +217,7 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
 
   started(notes: readonly string[]): void {
     crashPoint('gateway.upstream-head');
+    if (this.deployment) recordAnswering(this.deployment, this.deps.slots.deployments);
     this.headers.push(...notes);
     if (!this.clientGone) this.stream?.accept();
   }
@@ -246,15 +249,13 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
 
   private tryAgain({ fault, retryable, reached, usage }: AttemptFailure): void {
     if (this.phase !== 'running') return;
-    const { deployment: last, run } = this;
-    const { slots, clock, failures } = this.deps;
-    if (last) recordFailure(slots.deployments, last.slot, { fault, nowMs: clock.nowMs() });
-    const about = run && { deployment: run.deployment, status: run.status, call: this.ticket.call, fault };
-    if (about) failures.note(this.inbound.requestId, about);
+    const last = this.deployment;
+    const { run, ticket } = this;
+    if (run) noteFailure(this.deps, run, { requestId: this.inbound.requestId, call: ticket.call, fault });
     const mayTryAgain = retryable && !this.relay.committed() && !this.clientGone;
     this.closeAttempt('failed', usage);
     const from = { tried: this.tried, unreached: reached ? undefined : last };
-    const next = mayTryAgain ? this.deps.queue.tryTake(nextTargets(this.ticket.plan.targets, from)) : undefined;
+    const next = mayTryAgain ? this.deps.queue.tryTake(nextTargets(ticket.plan.targets, from)) : undefined;
     if (next) {
       this.relay.reset();
       this.start(next);
@@ -358,12 +359,13 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     if (this.phase === 'settling' || this.phase === 'ended') return;
     this.phase = 'settling';
     clearTimeout(this.drainTimer);
-    const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
+    const { ticket, meter, attempts, ttftMs, startedAtMs, intentAtMs } = this;
     const settlement = settlementOf(this.inbound.requestId, ticket, {
       ending,
       meter,
       attempts,
       timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
+      intentAtMs,
       nowMs: this.deps.clock.nowMs(),
     });
     crashPoint('gateway.before-settle');

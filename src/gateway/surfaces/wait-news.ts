@@ -1,6 +1,6 @@
 import { crashPoint } from '../../ground/std/index.ts';
+import type { Place } from '../../serving/routing/index.ts';
 import type { EventStream } from '../relays/event-stream.ts';
-import type { Place } from '../stages/queue.ts';
 
 /** A waiting stream hears of its place after this, and then this often. */
 const NEWS_MS = 1_000;

@@ -3,12 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { Fault, type Log } from '../../ground/std/index.ts';
 import type { CatalogSnapshot } from '../../models/catalog/index.ts';
 import type { CallerDelta } from '../../people/callers/index.ts';
+import { createTurnCells } from '../../serving/routing/index.ts';
 import type { UpstreamFailure } from '../stages/failures.ts';
 import type { SupplyAnswer, SupplyRequest } from './shared-admission.ts';
 import type { FromThread, ThreadStart, ToThread } from './thread.ts';
 
 export interface GatewayOptions
-  extends Omit<ThreadStart, 'journal' | 'reusePort' | 'callers' | 'snapshot' | 'sharing'> {
+  extends Omit<ThreadStart, 'journal' | 'turns' | 'reusePort' | 'callers' | 'snapshot' | 'sharing'> {
   /** Gets more of what is short, where wallets and limits are shared with other nodes; never rejects. */
   readonly supply: ((request: SupplyRequest) => Promise<SupplyAnswer>) | undefined;
   readonly threads: number;
@@ -43,13 +44,14 @@ export interface GatewayThreads {
 export async function startGatewayThreads(options: GatewayOptions): Promise<GatewayThreads> {
   const workers: Worker[] = [];
   const failures = new Map<string, UpstreamFailure>();
+  const turns = createTurnCells();
   let stopping = false;
   const spawn = async (port: number, reusePort: boolean): Promise<number> => {
     const journal = options.connectJournal();
     const { threads: _threads, connectJournal: _connect, log: _log, onCrash, ...more } = options;
     const { callers, snapshot, supply, follow: _follow, ...rest } = more;
     const known = { sharing: supply !== undefined, callers: callers(), snapshot: snapshot() };
-    const start: ThreadStart = { ...rest, ...known, port, reusePort, journal };
+    const start: ThreadStart = { ...rest, ...known, turns, port, reusePort, journal };
     const worker = new Worker(new URL('./thread.ts', import.meta.url), {
       name: 'gateway',
       workerData: start,

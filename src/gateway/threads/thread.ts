@@ -8,6 +8,7 @@ import {
   createEgress,
   createLog,
   createUuid7,
+  every,
   Fault,
   type Log,
   type LogLevel,
@@ -18,13 +19,13 @@ import {
   systemClock,
   toFault,
 } from '../../ground/std/index.ts';
-import type { CatalogSnapshot } from '../../models/catalog/index.ts';
+import type { CatalogSnapshot, Deployment } from '../../models/catalog/index.ts';
 import { codecs } from '../../models/dialects/index.ts';
 import { type CallerDelta, type CallerRecord, createCallerIndex, createKeyHasher } from '../../people/callers/index.ts';
 import { createUpstreams } from '../../serving/engines/index.ts';
+import { createPlaceQueue, openTurns } from '../../serving/routing/index.ts';
 import { type BodyRoomLimits, createBodyRoom } from '../stages/body-room.ts';
 import { createFailureNotes, type UpstreamFailure } from '../stages/failures.ts';
-import { createPlaceQueue } from '../stages/queue.ts';
 import { createClientAddress } from '../surfaces/client-address.ts';
 import { createControlProxy } from '../surfaces/control-proxy.ts';
 import type { Exchange } from '../surfaces/exchange-deps.ts';
@@ -46,6 +47,8 @@ export interface ThreadStart {
   readonly logLevel: LogLevel;
   /** A stream that says nothing for so long says that it lives. */
   readonly silenceMs: number;
+  /** Whose turn it is, over all threads. */
+  readonly turns: SharedArrayBuffer;
   readonly crashAt: string | undefined;
   readonly bodyLimits: BodyRoomLimits;
   /** Addresses and ranges of proxies whose word is taken for who asks. */
@@ -111,7 +114,8 @@ function runThread(start: ThreadStart, main: MessagePort): void {
   callers.apply({ upserted: start.callers, removed: [] });
   let { snapshot } = start;
   const running = createRunning<Exchange>();
-  const queue = createPlaceQueue(slots.deployments, systemClock);
+  const turns = openTurns(start.turns);
+  const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock: systemClock, every });
   const upstreams = createUpstreams({ egress: createEgress({ clock: systemClock }), clock: systemClock, log });
   const tell = (message: FromThread) => main.postMessage(message);
   const supplies = createSupplyLine(tell);

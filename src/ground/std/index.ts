@@ -8,6 +8,7 @@ export * from './durable.ts';
 export * from './egress.ts';
 export { type AddressKind, addressKind } from './egress-address.ts';
 export type { Resolve, ResolvedAddress } from './egress-names.ts';
+export * from './every.ts';
 export * from './fault.ts';
 export * from './home-lock.ts';
 export * from './home-secrets.ts';

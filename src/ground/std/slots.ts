@@ -248,7 +248,7 @@ function openSharedKeys(cells: BigInt64Array): KeySlots {
   };
 }
 
-const DEPLOYMENT_FIELDS = 16;
+const DEPLOYMENT_FIELDS = 15;
 const DEPLOYMENT = {
   inFlight: 0,
   waiting: 1,
@@ -256,18 +256,17 @@ const DEPLOYMENT = {
   closedUntilS: 3,
   ready: 4,
   ttftMs: 5,
-  tokensPerSecond: 6,
-  queuedTokens: 7,
-  durationMs: 8,
-  threadLimit: 9,
+  durationMs: 6,
+  probeUntilS: 7,
+  busyUntilS: 8,
   /** How its vendor counts tokens, as learnt from its reports. */
-  countSamples: 10,
-  countPerText: 11,
-  countTextSpread: 12,
-  countPerPiece: 13,
-  countPieceSpread: 14,
+  countSamples: 9,
+  countPerText: 10,
+  countTextSpread: 11,
+  countPerPiece: 12,
+  countPieceSpread: 13,
   /** Longest output of late that it reported and did not show. */
-  hiddenTokens: 15,
+  hiddenTokens: 14,
 } as const;
 /** `ready` of an engine that cannot serve its model; 1 is ready, all else is not yet. */
 export const ENGINE_FAILED = 2;
@@ -280,6 +279,8 @@ export interface DeploymentSlots {
   set(slot: number, gauge: DeploymentGauge, value: number): void;
   /** Adds and returns the new value. */
   add(slot: number, gauge: DeploymentGauge, delta: number): number;
+  /** Sets it where it is still what was seen. */
+  swap(slot: number, gauge: DeploymentGauge, seen: number, value: number): boolean;
   /** All gauges to zero. */
   clear(slot: number): void;
   /** False, and nothing taken, when `limit` are in flight. */
@@ -293,6 +294,7 @@ function openDeployments(cells: Int32Array): DeploymentSlots {
     get: (slot, gauge) => Atomics.load(cells, at(slot, gauge)),
     set: (slot, gauge, value) => void Atomics.store(cells, at(slot, gauge), value),
     add: (slot, gauge, delta) => Atomics.add(cells, at(slot, gauge), delta) + delta,
+    swap: (slot, gauge, seen, value) => Atomics.compareExchange(cells, at(slot, gauge), seen, value) === seen,
     clear(slot) {
       const first = slot * DEPLOYMENT_FIELDS;
       for (let index = first; index < first + DEPLOYMENT_FIELDS; index++) Atomics.store(cells, index, 0);

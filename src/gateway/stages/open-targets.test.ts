@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSlots, ENGINE_FAILED, Fault, openSlots } from '../../ground/std/index.ts';
-import { orderTargets } from './plan.ts';
+import { openTargets } from './plan.ts';
 
 const NOW_MS = 1_000_000_000;
 
@@ -14,7 +14,7 @@ function refusal(states: readonly (number | undefined)[]): Fault {
     return { slot, embedded: ready !== undefined, weight: 1, priority: 0 };
   });
   try {
-    orderTargets(deployments, slots, NOW_MS);
+    openTargets(deployments, slots, NOW_MS);
   } catch (error) {
     assert.ok(error instanceof Fault);
     return error;
