@@ -1,12 +1,12 @@
 import type { Slots } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
-import { holdNano } from '../../money/pricing/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
 import { type Entry, limited, rateHeaders } from './enter.ts';
 import { Hold, takeMoney } from './hold.ts';
 import type { AnswerBounds } from './meter.ts';
 import type { Plan } from './plan.ts';
 import { shortOfMoney } from './short-of-money.ts';
+import { type Stretch, stretchOf, worstNano } from './worst-case.ts';
 
 /** Admitted: the limits taken and the money held. */
 export interface Ticket {
@@ -19,6 +19,8 @@ export interface Ticket {
   readonly bounds: AnswerBounds;
   /** How many output tokens the hold covers from the start, over all choices. */
   readonly heldOutputTokens: number;
+  /** The time that the hold is good for. */
+  readonly stretch: Stretch;
   /** `x-ratelimit-*` for the answer; empty where the key has no limits. */
   readonly limitHeaders: readonly string[];
 }
@@ -42,14 +44,15 @@ export function admit(
     call.inputTokensGuess +
     (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensHeld, OUTPUT_GUESS_MAX) : plan.outputTokensHeld);
   const limitHeaders = takeTokens(entry, slots, { tokens, nowMs });
+  const stretch = stretchOf(plan, nowMs);
   for (const payer of plan.payers) {
     const outputTokensMax = plan.outputTokensHeld;
-    const nano = holdNano({ inputTokensMax: bounds.inputTokensMax, outputTokensMax, price: payer.price });
+    const nano = worstNano(payer.price, { ...bounds, outputTokensMax }, stretch);
     if (!takeMoney(caller, payer, { slots, nano })) continue;
     const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
     const paid = payer === plan.payers[0] ? plan : { ...plan, ...payer };
     entry.passOn();
-    return { caller, call, plan: paid, hold, bounds, heldOutputTokens: outputTokensMax, limitHeaders };
+    return { caller, call, plan: paid, hold, bounds, heldOutputTokens: outputTokensMax, stretch, limitHeaders };
   }
   returnTokens(caller, slots, tokens);
   throw shortOfMoney(caller, plan, { slots, inputTokensMax: bounds.inputTokensMax, nowMs });

@@ -1,10 +1,10 @@
 import type { RequestId } from '@millrace/contract/words';
-import { ENTRY_KIND, type JournalClient, NO_USAGE } from '../../ground/journal/index.ts';
+import { ENTRY_KIND, type JournalClient } from '../../ground/journal/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import { rate } from '../../money/pricing/index.ts';
 import type { Ticket } from './admit.ts';
 import type { Meter } from './meter.ts';
+import { worstNano } from './worst-case.ts';
 
 /** A progress record each so many tokens, and no more than this often. */
 const PROGRESS_TOKENS = 64;
@@ -55,13 +55,14 @@ export class Coverage {
   }
 
   private grow(tokens: number): boolean {
-    const { hold, plan, bounds } = this.ticket;
+    const { hold, plan, bounds, stretch } = this.ticket;
+    const worst = (outputTokensMax: number) => worstNano(plan.price, { ...bounds, outputTokensMax }, stretch);
     const wanted = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(this.coveredTokens / 4));
     const most = bounds.outputTokensMax - this.coveredTokens;
     const needed = tokens - this.coveredTokens;
     // The last of a wallet may not do for all that is wanted, and yet for what is there.
     for (const more of [Math.min(most, Math.max(wanted, needed)), needed]) {
-      if (!hold.extend(rate({ ...NO_USAGE, outputTokens: more }, plan.price).amountNano)) continue;
+      if (!hold.extend(worst(this.coveredTokens + more) - worst(this.coveredTokens))) continue;
       this.coveredTokens += more;
       return true;
     }

@@ -1,10 +1,10 @@
 import { formatAmount, type Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
-import { holdNano } from '../../money/pricing/index.ts';
 import type { CallerRecord, KeyScopes } from '../../people/callers/index.ts';
 import { budgetApplies } from './hold.ts';
 import type { Payer, Plan } from './plan.ts';
 import { Shortfall } from './shortfall.ts';
+import { stretchOf, worstNano } from './worst-case.ts';
 
 /**
  * The refusal of a request that no payer covers: what is short, the wallet or the budget of the key, how much of it is left, and when
@@ -19,7 +19,8 @@ export function shortOfMoney(
   const { budget } = caller.scopes;
   const payer = plan.payers.find(each => budget === undefined || budgetApplies(caller, each));
   if (!payer) return unmeasured(plan, budget);
-  const nano = holdNano({ inputTokensMax, outputTokensMax: plan.outputTokensHeld, price: payer.price });
+  const most = { inputTokensMax, outputTokensMax: plan.outputTokensHeld };
+  const nano = worstNano(payer.price, most, stretchOf(plan, nowMs));
   const need = { what: 'money', nano } as const;
   const amount = amountOf(nano, payer);
   const cost = {
