@@ -234,6 +234,10 @@ test('people read tables', async () => {
     '币种  余额  预留  可用\nCNY   99.5     0  99.5\n',
   );
   assert.match((await cli(['ledger', 'verify'])).stdout, /✓ {2}I1 .*\n.*The books are right\.\n$/s);
+  await cli(['key', 'create', '--admin', '--name', 'ops']);
+  await cli(['key', 'create', '--admin', '--role', 'finance', '--org', 'acme', '--name', 'books']);
+  const keys = (await cli(['key', 'list'])).stdout;
+  assert.match(keys, / all +ops +role admin .*\n.* acme +books +role finance /);
 });
 
 test('amounts are decimal numbers and nothing else', async () => {
