@@ -255,7 +255,7 @@ test('providers: the known by their id, others by their address, and none that i
     (await add('deepsek')).err,
     /^--base-url: is missing, and "deepsek" is no vendor that is known; did you mean deepseek\?\n$/,
   );
-  assert.match((await add('own', '--base-url', 'http://10.0.0.7/v1')).err, /allowPrivateNetwork/);
+  assert.match((await add('own', '--base-url', 'http://10.0.0.7/v1')).err, /set --allow-private-network to allow it/);
   assert.equal((await add('own', '--base-url', 'http://10.0.0.7/v1', '--allow-private-network')).code, 0);
   assert.match((await add('other', '--key-env', 'NOT_THERE')).err, /NOT_THERE is not set/);
   assert.match((await said('provider', 'known')).out, /\ndeepseek +DeepSeek +https:\/\/api\.deepseek\.com +✓\n/);
