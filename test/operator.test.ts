@@ -99,6 +99,11 @@ test('usage of all organizations, by model, key and day, and for a spreadsheet',
   assert.equal((await said('usage', '--csv', '--limit', '1')).out.trimEnd().split('\r\n').length, 2);
   assert.match((await said('usage', '--by', 'model', '--csv')).out, /^model,currency,.+\r\nmillrace-nano,CNY,2,0,/);
   assert.match((await said('usage', '--by', 'model')).out, /\n\nMODEL +CURRENCY .+\nmillrace-nano +CNY +2 /);
+  // What costs nothing that is known is not said to cost nothing, nor to earn nothing.
+  assert.match(
+    (await said('usage', '--by', 'model', '--lang', 'zh')).out,
+    /\n\n模型 +币种 .+\nmillrace-nano +CNY +2 .+ - +-\n$/,
+  );
   assert.equal((await server.cli('usage', '--csv', '--json')).code, 2);
 });
 
@@ -248,9 +253,9 @@ test('providers: the known by their id, others by their address, and none that i
   assert.equal((await add('deepseek', '--replace')).code, 0);
   assert.match(
     (await add('deepsek')).err,
-    /^baseUrl: is missing, and "deepsek" is no vendor that is known; did you mean deepseek\?\n$/,
+    /^--base-url: is missing, and "deepsek" is no vendor that is known; did you mean deepseek\?\n$/,
   );
-  assert.match((await add('own', '--base-url', 'http://10.0.0.7/v1')).err, /allowPrivateNetwork/);
+  assert.match((await add('own', '--base-url', 'http://10.0.0.7/v1')).err, /set --allow-private-network to allow it/);
   assert.equal((await add('own', '--base-url', 'http://10.0.0.7/v1', '--allow-private-network')).code, 0);
   assert.match((await add('other', '--key-env', 'NOT_THERE')).err, /NOT_THERE is not set/);
   assert.match((await said('provider', 'known')).out, /\ndeepseek +DeepSeek +https:\/\/api\.deepseek\.com +✓\n/);

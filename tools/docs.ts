@@ -33,7 +33,8 @@ const CLI_WORDS = {
     every: 'Every command takes',
     flag: 'flag',
     meaning: 'meaning',
-    required: 'required',
+    required: ' (required)',
+    semicolon: '; ',
     json: 'With `--json`:',
     failure:
       'With `--json` a failure is `{"error":{"code","message"}}` on stdout; codes are those of [faults](faults.md).',
@@ -48,7 +49,8 @@ const CLI_WORDS = {
     every: '所有命令都支持',
     flag: '选项',
     meaning: '含义',
-    required: '必填',
+    required: '（必填）',
+    semicolon: '；',
     json: '使用 `--json` 时输出：',
     failure: '使用 `--json` 时，失败会在标准输出给出 `{"error":{"code","message"}}`，代码见[错误码](faults.md)。',
   },
@@ -60,7 +62,7 @@ const cell = (text: string) => text.replaceAll('|', '\\|');
 function flagRows(flags: Command['flags'], lang: Lang): readonly string[] {
   const words = CLI_WORDS[lang];
   return flags.map(flag => {
-    const required = flag.required ? ` (${words.required})` : '';
+    const required = flag.required ? words.required : '';
     return `| \`${cell(flagText(flag))}\` | ${cell(flag.about[lang])}${required} |`;
   });
 }
@@ -83,7 +85,12 @@ function commandSection(command: Command, lang: Lang): readonly string[] {
     '```sh',
     ...command.examples.map(commandLine),
     '```',
-    ...(command.json === '—' ? [] : ['', `${words.json} \`${command.json}\``]),
+    ...(command.json === '—'
+      ? []
+      : [
+          '',
+          `${words.json} \`${command.json}\`${command.jsonMore ? `${words.semicolon}${command.jsonMore[lang]}` : ''}`,
+        ]),
   ];
 }
 

@@ -33,6 +33,10 @@ export interface Command {
   readonly examples: readonly string[];
   /** Shape of the answer with `--json`. */
   readonly json: string;
+  /** What its shape alone does not say. */
+  readonly jsonMore?: Readonly<Record<Lang, string>>;
+  /** Words of the control API's refusals, and those that the person types here. */
+  readonly terms?: Readonly<Record<string, string>>;
   readonly run: (call: CommandCall) => Promise<number>;
 }
 

@@ -10,8 +10,9 @@ const WORDS = {
     operands: 'Words:',
     examples: 'Examples:',
     json: 'With --json: ',
-    required: 'required',
-    more: 'millrace COMMAND --help says more. Every command takes --json and --lang en|zh.',
+    semicolon: '; ',
+    required: ' (required)',
+    more: './millrace COMMAND --help says more. Every command takes --json and --lang en|zh.',
     config: 'The environment sets up the server: MILLRACE_HOME, MILLRACE_PORT … (docs/en/reference/configuration.md).',
   },
   zh: {
@@ -21,8 +22,9 @@ const WORDS = {
     operands: '参数：',
     examples: '示例：',
     json: '使用 --json 时输出：',
-    required: '必填',
-    more: '运行 millrace 命令 --help 查看详情。所有命令都支持 --json 与 --lang en|zh。',
+    semicolon: '；',
+    required: '（必填）',
+    more: '运行 `./millrace 命令 --help` 查看详情。所有命令都支持 --json 与 --lang en|zh。',
     config: '服务通过环境变量设置：MILLRACE_HOME、MILLRACE_PORT 等（见 docs/zh/reference/configuration.md）。',
   },
 } as const;
@@ -49,14 +51,14 @@ export function commandHelp(command: Command, lang: Lang): string {
       words.flags,
       [...command.flags, ...GLOBAL_FLAGS].map(flag => [
         flagText(flag),
-        flag.required ? `${flag.about[lang]} (${words.required})` : flag.about[lang],
+        flag.required ? `${flag.about[lang]}${words.required}` : flag.about[lang],
       ]),
     ),
     '',
     words.examples,
     ...command.examples.map(example => `  ${commandLine(example)}`),
     '',
-    `${words.json}${command.json}`,
+    `${words.json}${command.json}${command.jsonMore ? `${words.semicolon}${command.jsonMore[lang]}` : ''}`,
   ].join('\n');
 }
 

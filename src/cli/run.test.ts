@@ -76,6 +76,12 @@ test('a wrong use is one sentence with what was meant, and exit code 2', async (
     [['serve', '--port', '99999'], '--port "99999" is not a whole number from 0 to 65535'],
     [['serve', '--host=a b'], '--host "a b" is not an address or a host name'],
     // Words of the control API are told in the words of the command line.
+    [['provider', 'add', 'myown'], '--base-url: is missing, and "myown" is no vendor that is known'],
+    [
+      ['provider', 'add', 'mine', '--base-url', 'http://10.0.0.7:8000/v1'],
+      '--base-url: 10.0.0.7 is on a private network: set --allow-private-network to allow it',
+    ],
+    [['usage', '--project', 'web'], '--project: needs --org: each has projects of its own'],
     [
       ['org', 'create', '中文'],
       'ID: "中文" is not an id: use up to 64 of a-z, 0-9, "." "_" "-", starting and ending with a letter or digit',
@@ -228,6 +234,10 @@ test('people read tables', async () => {
     '币种  余额  预留  可用\nCNY   99.5     0  99.5\n',
   );
   assert.match((await cli(['ledger', 'verify'])).stdout, /✓ {2}I1 .*\n.*The books are right\.\n$/s);
+  await cli(['key', 'create', '--admin', '--name', 'ops']);
+  await cli(['key', 'create', '--admin', '--role', 'finance', '--org', 'acme', '--name', 'books']);
+  const keys = (await cli(['key', 'list'])).stdout;
+  assert.match(keys, / all +ops +role admin .*\n.* acme +books +role finance /);
 });
 
 test('amounts are decimal numbers and nothing else', async () => {

@@ -117,14 +117,18 @@ function helpOn(words: readonly string[], lang: Lang): string {
 }
 
 /** The control API names its fields; the person knows the flags and words that they came from. */
-function inWordsOf({ fields = {} }: Command, values: ReadonlyMap<string, string>, error: unknown): unknown {
+function inWordsOf({ fields = {}, terms = {} }: Command, values: ReadonlyMap<string, string>, error: unknown): unknown {
   if (!(error instanceof Fault) || error.details.param === undefined) return error;
   const { param } = error.details;
   const word = fields[param.replaceAll(/\[\d+\]/g, '')];
-  // A flag that was not given is not where it came from.
-  if (word === undefined || (word.startsWith('--') && !values.has(word.slice(2)))) return error;
-  const renamed = (text: string) =>
-    /^[ :：]/.test(text.slice(param.length)) && text.startsWith(param) ? word + text.slice(param.length) : text;
+  // A flag that was not given is not where it came from, unless that it is not given is what is wrong.
+  const isFrom = word !== undefined && (!word.startsWith('--') || values.has(word.slice(2)));
+  const renamed = (text: string) => {
+    const rest = text.slice(param.length);
+    const isNamed = text.startsWith(param) && (isFrom ? /^[ :：]/ : /^[:：] ?(?:is missing|缺失)/).test(rest);
+    const told = isNamed && word !== undefined ? word + rest : text;
+    return Object.entries(terms).reduce((whole, [term, typed]) => whole.replaceAll(term, typed), told);
+  };
   return new Fault(error.code, {
     ...error.details,
     message: renamed(error.messageIn('en')),

@@ -189,7 +189,7 @@ const list: Command = {
   flags: [{ ...ORG, required: false }],
   fields: { organization: '--org' },
   examples: ['key list --org acme'],
-  json: '{"keys":[{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt","suspended"}]}',
+  json: '{"keys":[{"id","kind","organizationId","projectId","name","hint","scopes","role","createdAt","expiresAt","revokedAt","suspended"}]}',
   async run(call) {
     const organization = call.optional('org');
     const query = organization === undefined ? '' : `?${new URLSearchParams({ organization })}`;
@@ -215,14 +215,16 @@ function keyTable(keys: readonly KeyView[], lang: Lang): string {
 function keyRow(key: KeyView, zh: boolean): string[] {
   const { scopes } = key;
   const limits = [
+    key.role && `${zh ? '角色' : 'role'} ${key.role}`,
     scopes.models?.join(','),
     scopes.requestsPerMinute && `${scopes.requestsPerMinute} rpm`,
     scopes.tokensPerMinute && `${scopes.tokensPerMinute} tpm`,
     scopes.concurrency && `×${scopes.concurrency}`,
     scopes.budget && `${scopes.budget.amount} ${scopes.budget.currency}/${scopes.budget.period}`,
     scopes.ipRanges?.join(','),
-  ].filter(limit => limit !== undefined);
-  const place = key.kind === 'admin' ? (zh ? '管理' : 'admin') : `${key.organizationId}/${key.projectId}`;
+  ].filter(limit => limit !== undefined && limit !== null);
+  const place =
+    key.kind === 'admin' ? (key.organizationId ?? (zh ? '全部' : 'all')) : `${key.organizationId}/${key.projectId}`;
   return [key.id, key.hint, place, key.name || '-', limits.join(' ') || '-', time(key.createdAt), stateText(key, zh)];
 }
 
@@ -268,7 +270,7 @@ const update: Command = {
     'key update key_0199… --rpm 120 --budget 50CNY/month',
     'key update key_0199… --clear budget,expires --name "web, production"',
   ],
-  json: '{"id","kind","organizationId","projectId","name","hint","scopes","createdAt","expiresAt","revokedAt","suspended"}',
+  json: '{"id","kind","organizationId","projectId","name","hint","scopes","role","createdAt","expiresAt","revokedAt","suspended"}',
   async run(call) {
     const cleared = (call.optional('clear')?.split(',') ?? []).map(name => name.trim());
     for (const name of cleared) checkCleared(call, name);

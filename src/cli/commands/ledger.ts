@@ -50,7 +50,11 @@ export const inspect: Command = {
     },
   ],
   examples: ['journal inspect', 'journal inspect --request 0199f3c2-7d1e-7c4a-b0a4-3c1d2e4f5a6b'],
-  json: '{"nodeId","lastSeq","lag","storageFull","openIntents","open":[{"requestId","at","organizationId","model","currency","held","outputTokens"}]}; with --request: {"requestId","entries":[{"seq","kind", …}]}',
+  json: '{"nodeId","lastSeq","lag","storageFull","openIntents","open":[{"requestId","at","organizationId","model","currency","held","outputTokens"}]}',
+  jsonMore: {
+    en: 'with --request: {"requestId","entries":[{"seq","kind", …}]}',
+    zh: '使用 --request 时：{"requestId","entries":[{"seq","kind", …}]}',
+  },
   async run(call) {
     const client = await call.client();
     const request = call.optional('request');

@@ -109,6 +109,7 @@ const add: Command = {
     'providers.quirks': '--quirks',
     'providers.apiKey': '--key-env',
   },
+  terms: { 'allowPrivateNetwork: true': '--allow-private-network' },
   examples: [
     'DEEPSEEK_KEY=sk-… ./millrace provider add deepseek --key-env DEEPSEEK_KEY',
     'provider add vllm --base-url http://10.0.0.7:8000/v1 --allow-private-network',

@@ -13,7 +13,7 @@ const TITLES = {
     lines: ['TIME', 'REQUEST', 'MODEL', 'ORG/PROJECT', 'OUTCOME', 'INPUT', 'CACHED', 'OUTPUT', 'AMOUNT', 'COST', ''],
     of: 'of',
     none: 'Nothing was used.',
-    next: 'Older lines:',
+    next: 'Older lines: ',
   },
   zh: {
     sums: ['币种', '请求数', '输入', '缓存', '输出', '收入', '成本', '毛利'],
@@ -23,6 +23,19 @@ const TITLES = {
     next: '更早的记录：',
   },
 } as const;
+
+/** What is summed by, as a title; in English it is the word itself. */
+const BY_ZH: ReadonlyMap<string, string> = new Map([
+  ['organization', '组织'],
+  ['project', '项目'],
+  ['key', '密钥'],
+  ['model', '模型'],
+  ['deployment', '部署'],
+  ['provider', '供应商'],
+  ['hour', '小时'],
+  ['day', '日期'],
+  ['month', '月份'],
+]);
 
 /** Outcomes in the reader's words; an unknown one as it is. */
 const OUTCOMES_ZH: Readonly<Record<string, string>> = {
@@ -83,12 +96,13 @@ export const usage: Command = {
     cursor: '--cursor',
     by: '--by',
   },
+  terms: { 'needs organization': 'needs --org', '给出 organization': '给出 --org' },
   examples: [
     'usage --org acme',
     'usage --by model --from 2026-01-01 --to 2026-02-01',
     'usage --org acme --from 2026-01-01 --to 2026-02-01 --csv',
   ],
-  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"groups":[{"group", … as in totals}],"lines":[{"requestId","at","organizationId","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","disputed","durationMs"}],"next"}',
+  json: '{"totals":[{"currency","requests","failed","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","revenue","cost","costedRequests","costedRevenue","margin"}],"groups":[{"group", …}],"lines":[{"requestId","at","organizationId","projectId","keyId","model","deploymentId","operation","outcome","status","inputTokens","cachedInputTokens","outputTokens","reasoningTokens","usageSource","estimated","currency","amount","cost","costs":[{"currency","amount"}],"margin","disputed","durationMs"}],"next"}',
   async run(call) {
     if (call.isSet('csv')) {
       if (call.json) throw usageFault('--csv does not go with --json', '--csv 不能与 --json 同时使用');
@@ -180,15 +194,17 @@ function text(answer: UsageView, { lang, by }: { readonly lang: Lang; readonly b
   );
   if (by !== undefined) {
     const groups = answer.groups.map(one => [one.group, ...sumCells(one, lang)]);
-    return `${totals}\n\n${table(columns([by.toUpperCase(), ...words.sums], 1), groups)}`;
+    return `${totals}\n\n${table(columns([titleOf(by, lang), ...words.sums], 1), groups)}`;
   }
   const lines = table(
     words.lines.map((title, index) => ({ title, right: index > 4 && index < 10 })),
     answer.lines.map(line => lineCells(line, lang)),
   );
-  const next = answer.next === null ? '' : `\n\n${words.next} --cursor ${answer.next}`;
+  const next = answer.next === null ? '' : `\n\n${words.next}--cursor ${answer.next}`;
   return `${totals}\n\n${lines}${next}`;
 }
+
+const titleOf = (by: string, lang: Lang) => (lang === 'zh' ? BY_ZH.get(by) : undefined) ?? by.toUpperCase();
 
 const columns = (titles: readonly string[], lastLeft: number): readonly Column[] =>
   titles.map((title, index) => ({ title, right: index > lastLeft }));
@@ -196,13 +212,14 @@ const columns = (titles: readonly string[], lastLeft: number): readonly Column[]
 function sumCells(sum: UsageView['totals'][number], lang: Lang): readonly string[] {
   // Requests whose cost is not known cost something all the same; what they leave is not in the margin.
   const part = sum.costedRequests < sum.requests;
+  const known = sum.costedRequests > 0 || !part;
   const margin = sum.margin ?? '-';
   return [
     sum.currency,
     ...[sum.requests, sum.inputTokens, sum.cachedInputTokens, sum.outputTokens].map(String),
     sum.revenue,
-    `${part ? '≥' : ''}${sum.cost ?? '-'}`,
-    part ? `${margin} ${TITLES[lang].of} ${sum.costedRevenue ?? '-'}` : margin,
+    known ? `${part ? '≥' : ''}${sum.cost ?? '-'}` : '-',
+    !known ? '-' : part ? `${margin} ${TITLES[lang].of} ${sum.costedRevenue ?? '-'}` : margin,
   ];
 }
 

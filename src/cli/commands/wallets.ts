@@ -24,7 +24,11 @@ const show: Command = {
   ],
   fields: { currency: '--currency' },
   examples: ['wallet show --org acme', 'wallet show --org acme --currency USD --json'],
-  json: '{"currency","balance","held","available","wallets":[{"currency","balance","held","available"}]}; the first fields are those of the first wallet by name, or of the one asked for',
+  json: '{"currency","balance","held","available","wallets":[{"currency","balance","held","available"}]}',
+  jsonMore: {
+    en: 'the first fields are those of the first wallet by name, or of the one asked for',
+    zh: '前几个字段属于按币种名称排序的第一个钱包，或所指定的钱包',
+  },
   async run(call) {
     const currency = knownCurrency(call);
     const all = await walletsOf(call);
@@ -91,7 +95,7 @@ const entries: Command = {
         entry.idempotencyKey ?? '',
       ]);
       const columns = titles.map((title, index) => ({ title, right: index === 2 }));
-      const next = answer.next === null ? '' : `\n\n${zh ? '更早的记录：' : 'Older lines:'} --cursor ${answer.next}`;
+      const next = answer.next === null ? '' : `\n\n${zh ? '更早的记录：' : 'Older lines: '}--cursor ${answer.next}`;
       return `${listText(call.lang, columns, rows)}${next}`;
     });
     return 0;

@@ -79,6 +79,7 @@ test('a path that is not served names the one that is meant', async () => {
     ['/v1/v1/models', /the path is \/v1\/models,/],
     ['/v1/models/', /the path is \/v1\/models,/],
     ['/v1/v1/models/m', /the path is \/v1\/models\/\{model\},/],
+    ['/v1/key/', /the path is \/v1\/key,/],
     ['/v1/responses', /\/v1\/responses is not served here: use \/v1\/chat\/completions/],
     ['/v1/responses/resp_1', /\/v1\/responses is not served here: use/],
     ['/v1/audio/speech', /\/v1\/audio is not served here; served are/],

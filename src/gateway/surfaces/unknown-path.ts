@@ -1,6 +1,6 @@
 import { Fault, nearest } from '../../ground/std/index.ts';
 
-const SERVED = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/models'] as const;
+const SERVED = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/models', '/v1/key'] as const;
 /** What clients of this kind of API ask for, and we do not serve: with what does the same here, where something does. */
 const ELSEWHERE: ReadonlyMap<string, string | undefined> = new Map([
   ['responses', '/v1/chat/completions'],

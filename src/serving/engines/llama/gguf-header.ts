@@ -46,9 +46,11 @@ export function badGguf(message: string, messageZh: string): Fault {
  * @throws Fault `config_invalid`; GgufEnd
  */
 export async function readGgufHeader(cursor: GgufCursor): Promise<GgufHeader> {
-  await cursor.fill(8);
+  // By itself: what is shorter than a header and something else is not said to be cut off.
+  await cursor.fill(4);
   const magic = cursor.text(4);
   if (magic !== 'GGUF') throw badGguf('not a GGUF file', '不是 GGUF 文件');
+  await cursor.fill(4);
   const version = cursor.u32();
   if (version === 0x03000000 || version === 0x02000000)
     throw badGguf('a big-endian GGUF file; convert it to little-endian', '这是大端序的 GGUF 文件，请先转换为小端序');

@@ -71,6 +71,8 @@ const ARRAY_OF_STRINGS = (count: bigint) => Buffer.concat([text('a'), u32(9), u3
 
 const REFUSED: readonly (readonly [what: string, bytes: Buffer, words: RegExp])[] = [
   ['nothing', Buffer.alloc(0), /cut off/],
+  ['a short other file', Buffer.from('hello\n'), /not a GGUF/],
+  ['the magic alone', Buffer.from('GGUF'), /cut off/],
   ['another file', Buffer.from('%PDF-1.7 and so on'), /not a GGUF/],
   ['old version', gguf(LLAMA_ENTRIES, [WEIGHTS], WEIGHT_BYTES, { version: 1 }), /version 1/],
   ['big-endian', gguf([], [], 0, { version: 0x03000000 }), /big-endian/],
