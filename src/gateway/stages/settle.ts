@@ -138,7 +138,7 @@ export function endingOf(
   };
 }
 
-/** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */
+/** What a request cost: the one settlement of its life. Holds what is missing to it, and else only reads. */
 export function settlementOf(
   id: RequestId,
   ticket: Ticket,
@@ -153,6 +153,8 @@ export function settlementOf(
   const { ending, meter, attempts, timing, nowMs } = from;
   const { plan, hold } = ticket;
   const result = ending.chargeable ? meter.result() : NOTHING_METERED;
+  const { amountNano } = rate(result.usage, plan.price);
+  hold.cover(amountNano);
   return {
     id,
     atMs: nowMs,
@@ -162,7 +164,7 @@ export function settlementOf(
     usage: result.usage,
     usageSource: result.source,
     estimated: result.estimated,
-    amountNano: rate(result.usage, plan.price).amountNano,
+    amountNano,
     currency: plan.wallet.currency,
     priceVersion: plan.price.version,
     attempts,
