@@ -84,9 +84,7 @@ export const providerSchema = z.strictObject({
   /** Addresses of private networks are refused unless the operator says so. */
   allowPrivateNetwork: z.boolean().default(false),
   quirks: z
-    .array(
-      z.enum(['drain-on-disconnect', 'no-stream-options', 'max-completion-tokens', 'thinking-in-total']),
-    )
+    .array(z.enum(['drain-on-disconnect', 'no-stream-options', 'max-completion-tokens', 'thinking-in-total']))
     .max(16)
     .default([]),
 });

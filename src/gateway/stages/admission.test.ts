@@ -44,7 +44,7 @@ function planOf(more: Partial<Plan> = {}, contextTokens?: number): Plan {
         ...{ timeoutMs: { connect: 1, firstByte: 1, answer: 1, idle: 1, total: 1 }, retriesTimeouts: false },
       },
     ],
-    ...{ maxOutputTokens: 100, outputTokensMax: 100, outputTokensHeld: 100 },
+    ...{ maxOutputTokens: 100, outputTokensMax: 100, smallerHolds: [], outputTokensHeld: 100 },
     ...more,
   };
 }

@@ -44,7 +44,11 @@ export function admit(
   const limitHeaders = takeTokens(entry, slots, { tokens, nowMs });
   const admitted = (outputTokens: number): Ticket | undefined => {
     for (const payer of plan.payers) {
-      const nano = holdNano({ inputTokensMax: bounds.inputTokensMax, outputTokensMax: outputTokens, price: payer.price });
+      const nano = holdNano({
+        inputTokensMax: bounds.inputTokensMax,
+        outputTokensMax: outputTokens,
+        price: payer.price,
+      });
       if (!takeMoney(caller, payer, { slots, nano })) continue;
       const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
       entry.passOn();
@@ -54,7 +58,8 @@ export function admit(
   };
   // A wallet that covers all of it is preferred to an earlier one that covers less.
   let ticket = admitted(plan.outputTokensHeld);
-  if (!onlyWhole) for (let at = 0; !ticket && at < plan.smallerHolds.length; at++) ticket = admitted(plan.smallerHolds[at] ?? 0);
+  if (!onlyWhole)
+    for (let at = 0; !ticket && at < plan.smallerHolds.length; at++) ticket = admitted(plan.smallerHolds[at] ?? 0);
   if (ticket) return ticket;
   returnTokens(caller, slots, tokens);
   throw shortOfMoney(caller, plan, { slots, inputTokensMax: bounds.inputTokensMax, nowMs });
@@ -67,7 +72,8 @@ function termsOf(
 ): Pick<Ticket, 'plan' | 'bounds' | 'heldOutputTokens'> {
   const { plan, payer, bounds, outputTokens } = from;
   const paid = payer === plan.payers[0] ? plan : { ...plan, ...payer };
-  if (call.stream || outputTokens >= plan.outputTokensHeld) return { plan: paid, bounds, heldOutputTokens: outputTokens };
+  if (call.stream || outputTokens >= plan.outputTokensHeld)
+    return { plan: paid, bounds, heldOutputTokens: outputTokens };
   return {
     plan: { ...paid, maxOutputTokens: Math.floor(outputTokens / call.choices) },
     bounds: { ...bounds, outputTokensMax: outputTokens },

@@ -31,7 +31,10 @@ const open = (deployment: Partial<TestDeployment> = {}, walletNano?: bigint) =>
   );
 
 /** One request, how its upstream was asked, and what was settled of it. */
-async function answered(behaviour: Behaviour, from: { body?: object; deployment?: Partial<TestDeployment>; walletNano?: bigint }) {
+async function answered(
+  behaviour: Behaviour,
+  from: { body?: object; deployment?: Partial<TestDeployment>; walletNano?: bigint },
+) {
   upstream.script('m', behaviour);
   const before = upstream.calls.length;
   await using plane = await open(from.deployment, from.walletNano);
@@ -100,7 +103,10 @@ test('a whole answer that the wallet does not cover at its longest is asked for 
 
 test('choices share what is held, and each is told its part', async () => {
   const deployment = { model: { longestAnswerTokens: 16_384 } };
-  const { told, left } = await answered({ tokens: 3 }, { deployment, body: { n: 2 }, walletNano: 20_000n * OUTPUT_NANO });
+  const { told, left } = await answered(
+    { tokens: 3 },
+    { deployment, body: { n: 2 }, walletNano: 20_000n * OUTPUT_NANO },
+  );
   assert.equal(told, 8_192);
   assert.ok(left >= 0n);
 });

@@ -71,7 +71,8 @@ export class Coverage {
     for (const more of [Math.min(most, Math.max(wanted, needed)), needed]) {
       if (!hold.extend(this.priceOf(more))) continue;
       this.coveredTokens += more;
-      if (this.foresee && this.coveredTokens < bounds.outputTokensMax) this.foresee(this.ticket, this.priceOf(this.wanted()));
+      if (this.foresee && this.coveredTokens < bounds.outputTokensMax)
+        this.foresee(this.ticket, this.priceOf(this.wanted()));
       return true;
     }
     return false;

@@ -94,7 +94,8 @@ export function createSharedAdmission({
       const taken = (onlyWhole: boolean) => admit(entry, call, { plan, slots, nowMs: clock.nowMs(), onlyWhole });
       const refused = (fault: Fault) => {
         // What others had is here now: it may do for less of an answer that has no limit.
-        const last = fault.code === 'insufficient_funds' && plan.smallerHolds.length > 0 ? tryOnce(() => taken(false)) : fault;
+        const last =
+          fault.code === 'insufficient_funds' && plan.smallerHolds.length > 0 ? tryOnce(() => taken(false)) : fault;
         if (last instanceof Fault) then.refused(fault);
         else then.granted(last);
       };

@@ -8,7 +8,10 @@ const LENGTHS: ReadonlyMap<string, number> = new Map(
 );
 
 /** Longest answer that a vendor's model is known to give, by the vendor's host; undefined: not known. */
-export function longestAnswerOf({ upstream, upstreamModel }: Pick<Deployment, 'upstream' | 'upstreamModel'>): number | undefined {
+export function longestAnswerOf({
+  upstream,
+  upstreamModel,
+}: Pick<Deployment, 'upstream' | 'upstreamModel'>): number | undefined {
   const host = URL.parse(upstream.baseUrl)?.hostname ?? '';
   return LENGTHS.get(key(host, upstreamModel));
 }
