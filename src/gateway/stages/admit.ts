@@ -1,12 +1,12 @@
 import type { Slots } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
-import { holdNano } from '../../money/pricing/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
 import { type Entry, limited, rateHeaders } from './enter.ts';
 import { Hold, takeMoney } from './hold.ts';
 import type { AnswerBounds } from './meter.ts';
 import type { Payer, Plan } from './plan.ts';
 import { shortOfMoney } from './short-of-money.ts';
+import { type Stretch, stretchOf, worstNano } from './worst-case.ts';
 
 /** Admitted: the limits taken and the money held. */
 export interface Ticket {
@@ -19,6 +19,8 @@ export interface Ticket {
   readonly bounds: AnswerBounds;
   /** How many output tokens the hold covers from the start, over all choices. */
   readonly heldOutputTokens: number;
+  /** The time that the hold is good for. */
+  readonly stretch: Stretch;
   /** `x-ratelimit-*` for the answer; empty where the key has no limits. */
   readonly limitHeaders: readonly string[];
 }
@@ -42,17 +44,14 @@ export function admit(
     call.inputTokensGuess +
     (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensHeld, OUTPUT_GUESS_MAX) : plan.outputTokensHeld);
   const limitHeaders = takeTokens(entry, slots, { tokens, nowMs });
+  const stretch = stretchOf(plan, nowMs);
   const admitted = (outputTokens: number): Ticket | undefined => {
     for (const payer of plan.payers) {
-      const nano = holdNano({
-        inputTokensMax: bounds.inputTokensMax,
-        outputTokensMax: outputTokens,
-        price: payer.price,
-      });
+      const nano = worstNano(payer.price, { ...bounds, outputTokensMax: outputTokens }, stretch);
       if (!takeMoney(caller, payer, { slots, nano })) continue;
       const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
       entry.passOn();
-      return { caller, call, hold, ...termsOf(call, { plan, payer, bounds, outputTokens }), limitHeaders };
+      return { caller, call, hold, ...termsOf(call, { plan, payer, bounds, outputTokens }), stretch, limitHeaders };
     }
     return undefined;
   };

@@ -1,10 +1,10 @@
 import type { Nano, RequestId } from '@millrace/contract/words';
-import { ENTRY_KIND, type JournalClient, NO_USAGE } from '../../ground/journal/index.ts';
+import { ENTRY_KIND, type JournalClient } from '../../ground/journal/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
-import { rate } from '../../money/pricing/index.ts';
 import type { Ticket } from './admit.ts';
 import type { Meter } from './meter.ts';
+import { worstNano } from './worst-case.ts';
 
 /** A progress record each so many tokens, and no more than this often. */
 const PROGRESS_TOKENS = 64;
@@ -82,8 +82,11 @@ export class Coverage {
     return Math.max(EXTENSION_TOKENS_MIN, Math.ceil(this.coveredTokens / 4));
   }
 
-  private priceOf(outputTokens: number): Nano {
-    return rate({ ...NO_USAGE, outputTokens }, this.ticket.plan.price).amountNano;
+  /** Of so many more than are covered, at their dearest. */
+  private priceOf(more: number): Nano {
+    const { plan, bounds, stretch } = this.ticket;
+    const worst = (outputTokensMax: number) => worstNano(plan.price, { ...bounds, outputTokensMax }, stretch);
+    return worst(this.coveredTokens + more) - worst(this.coveredTokens);
   }
 
   private note(deployment: Deployment, outputTokens: number): void {

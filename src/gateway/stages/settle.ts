@@ -1,4 +1,4 @@
-import type { RequestId } from '@millrace/contract/words';
+import type { Nano, RequestId } from '@millrace/contract/words';
 import {
   type Attempt,
   type Disputed,
@@ -89,10 +89,12 @@ export function attemptOf(
     status: result.status,
     outcome: result.outcome,
     usage,
-    ...(cost ? { costVersion: cost.version, costCurrency: cost.currency, costNano: rate(usage, cost).amountNano } : {}),
+    ...(cost
+      ? { costVersion: cost.version, costCurrency: cost.currency, costNano: costNano(usage, cost, from.nowMs) }
+      : {}),
     ...(result.upstreamRequestId === undefined ? {} : { upstreamRequestId: result.upstreamRequestId }),
     durationMs: Math.round(result.durationMs),
-    ...(disputed ? { disputed: withCost(disputed, usage, cost) } : {}),
+    ...(disputed ? { disputed: withCost(disputed, usage, cost, from.nowMs) } : {}),
   };
 }
 
@@ -100,15 +102,20 @@ function disputedOf({ disputed }: AttemptResult): Disputed | undefined {
   return disputed && disputed.inputTokens + disputed.outputTokens > 0 ? disputed : undefined;
 }
 
+/** Costs go by the moment of the intent: when an attempt ended is not on record. */
+function costNano(usage: Usage, cost: PriceVersion, atMs: number): Nano {
+  return rate(usage, cost, { startMs: atMs, endMs: atMs }).amountNano;
+}
+
 /** What the claim would cost on top, by the cost version of the attempt. */
-function withCost(disputed: Disputed, usage: Usage, cost: PriceVersion | undefined): Disputed {
+function withCost(disputed: Disputed, usage: Usage, cost: PriceVersion | undefined, atMs: number): Disputed {
   if (!cost) return disputed;
   const claimed = {
     ...usage,
     inputTokens: usage.inputTokens + disputed.inputTokens,
     outputTokens: usage.outputTokens + disputed.outputTokens,
   };
-  return { ...disputed, costNano: rate(claimed, cost).amountNano - rate(usage, cost).amountNano };
+  return { ...disputed, costNano: costNano(claimed, cost, atMs) - costNano(usage, cost, atMs) };
 }
 
 /** How a request ended, as the stages know it. */
@@ -147,13 +154,15 @@ export function settlementOf(
     readonly meter: Meter;
     readonly attempts: readonly Attempt[];
     readonly timing: Timing;
+    /** When it was promised, and now. */
+    readonly intentAtMs: number;
     readonly nowMs: number;
   },
 ): Settlement {
-  const { ending, meter, attempts, timing, nowMs } = from;
+  const { ending, meter, attempts, timing, intentAtMs, nowMs } = from;
   const { plan, hold } = ticket;
   const result = ending.chargeable ? meter.result() : NOTHING_METERED;
-  const { amountNano } = rate(result.usage, plan.price);
+  const { amountNano } = rate(result.usage, plan.price, { startMs: intentAtMs, endMs: nowMs });
   hold.cover(amountNano);
   return {
     id,

@@ -1,10 +1,10 @@
 import { formatAmount, type Nano } from '@millrace/contract/words';
 import type { Slots } from '../../ground/std/index.ts';
-import { holdNano } from '../../money/pricing/index.ts';
 import type { CallerRecord, KeyScopes } from '../../people/callers/index.ts';
 import { budgetApplies } from './hold.ts';
 import type { Payer, Plan } from './plan.ts';
 import { Shortfall } from './shortfall.ts';
+import { stretchOf, worstNano } from './worst-case.ts';
 
 /**
  * The refusal of a request that no payer covers: what is short, the wallet or the budget of the key, how much of it is left, and when
@@ -19,11 +19,11 @@ export function shortOfMoney(
   const { budget } = caller.scopes;
   const payer = plan.payers.find(each => budget === undefined || budgetApplies(caller, each));
   if (!payer) return unmeasured(plan, budget);
-  const { price } = payer;
+  const stretch = stretchOf(plan, nowMs);
+  const wanted = worstNano(payer.price, { inputTokensMax, outputTokensMax: plan.outputTokensHeld }, stretch);
   // Without a limit it would have done with less.
   const outputTokensMax = plan.smallerHolds.at(-1) ?? plan.outputTokensHeld;
-  const nano = holdNano({ inputTokensMax, outputTokensMax, price });
-  const wanted = holdNano({ inputTokensMax, outputTokensMax: plan.outputTokensHeld, price });
+  const nano = worstNano(payer.price, { inputTokensMax, outputTokensMax }, stretch);
   const need = { what: 'money', nano: wanted } as const;
   const amount = amountOf(nano, payer);
   const cost =

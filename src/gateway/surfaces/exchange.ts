@@ -362,12 +362,13 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     if (this.phase === 'settling' || this.phase === 'ended') return;
     this.phase = 'settling';
     clearTimeout(this.drainTimer);
-    const { ticket, meter, attempts, ttftMs, startedAtMs } = this;
+    const { ticket, meter, attempts, ttftMs, startedAtMs, intentAtMs } = this;
     const settlement = settlementOf(this.inbound.requestId, ticket, {
       ending,
       meter,
       attempts,
       timing: { startedAtMs, ttftMs, durationMs: this.sinceArrivalMs() },
+      intentAtMs,
       nowMs: this.deps.clock.nowMs(),
     });
     crashPoint('gateway.before-settle');

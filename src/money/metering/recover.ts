@@ -25,6 +25,8 @@ export function recoverSettlement(
   },
 ): Settlement {
   const { progress, price, nowMs } = from;
+  // When it would have ended nobody knows: both moments are that of the intent.
+  const at = { startMs: intent.atMs, endMs: intent.atMs };
   const usage = progress
     ? { ...NO_USAGE, inputTokens: progress.inputTokens, outputTokens: progress.outputTokens }
     : NO_USAGE;
@@ -39,7 +41,7 @@ export function recoverSettlement(
     usage,
     usageSource: progress ? 'progress' : 'none',
     estimated: progress !== undefined,
-    amountNano: rate(usage, price).amountNano,
+    amountNano: rate(usage, price, at).amountNano,
     currency: intent.currency,
     priceVersion: intent.priceVersion,
     attempts: [
@@ -51,7 +53,7 @@ export function recoverSettlement(
         outcome: 'aborted',
         usage,
         ...(cost
-          ? { costVersion: cost.version, costCurrency: cost.currency, costNano: rate(usage, cost).amountNano }
+          ? { costVersion: cost.version, costCurrency: cost.currency, costNano: rate(usage, cost, at).amountNano }
           : {}),
         durationMs: 0,
       },
