@@ -177,6 +177,18 @@ test('the hold is no more than the context takes', () => {
   assert.equal(ask({}, planOf(), long).hold.nano(), BigInt(long.inputTokensMax) + 1_000n + ROUNDED);
 });
 
+test('a wallet that covers less of an answer without a limit does not hide one that covers all', () => {
+  const { slots, ask } = open(NEEDED - 1n);
+  slots.wallets.add(OTHER, NEEDED);
+  const payers = [payer, payerOf('USD', OTHER)] as const;
+  const plan = planOf({ payers, smallerHolds: [50, 25] });
+  const first = ask({}, plan);
+  assert.deepEqual([first.plan.wallet.currency, first.heldOutputTokens], ['USD', 100]);
+  const second = ask({}, plan);
+  assert.deepEqual([second.plan.wallet.currency, second.heldOutputTokens], ['CNY', 50]);
+  assert.deepEqual([second.plan.maxOutputTokens, second.bounds.outputTokensMax], [50, 50]);
+});
+
 test('the first wallet that covers it pays', () => {
   const { slots, ask } = open(NEEDED - 1n);
   slots.wallets.add(OTHER, NEEDED);
