@@ -286,7 +286,7 @@ const BAD: readonly [value: unknown, ...issues: string[]][] = [
   [provider({ apiKey: '' }), 'providers[0].apiKey is empty'],
   ...['sk-canary\n', 'sk-canary…', 'sk\0canary', 'sk-canary '].map((apiKey): [unknown, string] => [
     provider({ apiKey }),
-    'providers[0].apiKey holds characters that no HTTP header can carry, such as a line break',
+    'providers[0].apiKey holds a blank or another character that no key in an HTTP header can hold, such as a line break',
   ]),
   [provider({ apiKey: 123 }), 'providers[0].apiKey must be text: put it in quotes'],
   [provider({ dialect: 'anthropic' }), 'providers[0].dialect must be openai-chat'],

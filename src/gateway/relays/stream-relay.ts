@@ -140,7 +140,10 @@ export class StreamRelay implements Relay {
       this.verdict = covers();
       if (this.verdict !== 'covered') {
         meter.rewind();
-        meter.lose(events.slice(from));
+        const lost = events.slice(from);
+        meter.lose(lost);
+        // Of them the client hears at least that they are cut.
+        for (const event of lost) this.seeChoice(event);
         break;
       }
       this.note(part);
@@ -154,10 +157,15 @@ export class StreamRelay implements Relay {
   private note(events: readonly StreamEvent[]): void {
     for (const event of events) {
       if (event.type === 'delta' || event.type === 'finish') {
-        if (event.choice >= this.choices) this.choices = event.choice + 1;
+        this.seeChoice(event);
         if (event.type === 'finish') this.finishChoice(event.choice);
       } else if (event.type === 'done') this.done = true;
     }
+  }
+
+  private seeChoice(event: StreamEvent): void {
+    if ((event.type === 'delta' || event.type === 'finish') && event.choice >= this.choices)
+      this.choices = event.choice + 1;
   }
 
   private unfinished(): readonly number[] {

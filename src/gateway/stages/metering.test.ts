@@ -236,6 +236,24 @@ test('what the hold does not cover does not go out, be it one event or one chunk
   assert.match(one.text, /"finish_reason":"length"/);
 });
 
+test('each choice that is cut is told so, though nothing of it went out', async () => {
+  const body = { stream: true, max_tokens: 20, n: 2 };
+  const big = 'lorem ipsum '.repeat(1_000);
+  const second = { ...base, choices: [{ index: 1, delta: { content: big }, finish_reason: null }] };
+  const both = { ...base, choices: [piece(big).choices[0], second.choices[0]] };
+  for (const [events, choices] of [
+    [[piece(big), finish], 1],
+    [[piece('Hello'), second, finish], 2],
+    [[both], 2],
+  ] as const) {
+    const { text, settlement } = await metered({ script: { events } }, { body });
+    assert.equal(settlement.outcome, 'ok');
+    assert.ok(!text.includes('lorem'));
+    assert.equal(text.match(/"finish_reason":"length"/g)?.length, choices, text);
+    assert.match(text, /data: \[DONE\]\n\n$/);
+  }
+});
+
 test('each choice may report its own usage', async () => {
   const choice = (index: number, usage: object) => ({
     ...base,
