@@ -290,14 +290,14 @@ function recordOf(
   };
 }
 
-/** Those that the order does not name come last, as they came. */
+/** Those that the order does not name come last, by their codes. */
 function inOrder(wallets: CallerRecord['wallets'], order: readonly string[]): CallerRecord['wallets'] {
-  if (order.length === 0 || wallets.length < 2) return wallets;
+  if (wallets.length < 2) return wallets;
   const rank = ({ currency }: CallerRecord['wallets'][number]) => {
     const at = order.indexOf(currency);
     return at === -1 ? order.length : at;
   };
-  return wallets.toSorted((a, b) => rank(a) - rank(b));
+  return wallets.toSorted((a, b) => rank(a) - rank(b) || (a.currency < b.currency ? -1 : 1));
 }
 
 function sameWallets(a: CallerRecord['wallets'], b: CallerRecord['wallets']): boolean {
