@@ -59,6 +59,8 @@ export interface TestDeployment {
   readonly id: string;
   readonly concurrency?: number;
   readonly quirks?: readonly Quirk[];
+  /** The operator set no longest answer. */
+  readonly isUnlimited?: boolean;
   /** What its model is, besides. */
   readonly model?: Partial<Model>;
   /** What its model is served by, in this order; itself alone unless told otherwise. */
@@ -191,17 +193,20 @@ function snapshotOf(baseUrl: string, deployments: readonly TestDeployment[]): Ca
     quirks: [],
   } as const;
   let slot = 0;
-  const models = deployments.map(({ id, targets = [{ id }], quirks = [], model = {}, ...more }) => ({
-    ...({ id, operations: ['chat'], maxOutputTokens: 4_096, createdAtMs: 0, ownedBy: 'mock' } as const),
-    prices: [testPrice('sell', 4_000_000_000n)],
-    deployments: targets.map((target, priority) => ({
-      ...{ upstream: { ...upstream, quirks }, upstreamModel: target.id, embedded: false, slot: slot++ },
-      ...{ priority, weight: 1, timeoutMs: TIMEOUT_MS, retriesTimeouts: false },
-      costs: [testPrice('cost', 2_000_000_000n)],
-      ...more,
-      ...target,
-    })),
-    ...model,
-  }));
+  const models = deployments.map(
+    ({ id, targets = [{ id }], quirks = [], model = {}, isUnlimited = false, ...more }) => ({
+      ...({ id, operations: ['chat'], createdAtMs: 0, ownedBy: 'mock' } as const),
+      ...(isUnlimited ? {} : { maxOutputTokens: 4_096 }),
+      prices: [testPrice('sell', 4_000_000_000n)],
+      deployments: targets.map((target, priority) => ({
+        ...{ upstream: { ...upstream, quirks }, upstreamModel: target.id, embedded: false, slot: slot++ },
+        ...{ priority, weight: 1, timeoutMs: TIMEOUT_MS, retriesTimeouts: false },
+        costs: [testPrice('cost', 2_000_000_000n)],
+        ...more,
+        ...target,
+      })),
+      ...model,
+    }),
+  );
   return { revision: 1, models: new Map(models.map(model => [model.id, model])) };
 }

@@ -84,15 +84,7 @@ export const providerSchema = z.strictObject({
   /** Addresses of private networks are refused unless the operator says so. */
   allowPrivateNetwork: z.boolean().default(false),
   quirks: z
-    .array(
-      z.enum([
-        'drain-on-disconnect',
-        'no-stream-options',
-        'max-completion-tokens',
-        'thinking-in-total',
-        'limit-without-thinking',
-      ]),
-    )
+    .array(z.enum(['drain-on-disconnect', 'no-stream-options', 'max-completion-tokens', 'thinking-in-total']))
     .max(16)
     .default([]),
 });
@@ -105,7 +97,8 @@ export const modelSchema = z.strictObject({
     .max(3)
     .default(['chat', 'completions']),
   contextTokens: z.int().min(1).max(100_000_000).exactOptional(),
-  maxOutputTokens: z.int().min(1).max(100_000_000).default(4_096),
+  /** Longest answer; absent: as long as the client asks or the vendor gives. */
+  maxOutputTokens: z.int().min(1).max(100_000_000).exactOptional(),
   /** Of all its deployments that do not say otherwise. */
   timeouts: timeoutsSchema.exactOptional(),
   prices: z.array(priceSchema).min(1).max(1_000),

@@ -44,7 +44,8 @@ export const modelViewSchema = z.object({
   id: z.string(),
   operations: z.array(z.string()),
   contextTokens: z.number().nullable(),
-  maxOutputTokens: z.number(),
+  /** Null: no limit of the operator's. */
+  maxOutputTokens: z.number().nullable(),
   createdAt: timeText,
   /** Whether a request for it would find a deployment now. */
   ready: z.boolean(),

@@ -68,7 +68,7 @@ async function showModel({ catalog }: Deps, trx: StoreTransaction, id: string): 
     model: {
       operations: operations.join(' '),
       contextTokens: text(row.context_tokens),
-      maxOutputTokens: text(row.max_output_tokens),
+      maxOutputTokens: row.max_output_tokens > 0n ? text(row.max_output_tokens) : null,
       timeouts: row.timeouts,
       prices: await prices('sell', id),
       // The order of deployments breaks ties, so it is a property of the model.

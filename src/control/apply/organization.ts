@@ -12,10 +12,21 @@ export function walletsIn({ wallet, wallets }: Pick<OrganizationSpec, 'wallet' |
 
 /** Sets an organization and its projects, and credits its wallets up to what the document says. */
 export async function applyOrganization(deps: Deps, trx: StoreTransaction, spec: OrganizationSpec): Promise<Change[]> {
-  const row = await trx.selectFrom('organizations').select('name').where('id', '=', spec.id).executeTakeFirst();
+  const row = await trx
+    .selectFrom('organizations')
+    .select(['name', 'wallet_order'])
+    .where('id', '=', spec.id)
+    .executeTakeFirst();
   const name = spec.name ?? spec.id;
-  const fields = differences(row ? { name: row.name } : {}, { name });
-  if (!row || fields.length > 0) await deps.identity.upsertOrganization(trx, { id: spec.id, name });
+  // The order of several wallets is the order in which they pay; a single one leaves it as it is.
+  const walletOrder =
+    spec.wallets && spec.wallets.length > 1 ? spec.wallets.map(({ currency }) => currency) : undefined;
+  const order = (wallets: string | null | undefined) => (walletOrder ? { wallets: wallets ?? null } : {});
+  const fields = differences(row ? { name: row.name, ...order(row.wallet_order) } : {}, {
+    name,
+    ...order(walletOrder?.join(' ')),
+  });
+  if (!row || fields.length > 0) await deps.identity.upsertOrganization(trx, { id: spec.id, name, walletOrder });
   const changes = [changeOf('organization', spec.id, { before: row, fields })];
   for (const wallet of walletsIn(spec)) changes.push(await applyWallet(deps, trx, { organizationId: spec.id, wallet }));
   for (const project of spec.projects)

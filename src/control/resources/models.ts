@@ -69,7 +69,7 @@ function modelView(deps: ControlDeps, model: Model, lang: Lang): ModelView {
     id: model.id,
     operations: [...model.operations],
     contextTokens: model.contextTokens ?? null,
-    maxOutputTokens: model.maxOutputTokens,
+    maxOutputTokens: model.maxOutputTokens ?? null,
     createdAt: new Date(model.createdAtMs).toISOString(),
     ready: isReady(deps, model),
     prices: model.prices.map(priceView),

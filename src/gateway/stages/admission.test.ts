@@ -44,7 +44,7 @@ function planOf(more: Partial<Plan> = {}, contextTokens?: number): Plan {
         ...{ timeoutMs: { connect: 1, firstByte: 1, answer: 1, idle: 1, total: 1 }, retriesTimeouts: false },
       },
     ],
-    ...{ maxOutputTokens: 100, outputTokensMax: 100, outputTokensHeld: 100 },
+    ...{ maxOutputTokens: 100, outputTokensMax: 100, smallerHolds: [], outputTokensHeld: 100 },
     ...more,
   };
 }
@@ -175,6 +175,18 @@ test('the hold is no more than the context takes', () => {
   const long = callOf('x'.repeat(50_000));
   assert.equal(ask({}, planOf({}, 512), long).hold.nano(), 512n + 1_000n + ROUNDED);
   assert.equal(ask({}, planOf(), long).hold.nano(), BigInt(long.inputTokensMax) + 1_000n + ROUNDED);
+});
+
+test('a wallet that covers less of an answer without a limit does not hide one that covers all', () => {
+  const { slots, ask } = open(NEEDED - 1n);
+  slots.wallets.add(OTHER, NEEDED);
+  const payers = [payer, payerOf('USD', OTHER)] as const;
+  const plan = planOf({ payers, smallerHolds: [50, 25] });
+  const first = ask({}, plan);
+  assert.deepEqual([first.plan.wallet.currency, first.heldOutputTokens], ['USD', 100]);
+  const second = ask({}, plan);
+  assert.deepEqual([second.plan.wallet.currency, second.heldOutputTokens], ['CNY', 50]);
+  assert.deepEqual([second.plan.maxOutputTokens, second.bounds.outputTokensMax], [50, 50]);
 });
 
 test('the first wallet that covers it pays', () => {

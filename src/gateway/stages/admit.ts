@@ -4,7 +4,7 @@ import type { CallerRecord } from '../../people/callers/index.ts';
 import { type Entry, limited, rateHeaders } from './enter.ts';
 import { Hold, takeMoney } from './hold.ts';
 import type { AnswerBounds } from './meter.ts';
-import type { Plan } from './plan.ts';
+import type { Payer, Plan } from './plan.ts';
 import { shortOfMoney } from './short-of-money.ts';
 import { type Stretch, stretchOf, worstNano } from './worst-case.ts';
 
@@ -35,9 +35,9 @@ const OUTPUT_GUESS_MAX = 1_024;
 export function admit(
   entry: Entry,
   call: Call,
-  from: { readonly plan: Plan; readonly slots: Slots; readonly nowMs: number },
+  from: { readonly plan: Plan; readonly slots: Slots; readonly nowMs: number; readonly onlyWhole?: boolean },
 ): Ticket {
-  const { plan, slots, nowMs } = from;
+  const { plan, slots, nowMs, onlyWhole = false } = from;
   const { caller } = entry;
   const bounds = boundsOf(call, plan);
   const tokens =
@@ -45,17 +45,39 @@ export function admit(
     (call.maxOutputTokens === undefined ? Math.min(plan.outputTokensHeld, OUTPUT_GUESS_MAX) : plan.outputTokensHeld);
   const limitHeaders = takeTokens(entry, slots, { tokens, nowMs });
   const stretch = stretchOf(plan, nowMs);
-  for (const payer of plan.payers) {
-    const outputTokensMax = plan.outputTokensHeld;
-    const nano = worstNano(payer.price, { ...bounds, outputTokensMax }, stretch);
-    if (!takeMoney(caller, payer, { slots, nano })) continue;
-    const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
-    const paid = payer === plan.payers[0] ? plan : { ...plan, ...payer };
-    entry.passOn();
-    return { caller, call, plan: paid, hold, bounds, heldOutputTokens: outputTokensMax, stretch, limitHeaders };
-  }
+  const admitted = (outputTokens: number): Ticket | undefined => {
+    for (const payer of plan.payers) {
+      const nano = worstNano(payer.price, { ...bounds, outputTokensMax: outputTokens }, stretch);
+      if (!takeMoney(caller, payer, { slots, nano })) continue;
+      const hold = new Hold(caller, payer, { slots, nano, tokensTaken: tokens });
+      entry.passOn();
+      return { caller, call, hold, ...termsOf(call, { plan, payer, bounds, outputTokens }), stretch, limitHeaders };
+    }
+    return undefined;
+  };
+  // A wallet that covers all of it is preferred to an earlier one that covers less.
+  let ticket = admitted(plan.outputTokensHeld);
+  if (!onlyWhole)
+    for (let at = 0; !ticket && at < plan.smallerHolds.length; at++) ticket = admitted(plan.smallerHolds[at] ?? 0);
+  if (ticket) return ticket;
   returnTokens(caller, slots, tokens);
   throw shortOfMoney(caller, plan, { slots, inputTokensMax: bounds.inputTokensMax, nowMs });
+}
+
+/** An answer that comes whole cannot be cut as it flows: where less is held than it might come to, its upstream is told so. */
+function termsOf(
+  call: Call,
+  from: { readonly plan: Plan; readonly payer: Payer; readonly bounds: AnswerBounds; readonly outputTokens: number },
+): Pick<Ticket, 'plan' | 'bounds' | 'heldOutputTokens'> {
+  const { plan, payer, bounds, outputTokens } = from;
+  const paid = payer === plan.payers[0] ? plan : { ...plan, ...payer };
+  if (call.stream || outputTokens >= plan.outputTokensHeld)
+    return { plan: paid, bounds, heldOutputTokens: outputTokens };
+  return {
+    plan: { ...paid, maxOutputTokens: Math.floor(outputTokens / call.choices) },
+    bounds: { ...bounds, outputTokensMax: outputTokens },
+    heldOutputTokens: outputTokens,
+  };
 }
 
 function boundsOf({ inputTokensGuess, inputTokensMax }: Call, { model, outputTokensMax }: Plan): AnswerBounds {

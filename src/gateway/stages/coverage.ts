@@ -1,4 +1,4 @@
-import type { RequestId } from '@millrace/contract/words';
+import type { Nano, RequestId } from '@millrace/contract/words';
 import { ENTRY_KIND, type JournalClient } from '../../ground/journal/index.ts';
 import { Fault } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
@@ -22,17 +22,25 @@ export class Coverage {
   private readonly requestId: RequestId;
   private readonly meter: Meter;
   private readonly journal: JournalClient;
+  private readonly foresee: ((ticket: Ticket, nano: Nano) => void) | undefined;
   private coveredTokens: number;
   private notedTokens = 0;
 
   constructor(
     ticket: Ticket,
-    from: { readonly requestId: RequestId; readonly meter: Meter; readonly journal: JournalClient },
+    from: {
+      readonly requestId: RequestId;
+      readonly meter: Meter;
+      readonly journal: JournalClient;
+      /** Told, where wallets are shared with other nodes, of what the hold will grow by next. */
+      readonly foresee?: ((ticket: Ticket, nano: Nano) => void) | undefined;
+    },
   ) {
     this.ticket = ticket;
     this.requestId = from.requestId;
     this.meter = from.meter;
     this.journal = from.journal;
+    this.foresee = from.foresee;
     this.coveredTokens = ticket.heldOutputTokens;
   }
 
@@ -55,18 +63,30 @@ export class Coverage {
   }
 
   private grow(tokens: number): boolean {
-    const { hold, plan, bounds, stretch } = this.ticket;
-    const worst = (outputTokensMax: number) => worstNano(plan.price, { ...bounds, outputTokensMax }, stretch);
-    const wanted = Math.max(EXTENSION_TOKENS_MIN, Math.ceil(this.coveredTokens / 4));
+    const { hold, bounds } = this.ticket;
+    const wanted = this.wanted();
     const most = bounds.outputTokensMax - this.coveredTokens;
     const needed = tokens - this.coveredTokens;
     // The last of a wallet may not do for all that is wanted, and yet for what is there.
     for (const more of [Math.min(most, Math.max(wanted, needed)), needed]) {
-      if (!hold.extend(worst(this.coveredTokens + more) - worst(this.coveredTokens))) continue;
+      if (!hold.extend(this.priceOf(more))) continue;
       this.coveredTokens += more;
+      if (this.foresee && this.coveredTokens < bounds.outputTokensMax)
+        this.foresee(this.ticket, this.priceOf(this.wanted()));
       return true;
     }
     return false;
+  }
+
+  private wanted(): number {
+    return Math.max(EXTENSION_TOKENS_MIN, Math.ceil(this.coveredTokens / 4));
+  }
+
+  /** Of so many more than are covered, at their dearest. */
+  private priceOf(more: number): Nano {
+    const { plan, bounds, stretch } = this.ticket;
+    const worst = (outputTokensMax: number) => worstNano(plan.price, { ...bounds, outputTokensMax }, stretch);
+    return worst(this.coveredTokens + more) - worst(this.coveredTokens);
   }
 
   private note(deployment: Deployment, outputTokens: number): void {

@@ -52,6 +52,11 @@ export class Hold {
     return true;
   }
 
+  /** Holds what is missing to `amountNano`, where wallet and budget cover it: at the end more may be reported than was shown. */
+  cover(amountNano: Nano): void {
+    if (amountNano > this.heldNano) this.extend(amountNano - this.heldNano);
+  }
+
   /** Books what it cost and returns the rest. `tokens` is what counts against the token rate. */
   settle(amountNano: Nano, tokens: number): void {
     if (!this.open) return;

@@ -21,13 +21,12 @@ export const NOTHING_METERED: Metered = { usage: NO_USAGE, source: 'none', estim
 const NOTHING_JUDGED: Judged = { ...NOTHING_METERED, disputed: { inputTokens: 0, outputTokens: 0 }, totalTokens: 0 };
 
 /** What an answer may come to, whoever gives it. */
-export type AnswerBounds = Omit<UsageBounds, 'thinkingInTotal' | 'spokenTokensMax'>;
+export type AnswerBounds = Omit<UsageBounds, 'thinkingInTotal'>;
 
 /** How the deployment of an attempt counts. */
 export interface Counting {
   readonly calibration: Calibration;
   readonly thinkingInTotal: boolean;
-  readonly spokenTokensMax?: number;
 }
 
 const PLAIN: Counting = { calibration: UNCALIBRATED, thinkingInTotal: false };

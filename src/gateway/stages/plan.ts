@@ -19,12 +19,14 @@ export interface Plan extends Payer {
   readonly payers: readonly Payer[];
   /** Never empty; the first is tried first. */
   readonly targets: readonly Deployment[];
-  /** Of one choice, as the upstream is told; 0: it is told none. */
+  /** Of one choice, as the upstream is told; 0: it is told none, since nobody set one. */
   readonly maxOutputTokens: number;
   /** What may be charged at most, over all choices. */
   readonly outputTokensMax: number;
   /** What is held from the start; a stream's hold grows from there. */
   readonly outputTokensHeld: number;
+  /** What does as well where no wallet covers that, largest first; empty where a limit says what it may cost. */
+  readonly smallerHolds: readonly number[];
 }
 
 /** How often an engine that failed is tried again, about. */
@@ -47,7 +49,7 @@ export function planCall(
       param: 'model',
     });
   }
-  const output = outputPlan(call, model);
+  const output = outputPlan(call, model, slots);
   const payers = payersOf(model, caller, nowMs);
   return { model, ...payers[0], payers, targets: openTargets(model.deployments, slots, nowMs), ...output };
 }
@@ -61,8 +63,11 @@ function noSuchModel(id: string): Fault {
   });
 }
 
-function outputPlan(call: Call, model: Model): Pick<Plan, 'maxOutputTokens' | 'outputTokensMax' | 'outputTokensHeld'> {
-  const each = outputCap(call, model);
+type OutputPlan = Pick<Plan, 'maxOutputTokens' | 'outputTokensMax' | 'outputTokensHeld' | 'smallerHolds'>;
+
+function outputPlan(call: Call, model: Model, loads: Loads): OutputPlan {
+  const limit = limitOf(call, model);
+  const each = limit ?? longestAnswer(call, model);
   const all = each * call.choices;
   if (all > OUTPUT_TOKENS_MAX) {
     throw new Fault('invalid_parameter', {
@@ -71,24 +76,69 @@ function outputPlan(call: Call, model: Model): Pick<Plan, 'maxOutputTokens' | 'o
       param: 'n',
     });
   }
-  return { maxOutputTokens: each, outputTokensMax: all, outputTokensHeld: all };
+  if (limit !== undefined)
+    return { maxOutputTokens: limit, outputTokensMax: all, outputTokensHeld: all, smallerHolds: NONE };
+  const hidden = hiddenTokens(model, loads);
+  const held = call.stream ? Math.min(each, FIRST_SLICE_TOKENS + hidden) : each;
+  return {
+    ...{ maxOutputTokens: 0, outputTokensMax: all, outputTokensHeld: held * call.choices },
+    smallerHolds: smallerHolds(held, { least: LEAST_TOKENS + hidden, choices: call.choices, model }),
+  };
 }
 
 /** Most output tokens of one request that are rated. */
 const OUTPUT_TOKENS_MAX = 1_000_000_000;
+/** What a stream without a limit begins with: some half a minute of it, so that holds grow now and then, and wallets serve many at once. */
+const FIRST_SLICE_TOKENS = 2_048;
+/** Less of an answer is not worth its input. */
+const LEAST_TOKENS = 256;
+/** Longest stream where neither limit, vendor nor context says any: as long as the largest context there is. */
+const STREAM_TOKENS_UNKNOWN = 1_048_576;
+/** The same of an answer that comes whole, all of which is held before it begins. */
+const ANSWER_TOKENS_UNKNOWN = 131_072;
+/** A limit that hardly any vendor refuses as too large, for models whose longest answer is not known. */
+const LIMIT_TOKENS_UNKNOWN = 8_192;
+const NONE: readonly number[] = [];
 
-function outputCap(call: Call, model: Model): number {
-  if (call.operation === 'embeddings') return 0;
-  if (call.maxOutputTokens === undefined) return model.maxOutputTokens;
+/** Of one choice, as the client or the operator set it; undefined: neither did. */
+function limitOf({ operation, maxOutputTokens: asked }: Call, model: Model): number | undefined {
+  if (operation === 'embeddings') return 0;
+  const { maxOutputTokens: most } = model;
   // Said, not clamped: a client that asked for more must know that it will not get it.
-  if (call.maxOutputTokens > model.maxOutputTokens) {
+  if (asked !== undefined && most !== undefined && asked > most) {
     throw new Fault('invalid_parameter', {
-      message: `max_tokens is too large: ${call.maxOutputTokens}; ${model.id} gives at most ${model.maxOutputTokens} in one answer`,
-      messageZh: `max_tokens 过大：${call.maxOutputTokens}；${model.id} 单次回答最多 ${model.maxOutputTokens} 个词元`,
+      message: `max_tokens is too large: ${asked} are asked for, and the operator allows at most ${most} in one answer of ${model.id}`,
+      messageZh: `max_tokens 过大：请求 ${asked} 个词元，而管理员允许 ${model.id} 单次回答最多 ${most} 个词元`,
       param: 'max_tokens',
     });
   }
-  return call.maxOutputTokens;
+  return asked ?? most;
+}
+
+/** What an answer may come to where nobody set a limit. */
+function longestAnswer({ stream }: Call, { longestAnswerTokens, contextTokens }: Model): number {
+  if (longestAnswerTokens !== undefined) return longestAnswerTokens;
+  const unknown = stream ? STREAM_TOKENS_UNKNOWN : ANSWER_TOKENS_UNKNOWN;
+  return Math.min(unknown, contextTokens ?? unknown);
+}
+
+/** The longest thinking that its deployments were lately seen to charge for without showing it. */
+function hiddenTokens({ deployments }: Model, loads: Loads): number {
+  let most = 0;
+  for (const { slot } of deployments) most = Math.max(most, loads.get(slot, 'hiddenTokens'));
+  return most;
+}
+
+/** Halves, down to `least`. What is held of a whole answer is its limit then, and a vendor must take it as one. */
+function smallerHolds(
+  held: number,
+  { least, choices, model }: { readonly least: number; readonly choices: number; readonly model: Model },
+): readonly number[] {
+  const ceiling = model.longestAnswerTokens ?? Math.max(LIMIT_TOKENS_UNKNOWN, least);
+  const sizes: number[] = [];
+  for (let size = Math.floor(held / 2); size >= least; size = Math.floor(size / 2))
+    if (size <= ceiling) sizes.push(size * choices);
+  return sizes;
 }
 
 /** Every wallet in whose currency the model has a price. Throws `insufficient_funds` or `unpriced`. */

@@ -145,7 +145,7 @@ export function endingOf(
   };
 }
 
-/** What a request cost: the one settlement of its life. Pure but for the numbers it reads. */
+/** What a request cost: the one settlement of its life. Holds what is missing to it, and else only reads. */
 export function settlementOf(
   id: RequestId,
   ticket: Ticket,
@@ -162,6 +162,8 @@ export function settlementOf(
   const { ending, meter, attempts, timing, intentAtMs, nowMs } = from;
   const { plan, hold } = ticket;
   const result = ending.chargeable ? meter.result() : NOTHING_METERED;
+  const { amountNano } = rate(result.usage, plan.price, { startMs: intentAtMs, endMs: nowMs });
+  hold.cover(amountNano);
   return {
     id,
     atMs: nowMs,
@@ -171,7 +173,7 @@ export function settlementOf(
     usage: result.usage,
     usageSource: result.source,
     estimated: result.estimated,
-    amountNano: rate(result.usage, plan.price, { startMs: intentAtMs, endMs: nowMs }).amountNano,
+    amountNano,
     currency: plan.wallet.currency,
     priceVersion: plan.price.version,
     attempts,

@@ -19,14 +19,20 @@ export function shortOfMoney(
   const { budget } = caller.scopes;
   const payer = plan.payers.find(each => budget === undefined || budgetApplies(caller, each));
   if (!payer) return unmeasured(plan, budget);
-  const most = { inputTokensMax, outputTokensMax: plan.outputTokensHeld };
-  const nano = worstNano(payer.price, most, stretchOf(plan, nowMs));
-  const need = { what: 'money', nano } as const;
+  const stretch = stretchOf(plan, nowMs);
+  const wanted = worstNano(payer.price, { inputTokensMax, outputTokensMax: plan.outputTokensHeld }, stretch);
+  // Without a limit it would have done with less.
+  const outputTokensMax = plan.smallerHolds.at(-1) ?? plan.outputTokensHeld;
+  const nano = worstNano(payer.price, { inputTokensMax, outputTokensMax }, stretch);
+  const need = { what: 'money', nano: wanted } as const;
   const amount = amountOf(nano, payer);
-  const cost = {
-    en: `this request may cost up to ${amount}. A smaller max_tokens needs less`,
-    zh: `此请求最多可能花费 ${amount}。减小 max_tokens 可降低所需金额`,
-  };
+  const cost =
+    nano < wanted
+      ? { en: `this request needs at least ${amount}`, zh: `此请求至少需要 ${amount}` }
+      : {
+          en: `this request may cost up to ${amount}. A smaller max_tokens needs less`,
+          zh: `此请求最多可能花费 ${amount}。减小 max_tokens 可降低所需金额`,
+        };
   const budgetLeft = budget && slots.keys.budgetLeft(caller.slot);
   if (budget && budgetLeft !== undefined && budgetLeft < nano) {
     const reset = resetOf(budget, nowMs);

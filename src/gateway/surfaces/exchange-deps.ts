@@ -1,3 +1,4 @@
+import type { Nano } from '@millrace/contract/words';
 import type { JournalClient } from '../../ground/journal/index.ts';
 import type { Clock, Fault, Log, Slots } from '../../ground/std/index.ts';
 import type { Deployment } from '../../models/catalog/index.ts';
@@ -5,6 +6,7 @@ import type { Codec } from '../../models/dialects/index.ts';
 import type { Upstreams } from '../../serving/engines/index.ts';
 import type { PlaceQueue } from '../../serving/routing/index.ts';
 import type { HttpResponse } from '../server/index.ts';
+import type { Ticket } from '../stages/admit.ts';
 import type { FailureNotes } from '../stages/failures.ts';
 import type { Lang } from './respond.ts';
 import type { Listed, Running } from './running.ts';
@@ -20,6 +22,8 @@ export interface ExchangeDeps {
   readonly codec: Codec;
   /** Running exchanges of this thread: what a drain waits for, and cuts off at its deadline. */
   readonly running: Running<Exchange>;
+  /** Where wallets are shared with other nodes. */
+  readonly sharing?: { foresee(ticket: Ticket, nano: Nano): void } | undefined;
   readonly logRequests: boolean;
   /** A stream that says nothing for so long says that it lives. */
   readonly silenceMs: number;

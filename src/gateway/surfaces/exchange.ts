@@ -77,7 +77,10 @@ class RequestExchange extends Contained implements Exchange, AttemptSink {
     this.startedAtMs = deps.clock.nowMs();
     const { codec, journal, silenceMs } = deps;
     this.meter = new Meter(ticket.bounds);
-    this.coverage = new Coverage(ticket, { requestId: inbound.requestId, meter: this.meter, journal });
+    this.coverage = new Coverage(ticket, {
+      ...{ requestId: inbound.requestId, meter: this.meter, journal },
+      foresee: deps.sharing?.foresee,
+    });
     this.headers = baseHeaders(inbound.requestId, ticket.limitHeaders);
     const options = {
       ...{ ...inbound, codec, call: ticket.call, meter: this.meter, headers: this.headers },

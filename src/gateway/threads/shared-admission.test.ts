@@ -37,6 +37,7 @@ const plan: Plan = {
   maxOutputTokens: 10,
   outputTokensMax: 10,
   outputTokensHeld: 10,
+  smallerHolds: [],
 };
 const asks = { model: 'm', max_tokens: 10, messages: [{ role: 'user', content: 'Hi' }] };
 const call = codecs['openai-chat'].decodeRequest('chat', Buffer.from(JSON.stringify(asks)));

@@ -1,3 +1,4 @@
+import type { Nano } from '@millrace/contract/words';
 import { type Clock, Fault, type Slots, type Term, toFault } from '../../ground/std/index.ts';
 import type { Call } from '../../models/dialects/index.ts';
 import type { CallerRecord } from '../../people/callers/index.ts';
@@ -39,6 +40,8 @@ export interface Then<T> {
 export interface SharedAdmission {
   enter(caller: CallerRecord, then: Then<Entry>): void;
   admit(entry: Entry, call: Call, then: Then<Ticket> & { readonly plan: Plan }): void;
+  /** A stream will need so much more soon: it is asked for now, and nobody waits. */
+  foresee(ticket: Ticket, nano: Nano): void;
 }
 
 export function createSharedAdmission({
@@ -88,8 +91,21 @@ export function createSharedAdmission({
       take({ keySlot: caller.slot, walletSlot, taken: () => enter(caller, slots, clock.nowMs()) }, then);
     },
     admit(entry, call, { plan, ...then }) {
-      const taken = () => admit(entry, call, { plan, slots, nowMs: clock.nowMs() });
-      take({ keySlot: entry.caller.slot, walletSlot: plan.wallet.slot, taken }, then);
+      const taken = (onlyWhole: boolean) => admit(entry, call, { plan, slots, nowMs: clock.nowMs(), onlyWhole });
+      const refused = (fault: Fault) => {
+        // What others had is here now: it may do for less of an answer that has no limit.
+        const last =
+          fault.code === 'insufficient_funds' && plan.smallerHolds.length > 0 ? tryOnce(() => taken(false)) : fault;
+        if (last instanceof Fault) then.refused(fault);
+        else then.granted(last);
+      };
+      take(
+        { keySlot: entry.caller.slot, walletSlot: plan.wallet.slot, taken: () => taken(true) },
+        { granted: then.granted, refused },
+      );
+    },
+    foresee({ caller, plan }, nano) {
+      supply({ keySlot: caller.slot, walletSlot: plan.wallet.slot, need: { what: 'money', nano } }, () => {});
     },
   };
 }

@@ -14,6 +14,8 @@ export interface OrganizationTable {
   weight: bigint;
   suspended: bigint;
   created_us: bigint;
+  /** Currencies, separated by blanks; null: by their codes. */
+  wallet_order: string | null;
   /** Value of the `identity` revision at the last change. */
   revision: bigint;
 }

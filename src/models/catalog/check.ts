@@ -9,7 +9,6 @@ const QUIRKS: readonly string[] = Object.keys({
   'no-stream-options': true,
   'max-completion-tokens': true,
   'thinking-in-total': true,
-  'limit-without-thinking': true,
 } satisfies Record<Quirk, true>);
 const OPERATIONS: Model['operations'] = ['chat', 'completions', 'embeddings'];
 const TOKENS_MAX = 100_000_000;

@@ -1,5 +1,6 @@
 import type { Log } from '../../ground/std/index.ts';
 import type { DeploymentTable, ModelTable, ProviderTable, Store } from '../../ground/store/index.ts';
+import { longestAnswerOf } from './known-models.ts';
 import { type PriceBook, readPriceBook } from './price-list.ts';
 import { openKey } from './save-provider.ts';
 import type { Seal } from './seal.ts';
@@ -121,11 +122,29 @@ function modelOf(
     id: row.id,
     operations: JSON.parse(row.operations),
     ...(row.context_tokens === null ? {} : { contextTokens: Number(row.context_tokens) }),
-    maxOutputTokens: Number(row.max_output_tokens),
+    ...outputLimits(row, deployments),
     createdAtMs: Number(row.created_us / 1000n),
     ownedBy: row.owned_by,
     prices: book('sell', row.id),
     deployments,
+  };
+}
+
+/** Longest answer of an engine of ours where the operator names none: it has a context to share. */
+const ENGINE_OUTPUT_TOKENS = 4_096;
+
+function outputLimits(
+  { max_output_tokens }: ModelTable,
+  deployments: readonly Deployment[],
+): Pick<Model, 'maxOutputTokens' | 'longestAnswerTokens'> {
+  const isEngine = deployments.some(({ embedded }) => embedded);
+  const limit = max_output_tokens > 0n ? Number(max_output_tokens) : isEngine ? ENGINE_OUTPUT_TOKENS : undefined;
+  const known = deployments.map(longestAnswerOf);
+  // One that is not known may give more than the others.
+  const longest = known.includes(undefined) ? 0 : Math.max(0, ...known.map(tokens => tokens ?? 0));
+  return {
+    ...(limit === undefined ? {} : { maxOutputTokens: limit }),
+    ...(longest === 0 ? {} : { longestAnswerTokens: longest }),
   };
 }
 

@@ -4,8 +4,8 @@ import type { DeploymentInput, EngineInput, ModelInput } from './input.ts';
 import { savePrices } from './price-list.ts';
 import { timeoutsText } from './timeouts.ts';
 
-/** Longest answer where the operator names none. */
-const OUTPUT_TOKENS = 4_096;
+/** In the column of the longest answer: the operator names none. */
+const NO_LIMIT = 0n;
 const OWNER = 'millrace';
 
 type Row = Readonly<Record<string, string | bigint | null>>;
@@ -44,7 +44,7 @@ export async function saveModel(
   const wanted = {
     operations: JSON.stringify(input.operations ?? ['chat', 'completions']),
     context_tokens: input.contextTokens === undefined ? null : BigInt(input.contextTokens),
-    max_output_tokens: BigInt(input.maxOutputTokens ?? OUTPUT_TOKENS),
+    max_output_tokens: input.maxOutputTokens === undefined ? NO_LIMIT : BigInt(input.maxOutputTokens),
     owned_by: OWNER,
     removed_us: null,
     timeouts: timeoutsText(input.timeouts),

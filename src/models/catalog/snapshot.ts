@@ -6,12 +6,10 @@ export type Quirk =
   | 'drain-on-disconnect'
   /** Does not know `stream_options`; usage comes unasked or not at all (Mistral, Cohere, Baichuan). */
   | 'no-stream-options'
-  /** Wants `max_completion_tokens` in place of `max_tokens` (OpenAI from the o-series on, xAI). */
+  /** Wants `max_completion_tokens` in place of `max_tokens` (OpenAI from the o-series on, xAI), or leaves thinking out of the latter (Volcano Engine). */
   | 'max-completion-tokens'
   /** Counts thinking in the total of its usage report alone, not in `completion_tokens` (Gemini): it is output all the same. */
-  | 'thinking-in-total'
-  /** Its limit of output tokens leaves thinking out (Volcano Engine's `max_tokens`): more than the limit may be charged. */
-  | 'limit-without-thinking';
+  | 'thinking-in-total';
 
 export interface Upstream {
   readonly providerId: string;
@@ -61,8 +59,10 @@ export interface Model {
   readonly operations: readonly ('chat' | 'completions' | 'embeddings')[];
   /** Longest input plus output, in tokens; absent: unknown. */
   readonly contextTokens?: number;
-  /** Cap of one answer; what is injected as `max_tokens` where the client gives none. */
-  readonly maxOutputTokens: number;
+  /** Longest answer that the operator allows: sent as `max_tokens` where the client gives none. Absent: no limit of ours. */
+  readonly maxOutputTokens?: number;
+  /** Longest answer that its vendors are known to give, whatever they are told; absent: not known. */
+  readonly longestAnswerTokens?: number;
   readonly createdAtMs: number;
   readonly ownedBy: string;
   /** The listed sell versions, any currency, in order of `effectiveFromMs`. */

@@ -91,8 +91,9 @@ export function calibrationOf({ samples, perText, textSpread, perPiece, pieceSpr
   if (samples < SAMPLES_TO_TRUST || perText === 0) return UNCALIBRATED;
   return {
     perText: perText / THOUSAND,
-    // Of streams nothing is known: a piece is no more than a hint.
-    perPiece: perPiece === 0 ? 1 : perPiece / THOUSAND,
+    // Of streams nothing is known: a piece is no more than a hint. A piece of many tokens is seen by its letters: an engine that joined
+    // them in one answer sends them one by one in the next, and a stream must not be cut for that.
+    perPiece: perPiece === 0 ? 1 : Math.min(1, perPiece / THOUSAND),
     textError: errorOf(textSpread),
     pieceError: perPiece === 0 ? UNCALIBRATED.pieceError : errorOf(pieceSpread),
     isTrusted: true,

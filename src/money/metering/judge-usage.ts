@@ -32,8 +32,6 @@ export interface UsageBounds {
   readonly inputTokensMax: number;
   /** Over all choices; 0 where there is nothing but input. */
   readonly outputTokensMax: number;
-  /** Of it without reasoning, where the vendor's limit leaves reasoning out. */
-  readonly spokenTokensMax?: number;
   /** The vendor counts thinking in the total alone. */
   readonly thinkingInTotal: boolean;
 }
@@ -97,7 +95,7 @@ function inputOf(
 
 function outputOf(evidence: Evidence, bounds: UsageBounds): Part & { readonly reasoning: number } {
   const { report, counted, countedReasoning, countedAtLeast, isStale, isWhole } = evidence;
-  const { outputTokensMax, spokenTokensMax = outputTokensMax, thinkingInTotal } = bounds;
+  const { outputTokensMax, thinkingInTotal } = bounds;
   if (outputTokensMax === 0) {
     return { tokens: 0, disputed: report?.outputTokens ?? 0, reported: true, exact: true, reasoning: 0 };
   }
@@ -109,7 +107,7 @@ function outputOf(evidence: Evidence, bounds: UsageBounds): Part & { readonly re
   const hidden = Math.max(0, report?.inputTokens ? (report.totalTokens ?? 0) - report.inputTokens - spoken : 0);
   const thought = thinkingInTotal ? hidden : 0;
   const reasoning = Math.max((report?.reasoningTokens ?? 0) + thought, reported ? 0 : countedReasoning);
-  const tokens = Math.min(spoken + thought, outputTokensMax, spokenTokensMax + reasoning);
+  const tokens = Math.min(spoken + thought, outputTokensMax);
   // What only we counted is nobody's claim.
   const disputed = Math.max(0, Math.min(CLAIM_MAX, (said ?? 0) + hidden) - tokens);
   return { tokens, disputed, reported, exact: reported, reasoning };

@@ -66,3 +66,10 @@ test('doubt grows with the spread, within its bounds; one event that holds a who
   const byPieces = calibrationOf(taught({ reported: 100, byText: 100, byPieces: 100 }, 8));
   assert.ok(countOf(['lorem ipsum '.repeat(1_000)]).tokens(byPieces) > 2_000);
 });
+
+test('answers that came in pieces of many tokens do not make one of single tokens longer than it is', () => {
+  const joined = calibrationOf(taught({ reported: 100, byText: 100, byPieces: 10 }, 8));
+  const single = countOf([' Sam', ' found', ' a', ' silver', ' key', ' in', ' the', ' market']);
+  assert.ok(single.tokensAtLeast(joined) <= 12, String(single.tokensAtLeast(joined)));
+  assert.ok(single.tokens(joined) <= 12, String(single.tokens(joined)));
+});

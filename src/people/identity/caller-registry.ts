@@ -28,6 +28,8 @@ export interface CallerRegistry {
 interface Organization {
   readonly suspended: boolean;
   readonly weight: number;
+  /** Currencies in the order in which they pay. */
+  readonly walletOrder: readonly string[];
 }
 
 /** A key that is not revoked or expired. `record` is absent while its organization is suspended. */
@@ -145,8 +147,10 @@ class Registry implements CallerRegistry {
     // At the start the revoked ones, which only grow in number, are not even read.
     const rows = await (seen < 0n ? keys.where('revoked_us', 'is', null) : keys).execute();
     const started = await this.#start(rows.filter(row => !this.#entries.has(row.id) && !this.#hasEnded(row)));
-    for (const { id, suspended, weight } of changed)
-      this.#organizations.set(id, { suspended: suspended === 1n, weight: Number(weight) });
+    for (const { id, suspended, weight, wallet_order } of changed) {
+      const walletOrder = wallet_order?.split(' ') ?? [];
+      this.#organizations.set(id, { suspended: suspended === 1n, weight: Number(weight), walletOrder });
+    }
     await this.#changeBudgets(rows);
     for (const row of rows) {
       const entry = this.#entries.get(row.id);
@@ -236,7 +240,8 @@ class Registry implements CallerRegistry {
         this.#stop(entry);
         continue;
       }
-      const own = wallets.get(row.organization_id) ?? this.#walletsOf(row.organization_id);
+      const own =
+        wallets.get(row.organization_id) ?? inOrder(this.#walletsOf(row.organization_id), organization.walletOrder);
       wallets.set(row.organization_id, own);
       this.#slots.setRevoked(entry.slot, false);
       // Its scopes are not read again for all keys at every top-up.
@@ -283,6 +288,16 @@ function recordOf(
     ...(row.expires_us === null ? {} : { expiresAtMs: expiryMs(row) }),
     weight,
   };
+}
+
+/** Those that the order does not name come last, by their codes. */
+function inOrder(wallets: CallerRecord['wallets'], order: readonly string[]): CallerRecord['wallets'] {
+  if (wallets.length < 2) return wallets;
+  const rank = ({ currency }: CallerRecord['wallets'][number]) => {
+    const at = order.indexOf(currency);
+    return at === -1 ? order.length : at;
+  };
+  return wallets.toSorted((a, b) => rank(a) - rank(b) || (a.currency < b.currency ? -1 : 1));
 }
 
 function sameWallets(a: CallerRecord['wallets'], b: CallerRecord['wallets']): boolean {

@@ -10,6 +10,8 @@ export interface OrganizationInput {
   readonly name?: string | undefined;
   /** Share of the fair queue against others, 1 to 1000; 1 unless set. */
   readonly weight?: number | undefined;
+  /** Currencies of its wallets in the order in which they pay; those that are not named come last, by their codes. */
+  readonly walletOrder?: readonly string[] | undefined;
 }
 
 export interface ProjectInput {
@@ -21,7 +23,7 @@ export interface ProjectInput {
 /** What is left out stays as it is. Throws Fault `config_invalid`. */
 export async function upsertOrganization(
   trx: StoreTransaction,
-  { id, name, weight }: OrganizationInput,
+  { id, name, weight, walletOrder }: OrganizationInput,
   { nowMs }: Clock,
 ): Promise<void> {
   checkId(id, 'organizations');
@@ -35,10 +37,20 @@ export async function upsertOrganization(
   const given = {
     ...(name === undefined ? {} : { name }),
     ...(weight === undefined ? {} : { weight: BigInt(weight) }),
+    ...(walletOrder === undefined ? {} : { wallet_order: walletOrder.join(' ') }),
   };
   await trx
     .insertInto('organizations')
-    .values({ id, name: id, weight: 1n, suspended: 0n, created_us: BigInt(nowMs()) * 1000n, ...given, revision })
+    .values({
+      id,
+      name: id,
+      weight: 1n,
+      suspended: 0n,
+      created_us: BigInt(nowMs()) * 1000n,
+      wallet_order: null,
+      ...given,
+      revision,
+    })
     .onConflict(conflict => conflict.column('id').doUpdateSet({ ...given, revision }))
     .execute();
 }

@@ -21,6 +21,8 @@ export type LoadGauge =
   | 'probeUntilS'
   | 'busyUntilS'
   | 'ready'
+  /** Longest thinking that was lately charged for and not shown. */
+  | 'hiddenTokens'
   | 'ttftMs'
   | 'durationMs';
 

@@ -7,6 +7,16 @@ import { timeouts } from './0004-timeouts.ts';
 import { walletEntries } from './0005-wallet-entries.ts';
 import { disputes } from './0006-disputes.ts';
 import { suspense } from './0007-suspense.ts';
+import { walletOrder } from './0008-wallet-order.ts';
 
 /** In order; none is ever edited or removed after it was released. */
-export const MIGRATIONS: readonly Migration[] = [core, ledger, nodes, timeouts, walletEntries, disputes, suspense];
+export const MIGRATIONS: readonly Migration[] = [
+  core,
+  ledger,
+  nodes,
+  timeouts,
+  walletEntries,
+  disputes,
+  suspense,
+  walletOrder,
+];

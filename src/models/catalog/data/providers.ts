@@ -40,7 +40,8 @@ export const KNOWN_PROVIDERS: Readonly<Record<string, KnownProvider>> = Object.f
   volcengine: {
     name: 'Volcano Engine Ark (火山方舟)',
     baseUrl: 'https://ark.cn-beijing.volces.com/api/v3',
-    quirks: [],
+    // `max_tokens` leaves thinking out there; only one of the two may be sent.
+    quirks: ['max-completion-tokens'],
     sources: ['https://www.volcengine.com/docs/82379/1299023', NEW_API],
   },
   qianfan: {
