@@ -7,7 +7,9 @@ const UNDER_LOAD = [
   'gateway.before-intent',
   'gateway.after-intent',
   'gateway.before-upstream',
+  'gateway.upstream-head',
   'gateway.mid-stream',
+  'gateway.complete',
   'gateway.before-settle',
   'gateway.after-settle',
   'journal.before-commit',
@@ -19,7 +21,14 @@ const UNDER_LOAD = [
 ] as const;
 const IN_RECOVERY = ['recovery.before-write', 'recovery.after-write'] as const;
 
-export const POINTS: readonly string[] = [...UNDER_LOAD, ...IN_RECOVERY];
+/** Where a throw is injected (`throws.test.ts`): no money moves at them that does not move at one of the points above. */
+const THROWS_ONLY = [
+  ...['gateway.parse', 'gateway.request', 'gateway.body', 'gateway.refuse', 'gateway.client-left', 'gateway.news'],
+  ...['gateway.forward', 'gateway.control-answer', 'gateway.message', 'gateway.sweep'],
+];
+
+/** Every point that the code has a name for, those at which the server is killed first. */
+export const NAMED: readonly string[] = [...UNDER_LOAD, ...IN_RECOVERY, ...THROWS_ONLY];
 
 const SCENARIOS: readonly (readonly [name: string, scenario: Scenario])[] = [
   ['at random', atRandom],

@@ -55,7 +55,7 @@ export const usageTotalSchema = z.object({
   margin: z.string().nullable(),
 });
 export const usageGroupSchema = usageTotalSchema.extend({
-  /** An id, or a time: `2026-11-28T08Z`, `2026-11-28`, `2026-11`. */
+  /** An id, a project as `organization/project`, or a time: `2026-11-28T08Z`, `2026-11-28`, `2026-11`. */
   group: z.string(),
 });
 export const usageLineSchema = z.object({

@@ -74,6 +74,9 @@ class RouteServing<R extends Route> {
   readonly #route: R;
   readonly #deps: MountDeps;
   readonly #c: ControlContext;
+  /** Whose things the handler said it touches, and what it made. */
+  #touched: string | undefined;
+  #made = '';
 
   constructor(route: R, deps: MountDeps, c: ControlContext) {
     this.#route = route;
@@ -114,6 +117,7 @@ class RouteServing<R extends Route> {
       principal: who,
       lang: c.get('lang'),
       touch: (organizationId, gone) => {
+        this.#touched = organizationId ?? undefined;
         if (!mayTouch(who, organizationId)) throw gone();
       },
     };
@@ -136,6 +140,7 @@ class RouteServing<R extends Route> {
         throw new Fault('internal', {
           internal: `${route.method} ${route.path} would answer ${checked.error.issues[0]?.path.join('.')}: ${checked.error.issues[0]?.message}`,
         });
+      this.#made = idIn(checked.data);
       return { status, text: JSON.stringify(checked.data) };
     };
     const key = this.#c.req.header('idempotency-key');
@@ -165,15 +170,12 @@ class RouteServing<R extends Route> {
     if (route.audit === undefined || !principal) return;
     const c = this.#c;
     const params = c.req.param();
-    const tenant = typeof route.tenant === 'object' && 'param' in route.tenant ? route.tenant.param : undefined;
-    const organizationId =
-      principal.organizationId ?? (tenant === undefined ? undefined : new Map(Object.entries(params)).get(tenant));
     await this.#deps.audit.record({
       actor: principal.id,
       role: principal.role,
       action: route.audit,
-      organizationId,
-      object: Object.values(params).join('/') || idIn(body),
+      organizationId: principal.organizationId ?? this.#touched ?? new Map(Object.entries(params)).get('organization'),
+      object: Object.values(params).join('/') || this.#made || idIn(body),
       outcome,
       detail: body,
       address: c.req.header('x-millrace-client-ip'),
@@ -181,7 +183,7 @@ class RouteServing<R extends Route> {
   }
 }
 
-/** What a body that makes something calls it. */
+/** What a body, or an answer, calls the thing that is made. */
 function idIn(body: unknown): string {
   if (typeof body !== 'object' || body === null) return '';
   for (const name of ['id', 'name'] as const)

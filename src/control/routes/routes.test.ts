@@ -141,10 +141,24 @@ test('what was changed, tried and refused is in the audit log, without secrets',
     entries.map(({ action, object, outcome, role }) => [action, object, outcome, role]),
     [
       ['provider.remove', 'mine', 'forbidden', 'auditor'],
-      ['provider.add', '', 'ok', 'owner'],
+      ['provider.add', 'mine', 'ok', 'owner'],
     ],
   );
   assert.ok(!JSON.stringify(log.body).includes('sk-very-secret'));
+  // Whose things they are, and which: also where neither stands in the path.
+  const made = await callJson(plane.owner, '/api/v1/keys', {
+    method: 'POST',
+    body: { organizationId: 'acme', projectId: 'web' },
+  });
+  await callJson(plane.owner, '/api/v1/organizations/acme/resume', { method: 'POST' });
+  const ours = await callJson(plane.owner, '/api/v1/audit?organization=acme&limit=2');
+  assert.deepEqual(
+    (field(ours.body, 'entries') as { action: string; object: string }[]).map(({ action, object }) => [action, object]),
+    [
+      ['organization.resume', 'acme'],
+      ['key.create', String(field(made.body, 'id'))],
+    ],
+  );
   const proof = await callJson(plane.owner, '/api/v1/audit/verify', { method: 'POST' });
   assert.equal(field(proof.body, 'ok'), true);
 });

@@ -58,6 +58,9 @@ function groupOf(by: UsageBy | 'currency', time: 'hour_us' | 'at_us'): RawBuilde
     case 'currency':
     case 'model':
       return sql.ref<string>(`series.${by}`);
+    // Two organizations may have projects of one name.
+    case 'project':
+      return sql<string>`series.organization_id || '/' || series.project_id`;
     default:
       return sql.ref<string>(`series.${by}_id`);
   }
@@ -66,7 +69,7 @@ function groupOf(by: UsageBy | 'currency', time: 'hour_us' | 'at_us'): RawBuilde
 const timeText = (unitMs: number, length: number) => (count: string | bigint) =>
   new Date(Number(count) * unitMs).toISOString().slice(0, length);
 
-/** A group as it is told: `2026-11-28T08Z`, `2026-11-28`, `2026-11`, an id. */
+/** A group as it is told: `2026-11-28T08Z`, `2026-11-28`, `2026-11`, an id; a project as `organization/project`. */
 const NAMES: Readonly<Record<UsageBy, (group: string | bigint) => string>> = {
   organization: String,
   project: String,
