@@ -26,6 +26,7 @@ const extra = `  - id: renamed
     prices: [{ currency: USD, inputPerM: "4", outputPerM: "16" }]
     deployments: [{ id: dollars-a, provider: mock }]
   - id: narrow
+    maxOutputTokens: 4096
     prices: [{ currency: CNY, inputPerM: "4", outputPerM: "16" }]
     deployments: [{ id: narrow-a, provider: mock, concurrency: 1 }]
   - id: vectors
@@ -161,7 +162,7 @@ test('each refusal has its status, its code, and words in both languages', async
   const cases: readonly [Promise<Response>, number, string][] = [
     [post('{'), 400, 'malformed_request'],
     [post(chat('mock-1', { max_tokens: -1 })), 400, 'invalid_parameter'],
-    [post(chat('mock-1', { max_tokens: 999_999 })), 400, 'invalid_parameter'],
+    [post(chat('narrow', { max_tokens: 999_999 })), 400, 'invalid_parameter'],
     [post(chat(), { with: 'mr_live_nonsense' }), 401, 'invalid_api_key'],
     [post(chat(), { with: `${key.slice(0, -1)}!` }), 401, 'invalid_api_key'],
     [post(chat(), { with: poor }), 402, 'insufficient_funds'],
