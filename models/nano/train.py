@@ -33,7 +33,7 @@ SPLIT = regex.compile(
 
 # (rows, tokens in a row, turns of a conversation, share): long rows cost most and teach only where a place is.
 SHAPES = [(12, 256, (1, 1, 1, 2, 3), 0.9), (3, CONTEXT, (4, 8, 10, 12), 0.1)]
-MATRIX_RATE, VECTOR_RATE, WARMUP_STEPS, WEIGHT_DECAY = 2e-3, 2e-3, 50, 0.05
+MATRIX_RATE, VECTOR_RATE, WARMUP_STEPS, WEIGHT_DECAY = 2e-3, 2e-3, 10, 0.05
 # The rate stays at its peak, and goes down to nothing in this last part of the time.
 COOLING_SHARE = 0.4
 TOKENIZER_CONVERSATIONS = 12000

@@ -81,6 +81,8 @@ interface TestDataPlaneOptions {
   readonly silenceMs?: number;
   /** What the only wallet holds at the start. */
   readonly walletNano?: bigint;
+  /** Behind the one in CNY; filled through the slots. */
+  readonly otherWallets?: CallerRecord['wallets'];
   readonly bodyLimits?: BodyRoomLimits;
   /** Of the key. */
   readonly scopes?: CallerRecord['scopes'];
@@ -96,6 +98,7 @@ export async function openDataPlane(
     wrap = journal => journal,
     clock = systemClock,
     walletNano = WALLET_NANO,
+    otherWallets = [],
     silenceMs = 10_000,
     bodyLimits = { nodeBytes: 268_435_456, keyBytes: 67_108_864 },
     scopes = {},
@@ -112,7 +115,7 @@ export async function openDataPlane(
   };
   const journal = await startJournal({ dir: join(dir, 'journal'), shared, onCrash: fail });
   const client = openJournalClient(journal.connect());
-  const { key, callers } = oneCaller(slots, scopes);
+  const { key, callers } = oneCaller(slots, scopes, otherWallets);
   const turns = openTurns(createTurnCells());
   const queue = createPlaceQueue<Deployment>({ loads: slots.deployments, turns, clock, every });
   const failed: UpstreamFailure[] = [];
@@ -156,7 +159,7 @@ export async function openDataPlane(
 }
 
 /** The one key there is, without limits. */
-function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
+function oneCaller(slots: Slots, scopes: CallerRecord['scopes'], otherWallets: CallerRecord['wallets']) {
   const hash = createKeyHasher(new Secret('pepper'));
   const key = createKeyText('live');
   const callers = createCallerIndex({ hash, slots: slots.keys });
@@ -164,7 +167,7 @@ function oneCaller(slots: Slots, scopes: CallerRecord['scopes']) {
     upserted: [
       {
         ...{ keyId: 'key_1', mac: hash(key), organizationId: 'acme', projectId: 'web', slot: 1, weight: 1, scopes },
-        wallets: [{ currency: 'CNY', slot: WALLET }],
+        wallets: [{ currency: 'CNY', slot: WALLET }, ...otherWallets],
       },
     ],
     removed: [],

@@ -123,7 +123,10 @@ export async function openMoney(store: Store, clock = testClock()): Promise<Test
       return booked;
     },
     settle(id, more = {}, { atMs = clock.nowMs(), holdNano = HOLD_NANO } = {}) {
-      const usage = { inputTokens: 23, cachedInputTokens: 3, outputTokens: 7, reasoningTokens: 1, ...more };
+      const { inputTokens = 23, outputTokens = 7 } = more;
+      // A part never exceeds its whole.
+      const parts = { cachedInputTokens: Math.min(3, inputTokens), reasoningTokens: Math.min(1, outputTokens) };
+      const usage = { inputTokens, outputTokens, ...parts, ...more };
       const costNano = rate(usage, cost).amountNano;
       return settlement(id, {
         atMs,

@@ -203,3 +203,27 @@ test('why a vendor failed is known to the operator: of each try that failed, not
   assert.equal((await ask(plane, 'why')).status, 400);
   assert.equal(plane.failed.length, 2);
 });
+
+test('nobody is tried for a client that left', async () => {
+  await using plane = await openDataPlane(upstream.baseUrl, [
+    { id: 'gone', targets: [{ id: 'gone-a' }, { id: 'gone-b' }] },
+  ]);
+  upstream.script('gone-a', { stepwise: true, status: 500 });
+  const leaving = new AbortController();
+  const answer = fetch(`${plane.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${plane.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'gone', messages: [{ role: 'user', content: 'Say hi' }] }),
+    signal: leaving.signal,
+  });
+  await called('gone-a');
+  leaving.abort();
+  await assert.rejects(answer);
+  upstream.release('gone-a', 3);
+  while (plane.running.size > 0) await nextTurn();
+  assert.deepEqual(
+    plane.settlements().map(({ outcome, attempts }) => [outcome, attempts.length]),
+    [['client-gone', 1]],
+  );
+  assert.ok(!upstream.calls.some(({ model }) => model === 'gone-b'));
+});

@@ -46,10 +46,17 @@ export interface Transfer {
 
 /** What a request costs, from its wallet to revenue. 0 where it cost nothing: it is a transaction all the same. */
 export interface Charge {
-  readonly id: string;
   readonly accounts: AccountPair;
   readonly amountNano: Nano;
-  readonly atUs: number;
+  /** Its rows, once it has its number: the chain covers every column of them. */
+  readonly rows: (seq: number) => ChargeRows;
+}
+
+export interface ChargeRows {
+  /** {@link digestOf} its series. */
+  readonly series: string;
+  readonly request: readonly StoreValue[];
+  readonly attempts: readonly (readonly StoreValue[])[];
 }
 
 /** Change of an account's projection: of what is posted (a wallet's with its owner's sign), and of what is held. */
@@ -87,8 +94,28 @@ export function transferText(seq: number, transfer: Transfer): string {
   return `[${seq},"${kind}",${accounts.text},"${amountNano}",${atUs},${quote(idemKey)},${reversesSeq},${quote(note)}]`;
 }
 
-export function chargeText(seq: number, { id, accounts, amountNano, atUs }: Charge): string {
-  return `[${seq},"usage",${accounts.text},"${amountNano}",${atUs},${quote(id)}]`;
+/** Every column of a request, of its calls and of its series: what a bill says is what was booked. */
+export function chargeText({ text }: Pick<AccountPair, 'text'>, { series, request, attempts }: ChargeRows): string {
+  let calls = '';
+  for (const attempt of attempts) calls += `${calls === '' ? '' : ','}${rowText(attempt)}`;
+  return `["usage",${text},"${series}",${rowText(request)},[${calls}]]`;
+}
+
+/** Values as either database gives them back: whole numbers, texts without NUL or halves of pairs, or nothing. */
+function rowText(values: readonly StoreValue[]): string {
+  let text = '';
+  for (const value of values) {
+    const part = typeof value === 'string' ? quote(asStored(value)) : String(value);
+    text += text === '' ? part : `,${part}`;
+  }
+  return `[${text}]`;
+}
+
+const asStored = (text: string) => (NEEDS_ESCAPE.test(text) ? text.toWellFormed().replaceAll('\0', '\uFFFD') : text);
+
+/** Of what many requests have in common. */
+export function digestOf(series: readonly StoreValue[]): string {
+  return hash('sha256', rowText(series), 'base64url');
 }
 
 /** The link of transactions that were booked together, in order: SHA-256, base64url, over the link before and all their texts. */
@@ -98,8 +125,8 @@ export function linkHash(hashBefore: string, texts: string): string {
 
 /** The end of the ledger, locked until the transaction ends: booking is done one after the other, on every database. */
 export interface Books {
-  /** Numbers a request that is known to be new. The caller writes its row under that number. */
-  charge(charge: Charge): number;
+  /** Numbers a request that is known to be new. The caller writes its rows. */
+  charge(charge: Charge): ChargeRows;
   /** Books transfers that are known to be new, in order. Balances are not moved: see {@link post}, {@link applyChanges}. */
   write(transfers: readonly Transfer[]): Promise<void>;
   /** Ties what was booked to the chain: once, at the end. Returns the newest transaction. */
@@ -122,8 +149,9 @@ export async function openBooks(store: Store, trx: StoreTransaction): Promise<Bo
     charge(charge) {
       if (charge.amountNano < 0n) throw new Error(`a charge of ${charge.amountNano} is none`);
       seq++;
-      texts += `,${chargeText(seq, charge)}`;
-      return seq;
+      const rows = charge.rows(seq);
+      texts += `,${chargeText(charge.accounts, rows)}`;
+      return rows;
     },
     async write(transfers) {
       const values: StoreValue[][] = [];

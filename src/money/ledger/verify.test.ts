@@ -72,17 +72,17 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'a cost in dispute that was raised',
     harm: `update attempts set disputed_nano = disputed_nano + 1 ${DISPUTE}`,
-    ids: ['I8'],
+    ids: ['I8', 'I5'],
   },
   {
     name: 'a claim that was lowered',
     harm: `update attempts set disputed_output_tokens = 1 ${DISPUTE}`,
-    ids: ['I8'],
+    ids: ['I8', 'I5'],
   },
   {
     name: 'a claim that is none',
     harm: `update attempts set disputed_input_tokens = -5 ${DISPUTE}`,
-    ids: ['I8', 'I11'],
+    ids: ['I8', 'I11', 'I5'],
   },
   {
     name: 'a transfer that was raised',
@@ -146,7 +146,7 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'a series of another organization',
     harm: `update series set organization_id = 'beta' where number = 1`,
-    ids: ['I2', 'I4'],
+    ids: ['I2', 'I4', 'I5'],
   },
   {
     name: 'a series in another currency',
@@ -156,18 +156,18 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'a series at another price',
     harm: `update series set price_version = cost_version where number = 1`,
-    ids: ['I6', 'I8'],
+    ids: ['I6', 'I8', 'I5'],
   },
   { name: 'a cursor beyond the journal', harm: `update journal_cursor set seq = 99`, ids: ['I5'] },
   {
     name: 'a settlement changed in the ledger',
     harm: `update requests set output_tokens = 8 where id = 'a'`,
-    ids: ['I6', 'I8'],
+    ids: ['I6', 'I8', 'I5', 'I2'],
   },
   {
     name: 'an attempt of nobody',
     harm: `update attempts set seq = 1`,
-    ids: ['I7', 'I10'],
+    ids: ['I7', 'I10', 'I5'],
   },
   {
     name: 'an amount',
@@ -177,14 +177,18 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'what was held',
     harm: `update requests set held_nano = held_nano - 1 where id = 'c'`,
-    ids: ['I6'],
+    ids: ['I6', 'I5'],
   },
-  { name: 'a cost', harm: `update requests set cost_nano = cost_nano + 1 where id = 'c'`, ids: ['I8', 'I10'] },
-  { name: 'a call that is gone', harm: `delete from attempts where number = 1`, ids: ['I7'] },
+  {
+    name: 'a cost',
+    harm: `update requests set cost_nano = cost_nano + 1 where id = 'c'`,
+    ids: ['I8', 'I10', 'I5', 'I2'],
+  },
+  { name: 'a call that is gone', harm: `delete from attempts where number = 1`, ids: ['I7', 'I5'] },
   {
     name: 'a cost of one of two calls',
     harm: `update attempts set cost_nano = cost_nano + 1 where number = 2`,
-    ids: ['I8', 'I10'],
+    ids: ['I8', 'I10', 'I5'],
   },
   {
     name: 'a price',
@@ -194,8 +198,48 @@ const HARMS: readonly { readonly name: string; readonly harm: string; readonly i
   {
     name: 'a count out of range',
     harm: `update requests set input_tokens = 2000000000, cached_input_tokens = 2000000001 where id = 'a'`,
-    ids: ['I6', 'I8', 'I11'],
+    ids: ['I6', 'I8', 'I11', 'I5', 'I2'],
   },
+  ...[
+    `status = 503`,
+    `fault_code = 'internal'`,
+    `usage_source = 'counted'`,
+    `estimated = 1`,
+    `input_tokens_max = 7`,
+    `output_tokens_max = 7`,
+    `ttft_ms = 9`,
+    `duration_ms = 9`,
+    `call_status = 500`,
+    `call_ms = 9`,
+    `upstream_request_id = 'x'`,
+  ].map(change => ({ name: change, harm: `update requests set ${change} where id = 'a'`, ids: ['I5'] })),
+  ...[`status = 500`, `upstream_request_id = 'x'`, `duration_ms = 9`].map(change => ({
+    name: `of a call, ${change}`,
+    harm: `update attempts set ${change} where number = 1`,
+    ids: ['I5'],
+  })),
+  ...['project_id', 'key_id', 'operation', 'model', 'deployment_id'].map(column => ({
+    name: `${column} of a series`,
+    harm: `update series set ${column} = 'x' where number = 1`,
+    ids: ['I5'],
+  })),
+  {
+    name: 'reasoning that was left out',
+    harm: `update requests set reasoning_tokens = 0 where id = 'a'`,
+    ids: ['I2', 'I5'],
+  },
+  {
+    name: 'a request of another series',
+    harm: `update requests set series = (select max(number) from series) where id = 'a'`,
+    ids: ['I5', 'I8'],
+  },
+  ...['failed', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens', 'cost_nano', 'costed'].map(
+    column => ({
+      name: `${column} of an hour of the rollup`,
+      harm: `update usage_hourly set ${column} = ${column} + 1`,
+      ids: ['I2'],
+    }),
+  ),
   { name: 'an hour of the rollup', harm: `update usage_hourly set requests = requests + 1`, ids: ['I2'] },
 ];
 

@@ -12,7 +12,9 @@ const input = fc.record({
   input: price,
   cached: fc.option(price),
   output: price,
-  effectiveFrom: fc.option(fc.constantFrom('2026-01-01', '2026-01-01T08:00:00+08:00', '2027-06-30T23:59:59Z')),
+  effectiveFrom: fc.option(
+    fc.constantFrom('2026-01-01', '2026-01-01T08:00:00+08:00', '2027-06-30T23:59:59Z', '2027-06-30T23:59:59.125Z'),
+  ),
 });
 
 test('a version says exactly the price it was made from, and its name follows from what it says', () => {

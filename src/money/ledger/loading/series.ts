@@ -1,7 +1,7 @@
 import type { Currency } from '@millrace/contract';
-import type { Store, StoreTransaction, StoreValue } from '../../../ground/store/index.ts';
+import type { Database, Store, StoreTransaction, StoreValue } from '../../../ground/store/index.ts';
 import { revenueAccount, walletAccount } from '../accounts.ts';
-import { type AccountPair, accountPair } from '../booking.ts';
+import { type AccountPair, accountPair, digestOf } from '../booking.ts';
 import type { Settled } from './settled.ts';
 
 /** What many requests have in common: their rows name it by its number, where its twelve texts would be half of each row. */
@@ -22,6 +22,8 @@ export interface Series {
   readonly costVersion: string | null;
   /** Between which its requests are charged. */
   readonly accounts: AccountPair;
+  /** Over all of it: what the chain says of a request's series. */
+  readonly digest: string;
 }
 
 /** The series that were met lately, by the key that called: the loader finds nearly all of them here. */
@@ -87,7 +89,7 @@ function usageAccounts(organizationId: string, currency: Currency): AccountPair 
 
 function seriesOf({ settlement, intent, call, cost }: Settled, number: number): Series {
   const { deploymentId, providerId } = settlement.attempts.at(-1) ?? intent;
-  return {
+  return withDigest({
     number,
     organizationId: intent.organizationId,
     projectId: intent.projectId,
@@ -101,10 +103,12 @@ function seriesOf({ settlement, intent, call, cost }: Settled, number: number): 
     costCurrency: cost?.currency ?? null,
     costVersion: call?.costVersion ?? null,
     accounts: usageAccounts(intent.organizationId, settlement.currency),
-  };
+  });
 }
 
-const COLUMNS = [
+const withDigest = (series: Omit<Series, 'digest'>): Series => ({ ...series, digest: digestOf(rowOf(series)) });
+
+export const SERIES_COLUMNS = [
   'number',
   'organization_id',
   'project_id',
@@ -117,7 +121,7 @@ const COLUMNS = [
   'price_version',
   'cost_currency',
   'cost_version',
-];
+] as const satisfies readonly (keyof Database['series'])[];
 
 const KEYS_PER_QUERY = 500;
 
@@ -151,11 +155,11 @@ export async function resolveSeries(
     local.learn([made]);
     return made;
   });
-  await store.insertAll(trx, 'series', { columns: COLUMNS, rows: fresh.map(rowOf) });
+  await store.insertAll(trx, 'series', { columns: SERIES_COLUMNS, rows: fresh.map(rowOf) });
   return { series, learned: [...used] };
 }
 
-function rowOf(series: Series): StoreValue[] {
+function rowOf(series: Omit<Series, 'digest'>): StoreValue[] {
   return [
     series.number,
     series.organizationId,
@@ -182,21 +186,23 @@ async function readSeries(trx: StoreTransaction, keyIds: readonly string[]): Pro
       .orderBy('number')
       .execute();
     for (const row of rows)
-      series.push({
-        number: Number(row.number),
-        organizationId: row.organization_id,
-        projectId: row.project_id,
-        keyId: row.key_id,
-        operation: row.operation,
-        model: row.model,
-        deploymentId: row.deployment_id,
-        providerId: row.provider_id,
-        currency: row.currency,
-        priceVersion: row.price_version,
-        costCurrency: row.cost_currency,
-        costVersion: row.cost_version,
-        accounts: usageAccounts(row.organization_id, row.currency),
-      });
+      series.push(
+        withDigest({
+          number: Number(row.number),
+          organizationId: row.organization_id,
+          projectId: row.project_id,
+          keyId: row.key_id,
+          operation: row.operation,
+          model: row.model,
+          deploymentId: row.deployment_id,
+          providerId: row.provider_id,
+          currency: row.currency,
+          priceVersion: row.price_version,
+          costCurrency: row.cost_currency,
+          costVersion: row.cost_version,
+          accounts: usageAccounts(row.organization_id, row.currency),
+        }),
+      );
   }
   return series;
 }

@@ -1,8 +1,8 @@
-import type { StoreValue } from '../../../ground/store/index.ts';
+import type { Database, StoreValue } from '../../../ground/store/index.ts';
 import type { Series } from './series.ts';
 import type { Settled } from './settled.ts';
 
-export const REQUEST_COLUMNS: readonly string[] = [
+export const REQUEST_COLUMNS = [
   'seq',
   'id',
   'organization_id',
@@ -28,7 +28,7 @@ export const REQUEST_COLUMNS: readonly string[] = [
   'call_status',
   'call_ms',
   'upstream_request_id',
-];
+] as const satisfies readonly (keyof Database['requests'])[];
 
 /** `seq` is the request's number among all that is booked. */
 export function requestRow({ settlement, intent, call, cost }: Settled, series: Series, seq: number): StoreValue[] {
@@ -62,7 +62,7 @@ export function requestRow({ settlement, intent, call, cost }: Settled, series: 
   ];
 }
 
-export const ATTEMPT_COLUMNS: readonly string[] = [
+export const ATTEMPT_COLUMNS = [
   'seq',
   'number',
   'deployment_id',
@@ -81,7 +81,7 @@ export const ATTEMPT_COLUMNS: readonly string[] = [
   'disputed_input_tokens',
   'disputed_output_tokens',
   'disputed_nano',
-];
+] as const satisfies readonly (keyof Database['attempts'])[];
 
 /** Rows of the calls of a request, where its own row does not tell them. */
 export function attemptRows({ settlement, call }: Settled, seq: number): readonly StoreValue[][] {

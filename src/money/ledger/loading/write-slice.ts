@@ -81,15 +81,22 @@ async function bookSettled(
   const { series, learned } = await resolveSeries(store, trx, { settled, cache });
   const tallies = createTallies();
   for (let start = 0; start < settled.length; start += PART) {
-    const requests: StoreValue[][] = [];
-    const attempts: StoreValue[][] = [];
+    const requests: (readonly StoreValue[])[] = [];
+    const attempts: (readonly StoreValue[])[] = [];
     for (const [index, each] of settled.slice(start, start + PART).entries()) {
       const ofSeries = series[start + index];
       if (!ofSeries) throw new Error('a request without a series');
-      const { id, amountNano, atMs } = each.settlement;
-      const seq = books.charge({ id, accounts: ofSeries.accounts, amountNano, atUs: atMs * 1000 });
-      requests.push(requestRow(each, ofSeries, seq));
-      if (!each.call) attempts.push(...attemptRows(each, seq));
+      const rows = books.charge({
+        accounts: ofSeries.accounts,
+        amountNano: each.settlement.amountNano,
+        rows: seq => ({
+          series: ofSeries.digest,
+          request: requestRow(each, ofSeries, seq),
+          attempts: attemptRows(each, seq),
+        }),
+      });
+      requests.push(rows.request);
+      attempts.push(...rows.attempts);
       tallies.add(each, ofSeries);
     }
     // A request that is there after all is an error of the store: nothing is written then.

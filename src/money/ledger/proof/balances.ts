@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import type { Store } from '../../../ground/store/index.ts';
 import { partsOf } from '../accounts.ts';
 import type { Findings } from './findings.ts';
-import type { RequestSums } from './requests.ts';
+import { NO_SUMS, type RequestSums, ROLLUP_SUMS, type RollupSums } from './requests.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { ChainWalk } from './transactions.ts';
 
@@ -57,7 +57,10 @@ export function checkConservation(sums: ChainWalk['accounts'], { expect }: Findi
     expect('I9', paid === left + earned, () => `${currency}: ${paid} paid in, ${earned} earned, ${left} left`);
 }
 
-/** I2, for the rollup: requests and revenue of each organization, of the hours that are over. */
+/** Money in two parts: SQLite refuses a sum beyond int64. */
+const PART = 1_000_000_000n;
+
+/** I2, for the rollup: all that it says of each organization, of the hours that are over. */
 export async function checkRollups(
   store: Store,
   { rollups }: RequestSums,
@@ -70,27 +73,38 @@ export async function checkRollups(
       'organization_id',
       'currency',
       fn.sum<bigint>('requests').as('requests'),
-      // In two parts: SQLite refuses a sum beyond int64.
-      sql<bigint>`sum(revenue_nano / 1000000000 + revenue_carry * 1000000000)`.as('revenue_wholes'),
-      sql<bigint>`sum(revenue_nano % 1000000000)`.as('revenue_rests'),
+      fn.sum<bigint>('failed').as('failed'),
+      fn.sum<bigint>('input_tokens').as('input_tokens'),
+      fn.sum<bigint>('cached_input_tokens').as('cached_input_tokens'),
+      fn.sum<bigint>('output_tokens').as('output_tokens'),
+      fn.sum<bigint>('reasoning_tokens').as('reasoning_tokens'),
+      fn.sum<bigint>('costed').as('costed'),
+      sql<bigint>`sum(revenue_nano / 1000000000 + revenue_carry * 1000000000)`.as('revenue'),
+      sql<bigint>`sum(revenue_nano % 1000000000)`.as('revenue_rest'),
+      sql<bigint>`sum(cost_nano / 1000000000 + cost_carry * 1000000000)`.as('cost'),
+      sql<bigint>`sum(cost_nano % 1000000000)`.as('cost_rest'),
     ])
     .where('hour_us', '<', beforeUs)
     .groupBy(['organization_id', 'currency'])
     .execute();
-  const found = new Map(
-    rows.map(({ organization_id, currency, requests, revenue_wholes, revenue_rests }) => [
+  const found = new Map<string, RollupSums>(
+    rows.map(({ organization_id, currency, revenue, revenue_rest, cost, cost_rest, ...counts }) => [
       `${organization_id} ${currency}`,
-      { requests, revenue: BigInt(revenue_wholes) * 1_000_000_000n + BigInt(revenue_rests) },
+      {
+        ...counts,
+        revenue_nano: BigInt(revenue) * PART + BigInt(revenue_rest),
+        cost_nano: BigInt(cost) * PART + BigInt(cost_rest),
+      },
     ]),
   );
   for (const key of new Set([...rollups.keys(), ...found.keys()])) {
-    const expected = rollups.get(key) ?? { requests: 0n, revenue: 0n };
-    const row = found.get(key);
-    expect(
-      'I2',
-      BigInt(row?.requests ?? 0n) === expected.requests && BigInt(row?.revenue ?? 0n) === expected.revenue,
-      () =>
-        `the hours of ${key} count ${row?.requests ?? 0} requests for ${row?.revenue ?? 0}, their requests ${expected.requests} for ${expected.revenue}`,
-    );
+    const expected = rollups.get(key) ?? NO_SUMS;
+    const row = found.get(key) ?? NO_SUMS;
+    for (const name of ROLLUP_SUMS)
+      expect(
+        'I2',
+        BigInt(row[name]) === expected[name],
+        () => `the hours of ${key} say ${name} ${row[name]}, their requests ${expected[name]}`,
+      );
   }
 }

@@ -4,6 +4,8 @@ import type { Snapshot } from './snapshot.ts';
 
 export type TransferRow = Selectable<Database['transfers']>;
 export type AttemptRow = Omit<Selectable<Database['attempts']>, 'seq'>;
+/** As it is stored. */
+export type StoredAttempt = Selectable<Database['attempts']>;
 
 /** A settled request with what its series says. */
 export type RequestRow = Selectable<Database['requests']> &
@@ -18,7 +20,7 @@ export interface BookPage {
   readonly transfers: ReadonlyMap<bigint, TransferRow>;
   readonly requests: ReadonlyMap<bigint, RequestRow>;
   /** By the number of their request, those of requests that are not there included. */
-  readonly attempts: ReadonlyMap<bigint, readonly AttemptRow[]>;
+  readonly attempts: ReadonlyMap<bigint, readonly StoredAttempt[]>;
 }
 
 const LINKS = 100;

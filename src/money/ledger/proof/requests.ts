@@ -13,7 +13,7 @@ export interface RequestSums {
   /** Costs of calls, by `payable:provider:currency`. */
   readonly costs: ReadonlyMap<string, Nano>;
   /** Requests and revenue by organization and currency, of those settled before `rollupsBeforeUs`. */
-  readonly rollups: ReadonlyMap<string, { requests: bigint; revenue: Nano }>;
+  readonly rollups: ReadonlyMap<string, RollupSums>;
 }
 
 /** Looks at each settled request, page after page: I4, I7, I8, I11. */
@@ -27,7 +27,7 @@ export function checkRequests(
 ): RequestCheck {
   const overruns = new Map<string, Nano>();
   const costs = new Map<string, Nano>();
-  const rollups = new Map<string, { requests: bigint; revenue: Nano }>();
+  const rollups = new Map<string, RollupSums>();
   return {
     overruns,
     costs,
@@ -57,11 +57,33 @@ function add(sums: Map<string, Nano>, key: string, nano: Nano): void {
   sums.set(key, (sums.get(key) ?? 0n) + nano);
 }
 
-function addRollup(rollups: Map<string, { requests: bigint; revenue: Nano }>, row: RequestRow): void {
+/** What the rollup says of an organization and currency; as its columns are called. */
+export type RollupSums = Record<(typeof ROLLUP_SUMS)[number], bigint>;
+export const ROLLUP_SUMS = [
+  ...(['requests', 'failed', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'reasoning_tokens'] as const),
+  ...(['revenue_nano', 'cost_nano', 'costed'] as const),
+] as const;
+
+export const NO_SUMS: RollupSums = {
+  ...{ requests: 0n, failed: 0n, input_tokens: 0n, cached_input_tokens: 0n, output_tokens: 0n, reasoning_tokens: 0n },
+  ...{ revenue_nano: 0n, cost_nano: 0n, costed: 0n },
+};
+
+function addRollup(rollups: Map<string, RollupSums>, row: RequestRow): void {
   const key = `${row.organization_id} ${row.currency}`;
-  const sums = rollups.get(key) ?? { requests: 0n, revenue: 0n };
+  const sums = rollups.get(key) ?? { ...NO_SUMS };
   sums.requests++;
-  sums.revenue += row.amount_nano;
+  if (row.outcome === 'failed') sums.failed++;
+  sums.input_tokens += row.input_tokens;
+  sums.cached_input_tokens += row.cached_input_tokens;
+  sums.output_tokens += row.output_tokens;
+  sums.reasoning_tokens += row.reasoning_tokens;
+  sums.revenue_nano += row.amount_nano;
+  // A cost in another currency does not stand beside this revenue.
+  if (row.cost_nano !== null && row.cost_currency === row.currency) {
+    sums.cost_nano += row.cost_nano;
+    sums.costed++;
+  }
   rollups.set(key, sums);
 }
 

@@ -1,8 +1,10 @@
 import type { Nano } from '@millrace/contract';
 import { revenueAccount, walletAccount } from '../accounts.ts';
-import { chargeText, linkHash, pairText, type TransferKind, transferText } from '../booking.ts';
+import { chargeText, digestOf, linkHash, pairText, type TransferKind, transferText } from '../booking.ts';
+import { SERIES_COLUMNS } from '../loading/series.ts';
+import { ATTEMPT_COLUMNS, REQUEST_COLUMNS } from '../loading/settled-rows.ts';
 import type { Findings } from './findings.ts';
-import type { BookPage, RequestRow, TransferRow } from './pages.ts';
+import type { BookPage, RequestRow, StoredAttempt, TransferRow } from './pages.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const KINDS: readonly string[] = [
@@ -29,6 +31,15 @@ export interface ChainWalk {
 export function walkChain({ expect }: Findings): ChainWalk {
   const accounts = new Map<string, Nano>();
   let hash = '';
+  const digests = new Map<bigint, string>();
+  const seriesDigest = (row: RequestRow) => {
+    const known = digests.get(row.series);
+    if (known !== undefined) return known;
+    const { series: number, series_organization_id: organization_id } = row;
+    const digest = digestOf(SERIES_COLUMNS.map(name => ({ ...row, number, organization_id })[name]));
+    digests.set(number, digest);
+    return digest;
+  };
   const move = ({ debit, credit, amount }: Entry) => {
     if (amount === 0n) return;
     accounts.set(debit, (accounts.get(debit) ?? 0n) + amount);
@@ -36,7 +47,7 @@ export function walkChain({ expect }: Findings): ChainWalk {
   };
   return {
     accounts,
-    check({ from, to, links, transfers, requests }) {
+    check({ from, to, links, transfers, requests, attempts }) {
       let seq = from;
       let texts = '';
       let link = 0;
@@ -46,7 +57,9 @@ export function walkChain({ expect }: Findings): ChainWalk {
         const request = requests.get(seq);
         expect('I4', !(transfer && request), () => `${seq} is the number of a transfer and of request ${request?.id}`);
         expect('I5', (transfer ?? request) !== undefined, () => `transaction ${seq} is not there`);
-        const entry = request ? entryOf(request) : transfer && entryOfTransfer(transfer);
+        const entry = request
+          ? entryOf(request, attempts.get(seq), seriesDigest(request))
+          : transfer && entryOfTransfer(transfer);
         if (entry) {
           expect('I1', entry.sound, () => `transaction ${seq} does not move an amount between two accounts`);
           texts += `,${entry.text}`;
@@ -80,11 +93,18 @@ interface Entry {
   readonly sound: boolean;
 }
 
-function entryOf({ seq, id, organization_id, currency, amount_nano: amount, at_us }: RequestRow): Entry {
+function entryOf(row: RequestRow, attempts: readonly StoredAttempt[] = [], series: string): Entry {
+  const { organization_id, currency, amount_nano: amount } = row;
   const debit = walletAccount(organization_id, currency);
   const credit = revenueAccount(organization_id, currency);
-  const accounts = { debit, credit, text: pairText(debit, credit) };
-  const text = chargeText(Number(seq), { id, accounts, amountNano: amount, atUs: Number(at_us) });
+  const text = chargeText(
+    { text: pairText(debit, credit) },
+    {
+      series,
+      request: REQUEST_COLUMNS.map(name => row[name]),
+      attempts: attempts.map(attempt => ATTEMPT_COLUMNS.map(name => attempt[name])),
+    },
+  );
   return { debit, credit, amount, text, sound: amount >= 0n };
 }
 

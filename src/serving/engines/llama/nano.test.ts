@@ -58,7 +58,7 @@ const UNKNOWN = /^(I only know|我只知道)/;
 
 for (const question of [
   ...['Who wrote Hamlet?', 'What is the weather in Paris?', 'Why is the sky blue?', 'What is 123 + 456?'],
-  ...['What is the capital of Nigeria?', 'Write a poem about autumn rain', 'How do I install Docker on Ubuntu?'],
+  ...['Who is the president of France?', 'Write a poem about autumn rain', 'How do I install Docker on Ubuntu?'],
   ...['推荐一部电影', '李白是哪个朝代的？', '为什么天空是蓝色的？', '英国的首都是哪里？', '帮我写一封辞职信'],
 ])
   test(`what it does not know it says: ${question}`, async () => {
