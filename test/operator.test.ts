@@ -71,7 +71,7 @@ test('usage of all organizations, by model, key and day, and for a spreadsheet',
   assert.equal(total?.requests, 2);
   for (const [by, name] of [
     ['organization', 'default'],
-    ['project', 'default'],
+    ['project', 'default/default'],
     ['model', 'millrace-nano'],
     ['deployment', 'millrace-nano'],
     ['provider', 'engine'],

@@ -106,7 +106,7 @@ const queries: fc.Arbitrary<UsageFilter> = fc.record(
 const iso = ({ atMs }: Made) => new Date(atMs).toISOString();
 const BY: readonly (readonly [by: UsageBy, groupOf: (each: Made) => string])[] = [
   ['organization', ({ organizationId }) => organizationId],
-  ['project', ({ projectId }) => projectId],
+  ['project', ({ organizationId, projectId }) => `${organizationId}/${projectId}`],
   ['key', ({ keyId }) => keyId],
   ['model', ({ model }) => model],
   ['hour', each => `${iso(each).slice(0, 13)}Z`],
