@@ -1,7 +1,6 @@
 import { statfsSync } from 'node:fs';
-import { Fault } from '../../ground/std/index.ts';
+import { Fault, isNoSpace } from '../../ground/std/index.ts';
 
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
 const SQLITE_FULL = 13;
 const REFUSED = new Set([
   'EACCES',
@@ -37,7 +36,7 @@ export function cannotWrite(folder: string, error: unknown): unknown {
   if (error instanceof Fault || !(error instanceof Error)) return error;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   const sqlite = 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0;
-  if (FULL.has(code) || sqlite === SQLITE_FULL) return diskFull(folder, error);
+  if (isNoSpace(error) || sqlite === SQLITE_FULL) return diskFull(folder, error);
   if (!REFUSED.has(code) && sqlite !== SQLITE_CANTOPEN) return error;
   return new Fault('config_invalid', {
     message: `Cannot write to ${folder} (${error.message}): name a folder that you may write`,

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault } from '../std/index.ts';
+import { Fault, isNoSpace } from '../std/index.ts';
 import { type ContentKey, sealBytes } from './sealed-bytes.ts';
 
 /** What arrived, in a file of this machine: its name is its hash, which is known only at its end. */
@@ -49,7 +49,7 @@ export async function spool(
   } catch (error) {
     await handle.close().catch(() => {});
     await rm(file, { force: true });
-    throw isFull(error) ? new Fault('storage_full', { cause: error }) : error;
+    throw isNoSpace(error) ? new Fault('storage_full', { cause: error }) : error;
   }
   return {
     ...{ file, bytes, bytesAtRest, sha256: hash.digest('hex') },
@@ -62,8 +62,4 @@ function tooLarge(bytesMax: number): Fault {
     message: `The content is larger than the ${bytesMax} bytes that are left for it`,
     messageZh: `内容超出可用的 ${bytesMax} 字节`,
   });
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }

@@ -16,6 +16,7 @@ export * from './http1/index.ts';
 export * from './log.ts';
 export * from './make-folder.ts';
 export * from './nearest.ts';
+export * from './no-space.ts';
 export * from './secret.ts';
 export * from './slot-pool.ts';
 export * from './slots.ts';
